@@ -12,11 +12,13 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
 from mcp_wallet_guard.keys.format import MAX_FILE_BYTES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Verify = Callable[[bytes], None]
 """Raises unless the bytes, read back from the disk, are good."""
@@ -47,7 +49,7 @@ def read_file(path: Path, /) -> bytes:
         raise Misconfigured("misconfigured.vault_missing", detail=str(path)) from None
     except OSError as error:
         raise Misconfigured("misconfigured.permissions", detail=f"{path}: {error.strerror}") from None
-    with open(fd, "rb") as opened:
+    with os.fdopen(fd, "rb") as opened:
         _check_private(path, os.fstat(fd))
         data = opened.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
@@ -164,7 +166,7 @@ def _is_half_created(path: Path, status: os.stat_result) -> bool:
 
 def _check_folder(path: Path) -> None:
     try:
-        status = os.stat(path.parent)
+        status = path.parent.stat()
     except OSError as error:
         raise Misconfigured("misconfigured.permissions", detail=f"{path.parent}: {error.strerror}") from None
     others_write = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX

@@ -30,7 +30,7 @@ class EntryKind(StrEnum):
     """What an entry's secret is."""
 
     BIP39_ENTROPY = "bip39-entropy"
-    TOTP_SECRET = "totp-secret"
+    TOTP_SECRET = "totp-secret"  # noqa: S105  a kind, not a secret
 
 
 SECRET_SIZES: Final[dict[EntryKind, frozenset[int]]] = {

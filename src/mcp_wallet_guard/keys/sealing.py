@@ -9,18 +9,20 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from mcp_wallet_guard.danger import CheapKdf
 from mcp_wallet_guard.errors import Misconfigured, VaultError
 from mcp_wallet_guard.keys import kdf
 from mcp_wallet_guard.keys.format import FMT, VERSION, Entry, EntryKind, Slot, VaultFile, canonical, mac_body
 from mcp_wallet_guard.secret import Secret
+
+if TYPE_CHECKING:
+    from mcp_wallet_guard.danger import CheapKdf
 
 Draw = Callable[[int], bytes]
 """A source of that many random bytes."""

@@ -11,16 +11,13 @@ lock file's to ensure; a vault changed by somebody else is never overwritten. Fo
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NoReturn, final
+from typing import TYPE_CHECKING, Final, NoReturn, final
 
 from pydantic import ValidationError
 
-from mcp_wallet_guard.danger import CheapKdf
 from mcp_wallet_guard.errors import InvalidInput, Locked
 from mcp_wallet_guard.keys import sealing
 from mcp_wallet_guard.keys.file import create_file, read_file, replace_file
@@ -29,14 +26,33 @@ from mcp_wallet_guard.keys.format import (
     SECRET_SIZES,
     VERSION,
     Entry,
+    EntryKind,
     Settings,
     VaultFile,
     parse,
     render,
 )
-from mcp_wallet_guard.keys.format import EntryKind as EntryKind
-from mcp_wallet_guard.keys.kdf import KdfProfile
 from mcp_wallet_guard.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mcp_wallet_guard.danger import CheapKdf
+    from mcp_wallet_guard.keys.kdf import KdfProfile
+
+
+__all__ = [
+    "EntryInfo",
+    "EntryKind",
+    "KeyLabel",
+    "SealedSettings",
+    "UnlockedVault",
+    "VaultInfo",
+    "create_vault",
+    "read_public",
+    "unlock_vault",
+]
 
 
 class KeyLabel(StrEnum):

@@ -1,0 +1,56 @@
+"""Private child keys. Source: BIP-32, CKDpriv; test vectors 1 to 4 of the same document.
+
+Only what a wallet needs to sign: no extended key is ever serialised, so none can leak (Threat: T-063). HMAC results
+are `bytes` of Python that cannot be wiped; they are out of reach when `derive` returns.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Final
+
+from mcp_wallet_guard.secret import Secret
+
+if TYPE_CHECKING:
+    from mcp_wallet_guard.keys.curve import Curve
+
+HARDENED: Final = 2**31
+
+
+def derive(seed: Secret, path: tuple[int, ...], /, *, curve: Curve) -> Secret:
+    """The 32-byte key at `path`, from the master of `seed`. Add `HARDENED` for a primed step.
+
+    Raises ValueError where BIP-32 calls a key invalid: it does not move on to a neighbour without a word.
+    """
+    with seed.reveal() as view:
+        key, chain_code = _split(hmac.digest(b"Bitcoin seed", view, "sha512"))
+    for step in path:
+        parent = key
+        try:
+            key, chain_code = _child(parent, chain_code, step, curve)
+        finally:
+            parent.wipe()
+    curve.public_key(key)  # also the check that the master itself is a valid scalar
+    return key
+
+
+def _child(parent: Secret, chain_code: bytes, step: int, curve: Curve) -> tuple[Secret, bytes]:
+    data = bytearray()
+    if step >= HARDENED:
+        with parent.reveal() as view:
+            data += b"\x00"
+            data += view
+    else:
+        point = curve.public_key(parent)
+        data += bytes([2 + point[64] % 2]) + point[1:33]
+    data += step.to_bytes(4, "big")
+    tweak, child_code = _split(hmac.digest(chain_code, data, "sha512"))
+    data[:] = bytes(len(data))
+    try:
+        return curve.add(parent, tweak), child_code
+    finally:
+        tweak.wipe()
+
+
+def _split(digest: bytes) -> tuple[Secret, bytes]:
+    return Secret(digest[:32]), digest[32:]

@@ -1,0 +1,133 @@
+"""From a random source to a wallet's keys: entropy, words, BIP-44 accounts.
+
+The vault keeps entropy, not words; words exist while a person writes them down. Source: BIP-39, BIP-44.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+from mcp_wallet_guard import bip39
+from mcp_wallet_guard.errors import InvalidInput, Unavailable
+from mcp_wallet_guard.keys import bip32, curve
+from mcp_wallet_guard.keys.sealing import Draw, draw_exactly, wiped
+from mcp_wallet_guard.operations.values import Address, keccak256
+from mcp_wallet_guard.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_INDEX: Final = bip32.HARDENED - 1
+_PATH: Final = re.compile(r"m/44'/60'/0'/0/(0|[1-9][0-9]{0,9})")
+_PUBLIC_ENTROPIES: Final = frozenset(
+    {
+        "2150f0816c6ad265db4dcacce69b6ef3",  # Truffle's and Ganache's default phrase, "candy maple ..."
+        "92903465e029df56cab416a53b015396",  # ganache --deterministic, "myth like ..."
+        "df9bf37e6fcdf9bf37e6fcdf9bf37e3c",  # Hardhat's, Anvil's and Foundry's, "test test ... junk"
+    }
+)
+
+
+def generate_entropy(*, draw: Draw = secrets.token_bytes) -> Secret:
+    """32 fresh bytes for a new wallet. Raises Unavailable when the random source looks broken.
+
+    Two equal draws, or a draw without variety, mean a source that is stuck or missing. Passing proves nothing more:
+    no test on 32 bytes can. Threat: T-076, T-078.
+    """
+    first, second = draw_exactly(draw, 32), draw_exactly(draw, 32)
+    if first == second or is_weak(first) or is_weak(second):
+        raise Unavailable(detail="the random source failed its health check; no wallet was made")
+    return Secret(bytearray(second))
+
+
+def entropy_from_phrase(text: str, /, *, language: str) -> Secret:
+    """The entropy of a phrase that its owner brings along.
+
+    Raises InvalidInput("invalid_input.mnemonic") when it is malformed, or public (Threat: T-076).
+    """
+    entropy = bip39.check_phrase(text, language=language)
+    if is_weak(entropy):
+        raise InvalidInput("invalid_input.mnemonic", detail="this phrase is public or has no randomness")
+    return Secret(bytearray(entropy))
+
+
+def is_weak(entropy: bytes, /) -> bool:
+    """Whether everybody knows this entropy or it has an obvious pattern. Random bytes have one by a chance of less
+    than 2^-40."""
+    half = len(entropy) // 2
+    words = bip39.words_for(entropy, language="english")
+    steps = {(after - before) % 256 for before, after in pairwise(entropy)}
+    return (
+        entropy.hex() in _PUBLIC_ENTROPIES
+        or entropy[:half] == entropy[half:]
+        or len(set(entropy)) * 4 <= len(entropy)
+        or len(set(words)) * 2 <= len(words)
+        or len(steps) == 1
+    )
+
+
+def words_from_entropy(entropy: Secret, /, *, language: str) -> tuple[str, ...]:
+    """The recovery phrase, for a person to write down. Python cannot wipe the words."""
+    with entropy.reveal() as view:
+        return bip39.words_for(view, language=language)
+
+
+def derive_key(entropy: Secret, /, *, index: int, language: str = "english", passphrase: str = "") -> Secret:
+    """The 32-byte private key of account `index` at m/44'/60'/0'/0/index. The caller wipes it.
+
+    The phrase's `language` and its BIP-39 `passphrase` are part of the derivation; neither is in the entropy.
+    Raises InvalidInput when `index` is outside 0..2^31-1.
+    """
+    if type(index) is not int or not 0 <= index <= MAX_INDEX:
+        raise InvalidInput(detail="an account index is within 0 and 2^31 - 1")
+    purpose, coin, account = (step + bip32.HARDENED for step in (44, 60, 0))
+    seed = seed_from_entropy(entropy, language=language, passphrase=passphrase)
+    try:
+        return bip32.derive(seed, (purpose, coin, account, 0, index), curve=curve.load())
+    finally:
+        seed.wipe()
+
+
+def seed_from_entropy(entropy: Secret, /, *, language: str, passphrase: str) -> Secret:
+    """The 64-byte BIP-39 seed. The sentence is built in a buffer that is wiped."""
+    with entropy.reveal() as view:
+        sentence = bytearray(b" ".join(word.encode() for word in bip39.words_for(view, language=language)))
+    salt = b"mnemonic" + unicodedata.normalize("NFKD", passphrase).encode()
+    seed = bytearray(64)
+    with wiped(Secret(sentence)) as words:
+        PBKDF2HMAC(algorithm=SHA512(), length=64, salt=salt, iterations=2048).derive_into(words, seed)
+    return Secret(seed)
+
+
+def address_of(key: Secret, /) -> Address:
+    """The account of a private key, its public key computed by every library that is installed.
+
+    Raises Misconfigured("misconfigured.backend") when they differ.
+    """
+    return Address.from_bytes(keccak256(curve.checked_public_key(key)[1:])[12:])
+
+
+def describe_account(entropy: Secret, /, *, index: int, language: str) -> dict[str, str | int]:
+    """The public metadata that a vault entry of kind BIP39_ENTROPY carries: address, language, path."""
+    key = derive_key(entropy, index=index, language=language)
+    try:
+        address = address_of(key)
+    finally:
+        key.wipe()
+    return {"address": address.value, "language": language, "path": f"m/44'/60'/0'/0/{index}"}
+
+
+def account_key(entropy: Secret, /, metadata: Mapping[str, str | int]) -> Secret:
+    """The private key that `describe_account` described. Raises InvalidInput when `metadata` describes none."""
+    path, language = metadata.get("path"), metadata.get("language")
+    found = _PATH.fullmatch(path) if isinstance(path, str) else None
+    if found is None or not isinstance(language, str):
+        raise InvalidInput("invalid_input.account", detail="the vault entry describes no account")
+    return derive_key(entropy, index=int(found[1]), language=language)

@@ -1,0 +1,97 @@
+"""Where a passphrase may come from: a person at the controlling terminal, or a file descriptor that is named.
+
+Standard input is never a source of its own accord: in a stdio MCP server it belongs to the host, and Python's
+`getpass` falls back to it. Environment variables and arguments are no source at all: other processes see them.
+"""
+
+from __future__ import annotations
+
+import os
+import termios
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from mcp_wallet_guard.errors import InvalidInput, Unavailable
+from mcp_wallet_guard.keys.passphrases import MAX_BYTES, passphrase_from_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mcp_wallet_guard.secret import Secret
+
+_TERMINAL: Final = "/dev/tty"
+_NEWLINE: Final = 0x0A
+
+
+def read_terminal(prompt: str, /) -> Secret:
+    """Ask on the controlling terminal, without echo. Blocks until a line is typed.
+
+    Raises Unavailable("unavailable.terminal") when this process has no terminal or does not run in its foreground;
+    InvalidInput("invalid_input.passphrase") for what cannot be a passphrase.
+    """
+    try:
+        fd = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        raise Unavailable("unavailable.terminal") from None
+    try:
+        with _silent(fd):
+            os.write(fd, prompt.encode())
+            typed = _read(fd, until_newline=True)
+            os.write(fd, b"\n")
+    except (OSError, termios.error):
+        raise Unavailable("unavailable.terminal") from None
+    finally:
+        os.close(fd)
+    return _passphrase(typed)
+
+
+def read_descriptor(fd: int, /) -> Secret:
+    """Read descriptor `fd` to its end; one trailing newline is dropped. The caller opened it and closes it.
+
+    Raises InvalidInput("invalid_input.passphrase") when it cannot be read or holds no acceptable passphrase.
+    """
+    try:
+        typed = _read(fd, until_newline=False)
+    except (OSError, OverflowError):
+        raise InvalidInput("invalid_input.passphrase", detail="the passphrase descriptor cannot be read") from None
+    return _passphrase(typed)
+
+
+@contextmanager
+def _silent(fd: int) -> Iterator[None]:
+    if os.tcgetpgrp(fd) != os.getpgrp():  # a read in the background would stop the whole process
+        raise OSError("not in the foreground")
+    before = termios.tcgetattr(fd)
+    silent = [*before]
+    silent[3] = (before[3] & ~termios.ECHO) | termios.ICANON
+    try:
+        termios.tcsetattr(fd, termios.TCSAFLUSH, silent)
+        yield
+    finally:
+        with suppress(termios.error):
+            termios.tcsetattr(fd, termios.TCSAFLUSH, before)
+
+
+def _read(fd: int, *, until_newline: bool) -> bytearray:
+    """At most one byte more than a passphrase may have, so that a longer one is noticed. The buffer never grows:
+    growing would leave a copy behind."""
+    buffer = bytearray(MAX_BYTES + 2)
+    filled = 0
+    while filled < len(buffer):
+        with memoryview(buffer) as whole, whole[filled:] as rest:
+            count = os.readv(fd, [rest])
+        filled += count
+        if count == 0 or (until_newline and buffer[filled - 1] == _NEWLINE):
+            break
+    typed = buffer[:filled]
+    buffer[:] = bytes(len(buffer))
+    return typed
+
+
+def _passphrase(typed: bytearray) -> Secret:
+    if typed.endswith(b"\n"):
+        del typed[-1:]
+    if len(typed) > MAX_BYTES:
+        typed[:] = bytes(len(typed))
+        raise InvalidInput("invalid_input.passphrase")
+    return passphrase_from_bytes(typed)

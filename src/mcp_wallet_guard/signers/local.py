@@ -1,0 +1,64 @@
+"""The signer whose key is in the vault.
+
+The key exists for one signature: derived from the entry's entropy in a worker thread, used from its own buffer,
+wiped. Nothing is cached.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+import anyio.to_thread
+
+from mcp_wallet_guard.errors import InvalidInput, Tampered
+from mcp_wallet_guard.keys.mnemonic import account_key
+from mcp_wallet_guard.keys.vault import EntryKind
+from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.proofs import Signable, exactly
+from mcp_wallet_guard.signers.backend import load_backend
+from mcp_wallet_guard.signers.base import SignerInfo
+
+if TYPE_CHECKING:
+    from mcp_wallet_guard.keys.vault import UnlockedVault
+    from mcp_wallet_guard.secret import Secret
+
+
+@final
+class LocalSigner:
+    """Signs for one BIP-39 entry of an unlocked vault. See `Signer` for what it promises.
+
+    Raises InvalidInput when the vault has no such account, Locked when the vault is locked, Misconfigured when no
+    safe library is installed.
+    """
+
+    def __init__(self, vault: UnlockedVault, entry_id: str, /) -> None:
+        entry = next((entry for entry in vault.entries if entry.id == entry_id), None)
+        if entry is None or entry.kind is not EntryKind.BIP39_ENTROPY:
+            raise InvalidInput("invalid_input.account", detail="the vault has no such account")
+        address = Address.parse(entry.metadata.get("address"))
+        self._vault: Final = vault
+        self._entry: Final = entry
+        self._backend: Final = load_backend()
+        self._info: Final = SignerInfo(address=address, kind="local", can_display=False)
+
+    @property
+    def info(self) -> SignerInfo:
+        return self._info
+
+    async def sign(self, signable: Signable, /) -> bytes:
+        operation = exactly(Signable, signable).operation
+        hashes = operation.signing_hashes
+        if signable.signing_hashes != hashes or len(hashes) != 1 or operation.account.address != self.info.address:
+            raise Tampered("tampered.operation")
+        entropy = self._vault.open_entry(self._entry.id)
+        return await anyio.to_thread.run_sync(self._sign, entropy, hashes[0])
+
+    def _sign(self, entropy: Secret, digest: bytes) -> bytes:
+        try:
+            key = account_key(entropy, self._entry.metadata)
+        finally:
+            entropy.wipe()
+        try:
+            return self._backend.sign(key, digest)
+        finally:
+            key.wipe()
