@@ -1,0 +1,78 @@
+"""Chain: the network side of one EVM chain. Everything a node says is a claim.
+
+The chain id is pinned at construction and compared on every preparation; fee ceilings are the operator's. A node may
+make the guard refuse, never make it sign something else. Threat: T-039, T-042.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, final
+
+from mcp_wallet_guard.operations.evm import Eip1559
+from mcp_wallet_guard.operations.intents import Effect
+from mcp_wallet_guard.operations.values import Address, BaseUnits, ChainId
+from mcp_wallet_guard.proofs import Signed
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainFacts:
+    """A node's claims at one moment. `balance` and `base_fee` are wei; `pending_nonce` counts the node's pool."""
+
+    nonce: int
+    pending_nonce: int
+    balance: BaseUnits
+    base_fee: int
+    payee_has_code: bool
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """A mined transaction. `fee` is wei."""
+
+    outcome: Literal["mined", "failed"]
+    block_number: int
+    fee: int
+
+
+class Chain(Protocol):
+    """One chain. All methods raise Unavailable ("unavailable.node", "unavailable.node_lied")."""
+
+    @property
+    def chain_id(self) -> ChainId:
+        """The pinned chain."""
+        ...
+
+    async def facts(self, *, account: Address, payee: Address) -> ChainFacts:
+        """Check the chain id, then collect claims about the account and the payee."""
+        ...
+
+    async def prepare(self, effect: Effect, /, *, nonce: int, facts: ChainFacts) -> Eip1559:
+        """The unsigned transaction for `effect` with `nonce`, estimated gas, and fees under the ceilings."""
+        ...
+
+    def check_fees(self, tx: Eip1559, /) -> None:
+        """Raises PolicyDenied("policy.cap") when `tx` offers more per gas, or more gas, than the ceilings."""
+        ...
+
+    async def broadcast(self, signed: Signed, /) -> None:
+        """Send the signed bytes. "Already known" is success. An error does not mean that it was not sent."""
+        ...
+
+    async def settlement(self, transaction_hash: bytes, /) -> Settlement | None:
+        """What became of it: None while unmined or unknown to the node."""
+        ...
+
+    async def transaction_count(self, account: Address, /) -> int:
+        """The account's mined nonce."""
+        ...
+
+    async def balance(self, account: Address, /) -> BaseUnits:
+        """In wei, at the latest block."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections. Idempotent."""
+        ...

@@ -1,0 +1,382 @@
+"""What is persisted and what travels: facts, views, records, answers. Values only; no authority.
+
+Evidence is what came from outside and was verified: an answer, a code's time step, a signature. It is stored; proofs
+(`proofs.py`) are derived from it again on every resume. Rows hold ``str``, ``int``, ``bytes`` and ``None`` only, one
+column per field, so that every store keeps them alike and a MAC covers all of them. `SCHEMA` is the version that each
+stored payload carries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, final
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+SCHEMA: Final = 1
+
+
+class Clock(Protocol):
+    """Where time comes from. `now` is whole unix seconds."""
+
+    def now(self) -> int: ...
+
+
+class Level(IntEnum):
+    """Assurance levels (DESIGN section 3)."""
+
+    NONE = 0
+    HOST = 1
+    PRESENT = 2
+    FACTOR = 3
+    HARDWARE = 4
+
+
+class State(StrEnum):
+    """States of an operation. Which edges exist is `ceremony.TABLE`'s business."""
+
+    PROPOSED = "proposed"
+    HELD = "held"
+    FROZEN = "frozen"
+    APPROVED = "approved"
+    CONSUMED = "consumed"
+    SIGNED = "signed"
+    SENT = "sent"
+    SETTLED = "settled"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+
+
+class Channel(StrEnum):
+    """Through what an answer came, and whether that browser was paired."""
+
+    TERMINAL = "terminal"
+    PAGE = "page"
+    UNPAIRED_PAGE = "unpaired_page"
+
+
+class Model(BaseModel):
+    """A frozen payload at an edge: unknown keys refused, no coercion, errors repeat no input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+# --- facts and the view -------------------------------------------------------------------------------------------
+
+
+@final
+class Facts(Model):
+    """What was known about the outside when the operation was frozen, collected once.
+
+    `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. A node's word
+    is a fact for display and may only tighten a decision.
+    """
+
+    v: Literal[1] = 1
+    collected_at: int
+    chain: str
+    nonce: Annotated[int, Field(ge=0)]
+    balance: Annotated[int, Field(ge=0)]
+    base_fee: Annotated[int, Field(ge=0)]
+    payee_has_code: bool
+    payee_name: str | None = None
+    symbol: str
+    decimals: int
+
+
+@final
+class ViewField(Model):
+    """One line of a view: a label of ours, a value that `clearsign.text` made safe."""
+
+    label: str
+    value: str
+
+
+@final
+class Finding(Model):
+    """Something a person should know before saying yes."""
+
+    code: str
+    severity: Literal["notice", "warning", "danger"]
+    text: str
+
+
+@final
+class ConfirmationView(Model):
+    """What a person reads, as a pure function of (frozen bytes, facts). Specified in docs/formats/view.md.
+
+    `intent` is one sentence from our own template. `fields` come in a fixed order: amount, payee, account, chain, fee.
+    """
+
+    v: Literal[1] = 1
+    kind: Literal["transfer"]
+    chain: str
+    account: str
+    intent: str
+    fields: tuple[ViewField, ...]
+    findings: tuple[Finding, ...]
+    operation_digest: str
+    expires_at: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obligations:
+    """What policy still asks for: the assurance level and how many people."""
+
+    level: Level
+    approvers: int = 1
+
+
+@final
+class Evidence(Model):
+    """One verified answer. `factor_step` is the TOTP time step that this answer used up, for this approval alone."""
+
+    v: Literal[1] = 1
+    channel: Channel
+    approver: str
+    operation_digest: str
+    view_hash: str
+    level: int
+    at: int
+    factor_id: str | None = None
+    factor_step: int | None = None
+
+
+EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(tuple[Evidence, ...])
+
+
+# --- rows: what a store keeps -------------------------------------------------------------------------------------
+
+Column = str | int | bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Base of the stored records. `table` names them, `key` is the value of the first column."""
+
+    table: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The primary key: the first field."""
+        return str(next(iter(self.columns().values())))
+
+    def columns(self) -> dict[str, Column]:
+        """Column name -> value, in order."""
+        return asdict(self)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationRow(Row):
+    """One thing that was asked, from proposal to settlement. Times are unix seconds; JSON columns are RFC 8785."""
+
+    table: ClassVar[str] = "operations"
+    id: str
+    state: str
+    principal: str
+    tool: str
+    intent: str
+    effect_hash: bytes
+    account: str
+    created_at: int
+    changed_at: int
+    expires_at: int
+    approved_at: int | None = None
+    nonce: int | None = None
+    unsigned_bytes: bytes | None = None
+    digest: bytes | None = None
+    view: str | None = None
+    view_hash: bytes | None = None
+    facts: str | None = None
+    policy_revision: int | None = None
+    signed_bytes: bytes | None = None
+    transaction_hash: bytes | None = None
+    outcome: str | None = None
+    code: str | None = None
+    receipt: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRow(Row):
+    """A single-use capability for one operation. `evidence` is JSON of verified answers; nothing says "approved"."""
+
+    table: ClassVar[str] = "approvals"
+    operation: str
+    digest: bytes
+    view_hash: bytes
+    policy_revision: int
+    principal: str
+    expires_at: int
+    level: int
+    approvers: int
+    link_hash: bytes
+    match_salt: bytes
+    evidence: str = "[]"
+    consumed_at: int | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow(Row):
+    """The nonce queue of one account: `holder` is the operation that holds the next nonce unsigned, or None.
+
+    `next_nonce` is one above the highest nonce that this guard signed; a node may not take it below that (T-039).
+    """
+
+    table: ClassVar[str] = "accounts"
+    account: str
+    next_nonce: int
+    holder: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationRow(Row):
+    """What a consumed approval takes from the limits. `units` is decimal text, in the asset's smallest unit."""
+
+    table: ClassVar[str] = "reservations"
+    operation: str
+    asset: str
+    units: str
+    at: int
+    state: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorRow(Row):
+    """State of one second factor. `last_step` is the highest time step used or burned; times are unix seconds."""
+
+    table: ClassVar[str] = "factors"
+    id: str
+    kind: str
+    last_step: int
+    failures: int = 0
+    locked: int = 0
+    unpaired_failures: int = 0
+    unpaired_since: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairingRow(Row):
+    """A paired browser: the hash of its cookie's secret, in hex, and when the pairing ends."""
+
+    table: ClassVar[str] = "pairings"
+    token_hash: str
+    expires_at: int
+
+
+ROWS: Final[tuple[type[Row], ...]] = (
+    OperationRow,
+    ApprovalRow,
+    AccountRow,
+    ReservationRow,
+    FactorRow,
+    PairingRow,
+)
+
+
+# --- answers: what a caller of the guard receives -----------------------------------------------------------------
+
+
+@final
+class Receipt(Model):
+    """What a done spend returns: allow-listed fields only, all of them the guard's own or checked by it."""
+
+    operation: str
+    chain: str
+    account: str
+    to: str
+    amount: str
+    symbol: str
+    transaction_hash: str
+    block_number: int | None = None
+    fee: str | None = None
+
+
+@final
+class Done(Model):
+    """The payment was signed and sent. `outcome`: `mined`, `sent`, `failed` (reverted), `unknown` or another end.
+
+    `repeated` is true when this call found an earlier, equal one and nothing was paid again.
+    """
+
+    status: Literal["done"] = "done"
+    operation: str
+    outcome: Literal["mined", "sent", "failed", "unknown", "burned", "signed_but_invalid", "released_by_guard"]
+    repeated: bool = False
+    receipt: Receipt | None = None
+    incident: str | None = None
+    message: str
+
+
+@final
+class Pending(Model):
+    """A person must act, outside this conversation. Nothing in here approves anything.
+
+    `url` is the approval page with the opaque id: it opens nothing until that browser is paired or gives a code.
+    `operation` is an opaque id; call the same tool with the same arguments again after the person approved.
+    """
+
+    status: Literal["pending"] = "pending"
+    operation: str
+    queued: bool = False
+    approved: bool = False
+    expires_at: int
+    url: str | None = None
+    message: str
+
+
+@final
+class RefusedAnswer(Model):
+    """The guard did not do it. `code` and `message` come from the fixed catalogue."""
+
+    status: Literal["refused"] = "refused"
+    code: str
+    message: str
+    operation: str | None = None
+
+
+Answer = Annotated[Done | Pending | RefusedAnswer, Field(discriminator="status")]
+ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A tool's request: who, through which tool, and the intent as `operations.intents.to_json` writes it."""
+
+    principal: str
+    tool: str
+    intent: dict[str, str]
+
+
+@final
+class ApprovalRequest(Model):
+    """What an approval channel shows a person. `match_code` goes to that channel alone, never to MCP."""
+
+    operation: str
+    view: ConfirmationView
+    text: str
+    view_hash: str
+    match_code: str
+    level: int
+    needs_code: bool
+    expires_at: int
+    tool: str
+    principal: str
+
+
+def canonical(payload: Any, /) -> str:
+    """RFC 8785 JSON text of a payload made of JSON types or a `Model`."""
+    if isinstance(payload, BaseModel):
+        payload = payload.model_dump(mode="json")
+    return rfc8785.dumps(payload).decode("utf-8")

@@ -1,0 +1,77 @@
+"""Journal entries: what happened, in an order that cannot be edited unnoticed.
+
+An entry holds no secret by construction: `data` is JSON of digests, codes, views and public chain data. `rows` names
+each stored row that the same transaction changed, with its MAC, or None where it was dropped. Specified in
+docs/formats/journal.md. Threat: T-088, T-089.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, final
+
+import rfc8785
+
+VERSION: Final = 1
+MAX_DATA_BYTES: Final = 65_536
+GENESIS: Final = bytes(32)
+_SUBJECT: Final = re.compile(r"[A-Za-z0-9:._-]{0,128}")
+
+
+class Kind(StrEnum):
+    """Every kind of event. Stable across releases."""
+
+    STORE_CREATED = "store.created"
+    STORE_ACKNOWLEDGED = "store.acknowledged"
+    STORE_BLOCKED = "store.blocked"
+    GUARD_STARTED = "guard.started"
+    GUARD_UNLOCKED = "guard.unlocked"
+    GUARD_LOCKED = "guard.locked"
+    WAIVER = "guard.waiver"
+    POLICY_APPLIED = "policy.applied"
+    FACTOR_ENROLLED = "factor.enrolled"
+    FACTOR_ATTEMPT = "factor.attempt"
+    FACTOR_LOCKED_OUT = "factor.locked_out"
+    FACTOR_UNLOCKED = "factor.unlocked"
+    PAIRED = "approval.paired"
+    PROPOSED = "operation.proposed"
+    HELD = "operation.held"
+    FROZEN = "operation.frozen"
+    APPROVED = "operation.approved"
+    CONSUMED = "operation.consumed"
+    SIGNED = "operation.signed"
+    SENT = "operation.sent"
+    SETTLED = "operation.settled"
+    UNKNOWN = "operation.unknown"
+    REFUSED = "operation.refused"
+    EXPIRED = "operation.expired"
+    SUPERSEDED = "operation.superseded"
+    RETIRED = "operation.retired"
+    READ = "tool.read"
+    INCIDENT = "filter.incident"
+    TAMPERED = "guard.tampered"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something to journal. `subject` is an operation id, a factor id or empty; `at` is unix seconds."""
+
+    kind: Kind
+    at: int
+    subject: str = ""
+    data: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if type(self.kind) is not Kind or type(self.at) is not int or self.at < 0:
+            raise ValueError("an event has a kind and a time")
+        if _SUBJECT.fullmatch(self.subject) is None:
+            raise ValueError("a subject is a short identifier")
+        if len(rfc8785.dumps(self.data)) > MAX_DATA_BYTES:
+            raise ValueError("an event's data is too large")
+
+
+RowChange = tuple[str, str, str | None]
+"""(table, key, MAC in hex), the MAC None when the row was dropped."""

@@ -1,0 +1,70 @@
+"""`GuardPort`: all that the MCP side knows of the guard. The daemon's client and the guard itself both fit it."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, final
+
+from mcp_wallet_guard.evidence import Done, Model, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+
+
+@final
+class WalletInfo(Model):
+    """Public facts about the guarded wallet, for tools' convenience: what the sealed settings pin."""
+
+    chain: str
+    account: str
+    symbol: str
+    decimals: int
+    locked: bool
+
+
+@final
+class ReadRecord(Model):
+    """One call of a reading tool, for the journal: no arguments, no results, only a digest of the result."""
+
+    tool: str
+    principal: str
+    outcome: Literal["released", "blocked", "failed", "refused"]
+    code: str | None = None
+    incident: str | None = None
+
+
+class GuardPort(Protocol):
+    """What an MCP server may ask. There is nothing here that approves, unlocks or exports."""
+
+    async def propose(self, proposal: Proposal, /, *, wait_seconds: float) -> Done | Pending | RefusedAnswer:
+        """Ask for a spend, or join or repeat an equal one. Waits up to `wait_seconds` for the person's answer.
+
+        Never raises a GuardError for a decision: refusals are answers. Raises Unavailable when the guard cannot be
+        reached, InvalidInput for an intent that does not parse.
+        """
+        ...
+
+    async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
+        """How an operation of this principal stands. An unknown id and a foreign one read alike (T-015)."""
+        ...
+
+    async def outcome(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
+        """Like `status`, after asking the chain about a sent transaction."""
+        ...
+
+    async def info(self) -> WalletInfo:
+        """Public facts; available while locked."""
+        ...
+
+    async def balance(self, address: str | None, /) -> str:
+        """Wei held by `address`, or by the wallet's account, as decimal text."""
+        ...
+
+    async def fingerprints(self) -> FingerprintSet:
+        """Keyed digests of the vault's secrets, for the outbound filter; empty before the first unlock."""
+        ...
+
+    async def record_read(self, record: ReadRecord, /) -> None:
+        """Queue a journal entry for a read. Raises Unavailable when the bounded queue is full or broken."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close. Idempotent."""
+        ...

@@ -1,0 +1,116 @@
+"""StateStore: durable state of one guard, as rows that cannot be edited, put back or deleted unnoticed.
+
+Tables hold *live* rows only; what is finished is in the journal. Each row carries a MAC under a vault-derived key over
+its table, all its columns and the index of the journal entry that last changed it. `SealedHead`, MACed too, holds the
+journal's last index and hash, the sum of all live rows' MACs, the store's id and the highest time seen. So an edited
+row, an old row, a missing row and an old database are each a mismatch. Threat: T-009, T-016, T-070, T-088.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar, final
+
+from mcp_wallet_guard.evidence import Row
+from mcp_wallet_guard.journal.chain import Entry, Head
+from mcp_wallet_guard.journal.events import Event
+from mcp_wallet_guard.secret import Secret
+
+CLOCK_TOLERANCE_SECONDS: Final = 90
+R = TypeVar("R", bound=Row)
+T = TypeVar("T")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedHead:
+    """What the MACed head says. `live_sum` is the sum modulo 2**256 of all live rows' MACs (32 bytes)."""
+
+    store_id: str
+    journal: Head
+    live_sum: bytes
+    highest_time: int
+
+
+class Transaction(Protocol):
+    """All or nothing. Reads verify; any mismatch raises Tampered("tampered.row") and nothing is written.
+
+    `now` is max(clock, highest time seen). A transaction that changes rows appends at least one event.
+    """
+
+    now: int
+
+    def get(self, kind: type[R], key: str, /) -> R | None:
+        """The live row, verified, or None when there is none (and none was ever put, or it was dropped)."""
+        ...
+
+    def all(self, kind: type[R], /) -> tuple[R, ...]:
+        """Every live row of a kind, verified, ordered by key. A missing one is Tampered."""
+        ...
+
+    def put(self, row: Row, /) -> None:
+        """Insert or replace by key."""
+        ...
+
+    def drop(self, kind: type[Row], key: str, /) -> None:
+        """Take a row out of the live set."""
+        ...
+
+    def append(self, event: Event, /) -> None:
+        """Journal an event in this transaction. The last one appended names the rows that changed."""
+        ...
+
+    def entries(self, subject: str, /) -> tuple[Entry, ...]:
+        """All journal entries about a subject, oldest first."""
+        ...
+
+    def check_live(self) -> None:
+        """Verify every live row of every kind, and the chain's last entry. Called before each consume."""
+        ...
+
+
+class StateStore(Protocol):
+    """Durable state. One guard holds it; calls are serialised; each transaction is durable when it returns."""
+
+    async def open(self, *, now: int) -> None:
+        """Open or create, without a key: integrity check, migrations. Raises Unavailable or Misconfigured."""
+        ...
+
+    async def unseal(self, key: Secret, /, *, now: int) -> SealedHead:
+        """Take the row key: verify the head, adopt unsealed entries, verify every live row. Raises Tampered.
+
+        A store that was just created is sealed for the first time. From here `transact` works.
+        """
+        ...
+
+    async def seal(self) -> None:
+        """Forget the row key. From here only `append_unsealed` works."""
+        ...
+
+    async def transact(self, work: Callable[[Transaction], T], /, *, now: int) -> T:
+        """Run `work` in one durable transaction. Raises Locked while sealed; Unavailable when the clock is behind the
+        highest time seen by more than CLOCK_TOLERANCE_SECONDS or the disk refuses; nothing is written then."""
+        ...
+
+    async def append_unsealed(self, event: Event, /) -> None:
+        """Journal one event while the vault is locked."""
+        ...
+
+    async def journal(self) -> tuple[Entry, ...]:
+        """All entries, unverified, for `log verify` and reports."""
+        ...
+
+    @property
+    def head(self) -> SealedHead | None:
+        """The sealed head as last committed, None while sealed."""
+        ...
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were committed since open. For the commit budget's test."""
+        ...
+
+    async def close(self) -> None:
+        """Close. Idempotent."""
+        ...
