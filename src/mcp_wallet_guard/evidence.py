@@ -375,6 +375,28 @@ class ApprovalRequest(Model):
     principal: str
 
 
+@final
+class WalletInfo(Model):
+    """Public facts about the guarded wallet, for tools' convenience: what the sealed settings pin."""
+
+    chain: str
+    account: str
+    symbol: str
+    decimals: int
+    locked: bool
+
+
+@final
+class ReadRecord(Model):
+    """One call of a reading tool, for the journal: no arguments, no results, only a digest of the result."""
+
+    tool: str
+    principal: str
+    outcome: Literal["released", "blocked", "failed", "refused"]
+    code: str | None = None
+    incident: str | None = None
+
+
 def canonical(payload: Any, /) -> str:
     """RFC 8785 JSON text of a payload made of JSON types or a `Model`."""
     if isinstance(payload, BaseModel):

@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, final
+from typing import Protocol
 
-from mcp_wallet_guard.evidence import Done, Model, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
-
-
-@final
-class WalletInfo(Model):
-    """Public facts about the guarded wallet, for tools' convenience: what the sealed settings pin."""
-
-    chain: str
-    account: str
-    symbol: str
-    decimals: int
-    locked: bool
-
-
-@final
-class ReadRecord(Model):
-    """One call of a reading tool, for the journal: no arguments, no results, only a digest of the result."""
-
-    tool: str
-    principal: str
-    outcome: Literal["released", "blocked", "failed", "refused"]
-    code: str | None = None
-    incident: str | None = None
 
 
 class GuardPort(Protocol):
