@@ -49,9 +49,12 @@ def read_file(path: Path, /) -> bytes:
         raise Misconfigured("misconfigured.vault_missing", detail=str(path)) from None
     except OSError as error:
         raise Misconfigured("misconfigured.permissions", detail=f"{path}: {error.strerror}") from None
-    with os.fdopen(fd, "rb") as opened:
+    try:
         _check_private(path, os.fstat(fd))
-        data = opened.read(MAX_FILE_BYTES + 1)
+        with os.fdopen(fd, "rb", closefd=False) as opened:
+            data = opened.read(MAX_FILE_BYTES + 1)
+    finally:
+        os.close(fd)
     if len(data) > MAX_FILE_BYTES:
         raise Misconfigured("misconfigured.permissions", detail=f"{path}: larger than {MAX_FILE_BYTES} bytes")
     return data

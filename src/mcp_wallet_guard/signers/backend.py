@@ -75,9 +75,7 @@ class LibSecp256k1:
         if not made:
             raise ValueError("the key is out of range")
         compact, parity = self._ffi.new("unsigned char[64]"), self._ffi.new("int *")
-        self._lib.secp256k1_ecdsa_recoverable_signature_serialize_compact(
-            self._context, compact, parity, signature
-        )
+        self._lib.secp256k1_ecdsa_recoverable_signature_serialize_compact(self._context, compact, parity, signature)
         return bytes(self._ffi.buffer(compact)) + bytes([parity[0]])
 
     def recover(self, digest: bytes, signature: bytes, /) -> bytes:

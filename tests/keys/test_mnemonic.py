@@ -1,0 +1,276 @@
+"""Entropy that is worth the name, and the keys that the standards say it has."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import chain, cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from eth_account.hdaccount import key_from_seed
+from eth_account.hdaccount.mnemonic import Mnemonic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_wallet_guard import bip39
+from mcp_wallet_guard.errors import InvalidInput, Unavailable
+from mcp_wallet_guard.keys import bip32, curve
+from mcp_wallet_guard.keys.bip32 import HARDENED
+from mcp_wallet_guard.keys.mnemonic import (
+    MAX_INDEX,
+    account_key,
+    address_of,
+    derive_key,
+    describe_account,
+    entropy_from_phrase,
+    generate_entropy,
+    is_weak,
+    seed_from_entropy,
+    words_from_entropy,
+)
+from mcp_wallet_guard.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OURS = Path(__file__).parent.parent / "vectors" / "keys"
+SHARED = Path(__file__).parents[2].parent / "shared" / "vectors" / "keys"
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+CURVES: list[curve.Curve] = [curve.OpenSsl(), curve.LibSecp256k1()]
+HARDHAT = "test test test test test test test test test test test junk"
+
+
+def shown(secret: Secret) -> bytes:
+    with secret.reveal() as view:
+        return bytes(view)
+
+
+def draws(*parts: bytes) -> Callable[[int], bytes]:
+    left = iter(parts)
+    return lambda _: next(left)
+
+
+def test_a_new_wallet_has_32_bytes_that_no_other_one_has() -> None:
+    made = {shown(generate_entropy()) for _ in range(50)}
+    assert len(made) == 50
+    assert {len(entropy) for entropy in made} == {32}
+
+
+def test_what_was_drawn_second_is_what_is_used() -> None:
+    first, second = hashlib.sha256(b"1").digest(), hashlib.sha256(b"2").digest()
+    assert generate_entropy(draw=draws(first, second)).equals(second)
+
+
+GOOD = hashlib.sha256(b"good").digest()
+PATTERNS = [
+    bytes(32),
+    b"\xff" * 32,
+    b"\x7f" * 32,
+    b"\xaa\x55" * 16,
+    bytes(range(8)) * 4,
+    bytes(range(32)),
+    bytes(range(31, -1, -1)),
+    bytes(range(0, 96, 3)),
+    GOOD[:16] * 2,
+    b"\x00" * 28 + GOOD[:4],
+]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_source_without_variety_makes_no_wallet(pattern: bytes) -> None:
+    for parts in ((pattern, GOOD), (GOOD, pattern)):
+        with pytest.raises(Unavailable):
+            generate_entropy(draw=draws(*parts))
+
+
+def test_a_source_that_is_stuck_makes_no_wallet() -> None:
+    stuck = cycle([GOOD])
+    with pytest.raises(Unavailable):
+        generate_entropy(draw=lambda _: next(stuck))
+    assert len(generate_entropy(draw=draws(GOOD, hashlib.sha256(GOOD).digest()))) == 32
+
+
+@pytest.mark.parametrize("wrong", [b"", GOOD[:31], GOOD + b"\0"])
+def test_a_source_that_gives_less_or_more_makes_no_wallet(wrong: bytes) -> None:
+    with pytest.raises(ValueError, match="random source"):
+        generate_entropy(draw=draws(wrong, GOOD))
+
+
+PUBLIC = [
+    HARDHAT,
+    "candy maple cake sugar pudding cream honey rich smooth crumble sweet treat",
+    "myth like bonus scare over problem client lizard pioneer submit female collect",
+    "abandon " * 11 + "about",
+    "abandon " * 23 + "art",
+    "zoo " * 11 + "wrong",
+    "zoo " * 23 + "vote",
+    "legal winner thank year wave sausage worth useful legal winner thank yellow",
+    "letter advice cage absurd amount doctor acoustic avoid letter advice cage above",
+]
+
+
+@pytest.mark.parametrize("phrase", PUBLIC)
+def test_a_phrase_that_everybody_knows_is_refused(phrase: str) -> None:
+    assert bip39.check_phrase(phrase)
+    with pytest.raises(InvalidInput) as caught:
+        entropy_from_phrase(phrase, language="english")
+    assert caught.value.code == "invalid_input.mnemonic"
+
+
+@pytest.mark.parametrize("size", [16, 20, 24, 28, 32])
+def test_a_phrase_of_ones_own_is_accepted(size: int) -> None:
+    entropy = GOOD[:size]
+    phrase = " ".join(bip39.words_for(entropy, language="english"))
+    assert entropy_from_phrase(phrase, language="english").equals(entropy)
+
+
+@settings(max_examples=300)
+@given(st.randoms(use_true_random=True), st.sampled_from([16, 20, 24, 28, 32]))
+def test_random_entropy_is_never_called_weak(random: Any, size: int) -> None:
+    assert not is_weak(random.randbytes(size))
+
+
+def trezor() -> list[tuple[str, list[str]]]:
+    source = json.loads((OURS / "bip39_trezor.json").read_text())["vectors"]
+    if (SHARED / "bip39_trezor.json").exists():
+        source = json.loads((SHARED / "bip39_trezor.json").read_text())
+    return [(language, vector) for language, found in source.items() for vector in found]
+
+
+@pytest.mark.parametrize("language", sorted({language for language, _ in trezor()}))
+def test_words_and_seeds_are_those_of_the_official_vectors(language: str) -> None:
+    found = [vector for name, vector in trezor() if name == language and name in bip39.LIST_SHA256]
+    for entropy_hex, phrase, seed_hex, *_ in found:
+        entropy = Secret(bytes.fromhex(entropy_hex))
+        assert bip39.check_phrase(phrase, language=language).hex() == entropy_hex
+        assert words_from_entropy(entropy, language=language) == bip39.words_for(
+            bip39.check_phrase(phrase, language=language), language=language
+        )
+        seed = seed_from_entropy(entropy, language=language, passphrase="TREZOR")
+        assert shown(seed).hex() == seed_hex
+
+
+def private_key_of(xprv: str) -> bytes:
+    number = 0
+    for character in xprv:
+        number = number * 58 + BASE58.index(character)
+    return number.to_bytes(82, "big")[46:78]
+
+
+def steps(path: str) -> tuple[int, ...]:
+    return tuple(int(part.rstrip("'H")) + (HARDENED if part[-1] in "'H" else 0) for part in path.split("/")[1:])
+
+
+def bip32_chains() -> list[tuple[str, str, str]]:
+    source = json.loads((OURS / "bip32.json").read_text())["valid"]
+    if (SHARED / "bip32.json").exists():
+        source = json.loads((SHARED / "bip32.json").read_text())["valid"]
+    return list(
+        chain.from_iterable(((case["seed"], one["path"], one["xprv"]) for one in case["chains"]) for case in source)
+    )
+
+
+@pytest.mark.parametrize("own", CURVES)
+@pytest.mark.parametrize(("seed", "path", "xprv"), bip32_chains())
+def test_child_keys_are_those_of_bip_32(own: curve.Curve, seed: str, path: str, xprv: str) -> None:
+    key = bip32.derive(Secret(bytes.fromhex(seed)), steps(path), curve=own)
+    assert shown(key) == private_key_of(xprv)
+
+
+def test_a_well_known_phrase_has_its_well_known_accounts() -> None:
+    published = json.loads((OURS / "hardhat_accounts.json").read_text())
+    entropy = Secret(bip39.check_phrase(published["phrase"]))
+    for index, (address, key) in enumerate(published["accounts"]):
+        assert shown(derive_key(entropy, index=index)).hex() == key
+        assert describe_account(entropy, index=index, language="english") == {
+            "address": address,
+            "language": "english",
+            "path": f"m/44'/60'/0'/0/{index}",
+        }
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from([16, 32]), st.integers(0, MAX_INDEX), st.text(max_size=20), st.randoms())
+def test_eth_account_derives_the_same_keys(size: int, index: int, passphrase: str, random: Any) -> None:
+    entropy = random.randbytes(size)
+    sentence = " ".join(bip39.words_for(entropy, language="english"))
+    theirs = key_from_seed(Mnemonic.to_seed(sentence, passphrase), f"m/44'/60'/0'/0/{index}")
+    assert shown(derive_key(Secret(entropy), index=index, passphrase=passphrase)) == theirs
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_both_libraries_derive_the_same(key: bytes, tweak: bytes) -> None:
+    def answers(own: curve.Curve) -> tuple[bytes | None, bytes | None]:
+        point = total = None
+        try:
+            point = own.public_key(Secret(key))
+            total = shown(own.add(Secret(key), Secret(tweak)))
+        except ValueError:
+            pass
+        return point, total
+
+    first, second = map(answers, CURVES)
+    assert first == second
+
+
+ORDER = curve.ORDER.to_bytes(32, "big")
+ONE = (1).to_bytes(32, "big")
+
+
+@pytest.mark.parametrize("own", CURVES)
+@pytest.mark.parametrize("scalar", [bytes(32), ORDER, b"\xff" * 32])
+def test_a_number_that_is_no_key_has_no_public_key(own: curve.Curve, scalar: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        own.public_key(Secret(scalar))
+
+
+@pytest.mark.parametrize("own", CURVES)
+@pytest.mark.parametrize("tweak", [ORDER, (curve.ORDER - 1).to_bytes(32, "big"), b"\xff" * 32])
+def test_a_sum_that_is_no_key_is_refused(own: curve.Curve, tweak: bytes) -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        own.add(Secret(ONE), Secret(tweak))
+    assert shown(own.add(Secret(ONE), Secret(ONE))) == (2).to_bytes(32, "big")
+
+
+@pytest.mark.parametrize("index", [-1, MAX_INDEX + 1, 1.0, True, "0"])
+def test_an_index_that_no_account_has_is_refused(index: Any) -> None:
+    with pytest.raises(InvalidInput):
+        derive_key(Secret(GOOD), index=index)
+
+
+def test_the_passphrase_and_the_language_are_part_of_the_wallet() -> None:
+    keys = {
+        shown(derive_key(Secret(GOOD), index=0)),
+        shown(derive_key(Secret(GOOD), index=0, passphrase="more")),
+        shown(derive_key(Secret(GOOD), index=0, language="french")),
+        shown(derive_key(Secret(GOOD), index=1)),
+    }
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize("language", ["english", "japanese", "spanish"])
+def test_an_account_is_found_again_by_what_is_said_about_it(language: str) -> None:
+    entropy = Secret(GOOD)
+    said = describe_account(entropy, index=7, language=language)
+    assert address_of(account_key(entropy, said)).value == said["address"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"path": "m/44'/60'/0'/0/0"},
+        {"language": "english"},
+        {"path": 0, "language": "english"},
+        {"path": "m/44'/60'/0'/0/00", "language": "english"},
+        {"path": "m/44'/60'/1'/0/0", "language": "english"},
+        {"path": "m/44'/60'/0'/0/0\n", "language": "english"},
+        {"path": "m/44'/60'/0'/0/2147483648", "language": "english"},
+        {"path": "m/44'/60'/0'/0/0", "language": "klingon"},
+    ],
+)
+def test_an_entry_that_describes_no_account_gives_no_key(said: dict[str, str | int]) -> None:
+    with pytest.raises(InvalidInput):
+        account_key(Secret(GOOD), said)
