@@ -1,0 +1,88 @@
+"""Safe text: strings from outside as one quoted line of printable ASCII, and the renderers for each sink.
+
+Nothing is normalised: NFKC turns full-width letters into the plain symbol they imitate, so it hides the attack that
+escaping shows. Characters outside U+0020-U+007E become ``\\u{...}``; quote and backslash are escaped too, so no input
+can imitate an escape or close the quotes. Escaping for a sink comes last. Threat: T-021, T-022.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from typing import Final, Literal
+
+NAME_LIMIT: Final = 40
+LINE_WIDTH: Final = 76
+_HTML: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def quoted(text: str, /, *, limit: int) -> str:
+    """`text` in double quotes, at most `limit` columns between them, then how many characters were left out.
+
+    Raises ValueError unless `limit` is at least 1.
+    """
+    if limit < 1:
+        raise ValueError("a limit is at least one column")
+    shown, width = [], 0
+    for character in text:
+        piece = _escaped(character)
+        if width + len(piece) > limit:
+            break
+        shown.append(piece)
+        width += len(piece)
+    rest = len(text) - len(shown)
+    return f'"{"".join(shown)}"' + (f" ... {rest:,} more" if rest else "")
+
+
+def is_plain(text: str, /) -> bool:
+    """Whether `text` is one line of printable ASCII."""
+    return all(" " <= character <= "~" for character in text)
+
+
+def suspicion(text: str, /) -> Literal["text.nonascii", "text.invisible"] | None:
+    """What is odd about `text`: characters that steer or hide, characters that may imitate others, or nothing."""
+    if is_plain(text):
+        return None
+    hidden = any(unicodedata.category(character) in _INVISIBLE for character in text)
+    return "text.invisible" if hidden else "text.nonascii"
+
+
+def terminal(text: str, /, *, indent: int = 0) -> str:
+    """Lines of at most 76 columns and no control bytes, broken anywhere, later ones indented by `indent` spaces."""
+    safe = "".join(c if " " <= c <= "~" else _escaped(c) for c in text)
+    lines = textwrap.wrap(
+        safe,
+        width=max(LINE_WIDTH - indent, 1),
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        replace_whitespace=False,
+    )
+    return ("\n" + " " * indent).join(lines)
+
+
+def html(text: str, /) -> str:
+    """For HTML element content and quoted attribute values."""
+    return "".join(_HTML.get(c, c) if " " <= c <= "~" else html(_escaped(c)) for c in text)
+
+
+def markdown(text: str, /) -> str:
+    """For Markdown: every ASCII punctuation character escaped, so nothing becomes a link, an image or markup.
+
+    A backslash before ``:``, ``/``, ``@`` and ``.`` also keeps bare addresses from becoming links. Source: CommonMark
+    0.31 section 2.4.
+    """
+    safe = "".join(c if " " <= c <= "~" else _escaped(c) for c in text)
+    return "".join(c if c.isalnum() or c == " " else "\\" + c for c in safe)
+
+
+def grouped(hex_digits: str, /) -> str:
+    """``0x`` and hex digits in groups of four, for a person to compare."""
+    digits = hex_digits.removeprefix("0x")
+    return "0x " + " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
+def _escaped(character: str) -> str:
+    if character in {'"', "\\"}:
+        return "\\" + character
+    return character if " " <= character <= "~" else f"\\u{{{ord(character):x}}}"

@@ -1,0 +1,123 @@
+"""The view: what a person reads before saying yes, decoded from the bytes that will be signed.
+
+`render_view` is a pure function of (frozen bytes, facts): the same two give the same view and the same hash, on every
+machine and at every time. No text of the model, the host or the node is in it; the sentences are ours, and names from
+the address book are quoted and escaped. Specified in docs/formats/view.md. Threat: T-006, T-007, T-008, T-021.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import rfc8785
+
+from mcp_wallet_guard.clearsign import text
+from mcp_wallet_guard.clearsign.decode import NativeTransfer, decode
+from mcp_wallet_guard.clearsign.findings import findings
+from mcp_wallet_guard.errors import InvalidInput, Tampered
+from mcp_wallet_guard.evidence import ConfirmationView, Facts, ViewField
+from mcp_wallet_guard.operations import frozen
+from mcp_wallet_guard.operations.frozen import FrozenOperation
+from mcp_wallet_guard.operations.intents import Effect
+from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits
+from mcp_wallet_guard.proofs import Decoded, mint
+
+LABELS: Final = ("Amount", "Payee", "Account", "Chain", "Maximum fee", "Total at most", "Nonce")
+"""The fields of a transfer, in their fixed order."""
+
+SCHEMA_ID: Final = "urn:mcp-wallet-guard:confirmation-view:v1"
+_TAG: Final = b"mcp-wallet-guard/view/v1"
+
+
+def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView:
+    """What the bytes do, for a person.
+
+    Raises PolicyDenied("policy.undecodable") for bytes that cannot be shown in full, and
+    Tampered("tampered.operation") for facts about another chain.
+    """
+    transfer = decode(operation)
+    if facts.chain != str(operation.account.chain):
+        raise Tampered("tampered.operation", detail="the facts are about another chain")
+    native = Asset(operation.account.chain, facts.symbol, facts.decimals)
+    amount = _money(transfer.amount, native)
+    return ConfirmationView(
+        kind="transfer",
+        chain=str(operation.account.chain),
+        account=operation.account.id,
+        intent=f"Send {amount} to {transfer.payee}",
+        fields=_fields(transfer, facts, native),
+        findings=findings(transfer, facts),
+        operation_digest=operation.digest.hex(),
+        expires_at=operation.expires_at,
+    )
+
+
+def view_hash(view: ConfirmationView, /) -> bytes:
+    """SHA-256 over a tag, a zero byte and the RFC 8785 JSON of the view: 32 bytes. No rendering is part of it."""
+    return hashlib.sha256(_TAG + b"\x00" + rfc8785.dumps(view.model_dump(mode="json"))).digest()
+
+
+def check_decoded(operation: FrozenOperation, facts: Facts, /, *, effect: Effect) -> Decoded:
+    """Step 3: decode the bytes, check that they do what was asked, and render the view.
+
+    Raises Tampered("tampered.operation") when bytes, account or effect differ from `effect`, and PolicyDenied
+    ("policy.undecodable") when what was asked cannot be shown in full. Threat: T-006, T-007, T-008.
+    """
+    try:
+        same = frozen.matches(effect, operation.transaction)
+    except InvalidInput:
+        raise Tampered("tampered.operation", detail="the frozen bytes do not parse") from None
+    if not same or operation.account != effect.account or operation.effect_hash != frozen.effect_hash(effect):
+        raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
+    view = render_view(operation, facts)
+    return mint(Decoded, operation=operation, view=view, view_hash=view_hash(view))
+
+
+def plain_text(view: ConfirmationView, /) -> str:
+    """The view as lines of printable ASCII, at most 76 columns: intent, fields, findings, digest."""
+    column = max(len(label) for label in LABELS) + 2
+    lines = [text.terminal(view.intent), ""]
+    for field in view.fields:
+        label = text.terminal(field.label).ljust(column)
+        lines.append(label + text.terminal(field.value, indent=column))
+    if view.findings:
+        lines.append("")
+    for finding in view.findings:
+        severity = f"{finding.severity.upper()}:".ljust(column)
+        lines.append(severity + text.terminal(finding.text, indent=column))
+    digest = "Operation".ljust(column) + text.terminal(text.grouped(view.operation_digest), indent=column)
+    return "\n".join([*lines, "", digest])
+
+
+def view_schema() -> dict[str, Any]:
+    """The JSON Schema of the view, also kept as docs/formats/view.schema.json."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
+    return schema | ConfirmationView.model_json_schema(mode="serialization")
+
+
+def _fields(transfer: NativeTransfer, facts: Facts, native: Asset) -> tuple[ViewField, ...]:
+    gwei = Asset(native.chain, "gwei", 9)
+    fee = (
+        f"{_money(transfer.max_fee, native)} ({transfer.gas} gas at {_money(transfer.max_fee_per_gas, gwei)}, "
+        f"of it at most {_money(transfer.max_priority_fee_per_gas, gwei)} as tip)"
+    )
+    values = (
+        _money(transfer.amount, native),
+        _party(transfer.payee, facts.payee_name),
+        _party(transfer.account.address, transfer.account.name),
+        str(transfer.account.chain),
+        fee,
+        _money(transfer.total, native),
+        str(transfer.nonce),
+    )
+    return tuple(ViewField(label=label, value=value) for label, value in zip(LABELS, values, strict=True))
+
+
+def _money(units: BaseUnits, asset: Asset) -> str:
+    return f"{Amount.from_base_units(units, asset)} {asset.symbol}"
+
+
+def _party(address: Address, name: str | None) -> str:
+    known = "" if name is None else f" {text.quoted(name, limit=text.NAME_LIMIT)}"
+    return text.grouped(address.value) + known

@@ -1,0 +1,152 @@
+"""The shape of guard.toml: strict tables, no unknown keys, money only as decimal strings.
+
+Specified in docs/formats/settings.md. Error messages name what is expected and repeat nothing of the file, because a
+node's URL may hold an API key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Final, Literal, final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mcp_wallet_guard import danger
+from mcp_wallet_guard.clearsign.recipients import nobodys
+from mcp_wallet_guard.evidence import Model
+from mcp_wallet_guard.operations.values import Address, Amount
+from mcp_wallet_guard.policy.rules import MAX_PAYEES
+
+_NODE: Final = re.compile(r"[\x21-\x7e]{1,2048}")
+_PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
+
+
+def _node(url: str) -> str:
+    """https, or http to a literal loopback address; a host, and neither user name nor fragment."""
+    if _NODE.fullmatch(url) is None or "\\" in url:
+        raise ValueError("is not a URL of printable ASCII")
+    parts = urlsplit(url)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.port == 0:
+        raise ValueError("is not an https URL with a host")
+    if "@" in parts.netloc or "#" in url:
+        raise ValueError("has a user name or a fragment")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("uses http, which is for literal loopback addresses such as 127.0.0.1 only")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _path(text: str) -> str:
+    if _PATH.fullmatch(text) is None:
+        raise ValueError("is not a file name")
+    return text
+
+
+def _cheap_kdf(reason: str) -> str:
+    return danger.cheap_kdf(reason=reason).reason
+
+
+def _lower_level(reason: str) -> str:
+    return danger.lower_level(reason=reason).reason
+
+
+def _owned(address: Address) -> Address:
+    if nobodys(address) is not None:
+        raise ValueError("is an address that nobody owns")
+    return address
+
+
+Owned = Annotated[Address, AfterValidator(_owned)]
+
+
+@final
+class ChainTable(Model):
+    """[chain]: the one chain, its node, and the ceilings for fees."""
+
+    id: Annotated[int, Field(ge=1, le=2**53 - 1)]
+    node: Annotated[str, AfterValidator(_node), Field(repr=False)]
+    symbol: Annotated[str, Field(pattern=r"^[A-Za-z0-9.]{1,12}\z")] = "ETH"
+    decimals: Annotated[int, Field(ge=0, le=36)] = 18
+    max_fee_per_gas_gwei: Amount = Amount("200")
+    max_priority_fee_gwei: Amount = Amount("5")
+    max_gas: Annotated[int, Field(ge=21_000, le=30_000_000)] = 100_000
+
+
+@final
+class AccountTable(Model):
+    """[account]: the account that pays, pinned."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\z")]
+    address: Owned
+
+
+@final
+class PayeeTable(Model):
+    """One of [policy] payees."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?\z")]
+    address: Owned
+
+
+@final
+class PolicyTable(Model):
+    """[policy]: what may be asked. Without this table nothing may."""
+
+    max_per_transaction: Amount
+    payees: Literal["any"] | Annotated[tuple[PayeeTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]
+    level: Literal["factor", "present"] = "factor"
+    max_fee: Amount | None = None
+
+
+@final
+class ApprovalTable(Model):
+    """[approval]: how long a person has, and where the page listens on loopback (0: any free port)."""
+
+    expires_minutes: Annotated[int, Field(ge=1, le=60)] = 10
+    page_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    wait_seconds: Annotated[int, Field(ge=0, le=50)] = 25
+
+
+@final
+class LockTable(Model):
+    """[lock]: when the vault locks itself, and whether balances are read while it is locked."""
+
+    idle_minutes: Annotated[int, Field(ge=1, le=720)] = 15
+    max_hours: Annotated[int, Field(ge=1, le=24)] = 12
+    locked_reads: Literal["allow", "refuse"] = "refuse"
+
+
+@final
+class DangerTable(Model):
+    """[danger]: every way to lower protection, each with its reason."""
+
+    lower_level: Annotated[str, AfterValidator(_lower_level)] | None = None
+    cheap_kdf: Annotated[str, AfterValidator(_cheap_kdf)] | None = None
+
+
+@final
+class Document(Model):
+    """A whole guard.toml."""
+
+    vault: Annotated[str, AfterValidator(_path)]
+    mode: Literal["daemon", "embedded"] = "daemon"
+    chain: ChainTable
+    account: AccountTable
+    policy: PolicyTable | None = None
+    approval: ApprovalTable = ApprovalTable()
+    lock: LockTable = LockTable()
+    danger: DangerTable = DangerTable()
+
+    @model_validator(mode="after")
+    def _level_has_its_waiver(self) -> Document:
+        if self.policy is not None and self.policy.level != "factor" and self.danger.lower_level is None:
+            raise ValueError("policy.level below factor needs danger.lower_level with a reason")
+        return self

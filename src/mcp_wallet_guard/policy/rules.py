@@ -1,0 +1,96 @@
+"""Policy as values: who may be paid, how much at once, and what a person must show.
+
+A policy grants, nothing else does: what it does not name is denied, and no policy means that every spend is denied.
+Its revision is given when it is sealed, not here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, final
+
+from mcp_wallet_guard.clearsign.recipients import nobodys
+from mcp_wallet_guard.danger import LowerLevel
+from mcp_wallet_guard.errors import Misconfigured
+from mcp_wallet_guard.evidence import Level
+from mcp_wallet_guard.operations.values import UINT256_MAX, Address, BaseUnits
+
+MAX_PAYEES: Final = 256
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?")
+
+
+@final
+class AnyPayee(Enum):
+    """The type of `ANY`."""
+
+    ANY = "any"
+
+
+ANY: Final = AnyPayee.ANY
+"""Every address may be paid that somebody can own."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payee:
+    """An entry of the address book. `name`: 1 to 40 letters, digits, spaces, ``.``, ``_``, ``-``."""
+
+    name: str
+    address: Address
+
+    def __post_init__(self) -> None:
+        if _NAME.fullmatch(self.name) is None:
+            raise Misconfigured("misconfigured.settings", detail="a payee's name is 1 to 40 plain characters")
+        if type(self.address) is not Address or nobodys(self.address) is not None:
+            raise Misconfigured("misconfigured.settings", detail="a payee is an address that somebody can own")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the owner allows to be asked. Limits are wei; `level` is asked of a person for every spend.
+
+    A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
+    Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
+    """
+
+    payees: tuple[Payee, ...] | AnyPayee
+    max_per_transaction: BaseUnits
+    level: Level
+    max_fee: BaseUnits | None = None
+    waiver: LowerLevel | None = None
+
+    def __post_init__(self) -> None:
+        self._check_payees()
+        for limit in (self.max_per_transaction, 1 if self.max_fee is None else self.max_fee):
+            if type(limit) is not int or not 1 <= limit <= UINT256_MAX:
+                raise Misconfigured("misconfigured.settings", detail="a limit is a positive amount")
+        if type(self.level) is not Level or self.level < Level.PRESENT:
+            raise Misconfigured("misconfigured.settings", detail="the level proves no person")
+        if self.level < Level.FACTOR and type(self.waiver) is not LowerLevel:
+            raise Misconfigured("misconfigured.settings", detail="a level below factor needs danger.lower_level")
+
+    def _check_payees(self) -> None:
+        if self.payees is ANY:
+            return
+        if type(self.payees) is not tuple or not 1 <= len(self.payees) <= MAX_PAYEES:
+            raise Misconfigured("misconfigured.settings", detail=f"payees: 1 to {MAX_PAYEES} entries, or any")
+        if any(type(payee) is not Payee for payee in self.payees):
+            raise Misconfigured("misconfigured.settings", detail="payees: an entry is not a payee")
+        for seen in ({p.name.casefold() for p in self.payees}, {p.address for p in self.payees}):
+            if len(seen) != len(self.payees):
+                raise Misconfigured("misconfigured.settings", detail="payees: a name or an address is there twice")
+
+    def payee_name(self, address: Address, /) -> str | None:
+        """The address book's name for `address`, or None."""
+        if self.payees is ANY:
+            return None
+        return next((payee.name for payee in self.payees if payee.address == address), None)
+
+    def allows_payee(self, address: Address, /) -> bool:
+        """Whether `address` may be paid: named in the policy, or any that somebody can own. Threat: T-025."""
+        if nobodys(address) is not None:
+            return False
+        return self.payees is ANY or any(payee.address == address for payee in self.payees)
