@@ -1,0 +1,114 @@
+# Every target sets itself up: it makes .venv, installs the hash-locked set that it needs, once, and runs.
+# `make demo` and `make test` are the two commands to know; `make check` is all that CI demands.
+
+PYTHON  ?= python3
+ARGS    ?=
+WORKERS ?= 2
+
+BIN     := .venv/bin
+STAMPS  := .venv/stamps
+RUN     := $(BIN)/python
+PIP     := $(RUN) -m pip --disable-pip-version-check --quiet
+DOCS    := docs/_build/html
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint format types imports coverage mutants docs bench bench-once live lock clean
+
+help:
+	@echo "make demo     a guarded payment on a private chain, then the attacks that fail (ARGS=--interactive)"
+	@echo "make test     all tests"
+	@echo "make check    lint, types, imports, tests with coverage, mutants, docs, each benchmark once"
+	@echo "make lint     ruff, mypy, basedpyright, import contracts, rules of the repository"
+	@echo "make format   let ruff rewrite"
+	@echo "make mutants  mutation testing of ceremony, proofs, policy, journal (ARGS='--all')"
+	@echo "make docs     build $(DOCS)/index.html"
+	@echo "make bench    measure, and judge against the limits"
+	@echo "make live     tests that talk to the outside world"
+	@echo "make lock     resolve requirements/*.txt again (ARGS=--upgrade)"
+	@echo "make clean    remove all that was made here"
+
+# ------------------------------------------------------------------------------------------------- commands
+
+demo: $(STAMPS)/demo
+	$(BIN)/mcp-wallet-guard demo $(ARGS)
+
+test: $(STAMPS)/test
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: $(STAMPS)/check
+	$(MAKE) lint
+	$(MAKE) coverage
+	$(MAKE) mutants
+	$(MAKE) docs
+	$(MAKE) bench-once
+
+lint: $(STAMPS)/lint
+	$(BIN)/ruff check src tests examples benchmarks tools docs
+	$(BIN)/ruff format --check src tests examples benchmarks tools docs
+	$(RUN) tools/repository_rules.py
+	$(MAKE) imports
+	$(MAKE) types
+
+format: $(STAMPS)/lint
+	$(BIN)/ruff check --fix src tests examples benchmarks tools docs
+	$(BIN)/ruff format src tests examples benchmarks tools docs
+
+types: $(STAMPS)/lint
+	$(BIN)/mypy
+	$(BIN)/basedpyright --pythonpath $(RUN)
+	$(BIN)/basedpyright --pythonpath $(RUN) --verifytypes mcp_wallet_guard --ignoreexternal
+
+imports: $(STAMPS)/lint
+	$(BIN)/lint-imports --no-logo --no-cache
+
+coverage: $(STAMPS)/check
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage json --quiet
+	$(RUN) tools/coverage_bars.py build/coverage.json
+
+mutants: $(STAMPS)/check
+	$(RUN) tools/mutants.py --workers $(WORKERS) $(ARGS)
+
+docs: $(STAMPS)/docs
+	$(BIN)/sphinx-build -W --keep-going -n -q -b html docs $(DOCS)
+	@echo "$(DOCS)/index.html"
+
+bench: $(STAMPS)/demo
+	$(RUN) benchmarks/run.py $(ARGS)
+
+bench-once: $(STAMPS)/demo
+	$(RUN) benchmarks/run.py --once
+
+live: $(STAMPS)/test
+	@if ls tests/live/test_*.py >/dev/null 2>&1; then \
+	    $(RUN) -m pytest -m live tests/live $(ARGS); \
+	else \
+	    echo "No live tests yet: everything is proved on this machine alone."; \
+	fi
+
+# --------------------------------------------------------------------------------------------- environments
+
+# requirements/<set>.txt -> .venv, once. All sets are cut from requirements/check.txt, so they never disagree.
+$(STAMPS)/%: requirements/%.txt pyproject.toml | $(STAMPS)/created
+	$(PIP) install --require-hashes --only-binary :all: -r $<
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(if $(filter check,$*),$(addprefix $(STAMPS)/,demo test lint docs)) # check holds all the others
+
+$(STAMPS)/created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	@mkdir -p $(STAMPS)
+	@touch $@
+
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/lock.txt
+	.venv-lock/bin/python tools/lock.py $(ARGS)
+
+clean:
+	rm -rf .venv .venv-lock build dist docs/_build .coverage .coverage.* .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests examples benchmarks tools docs -name __pycache__ -type d -prune -exec rm -rf {} +
