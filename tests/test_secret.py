@@ -28,7 +28,7 @@ def secret() -> Secret:
 def test_every_way_of_printing_shows_the_same_nothing(secret: Secret, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("test").warning("%s %r", secret, [secret])
     shown = [
-        repr(secret), str(secret), f"{secret}", f"{secret!r:>20}", f"{secret:x>9}", "%s" % secret, ascii(secret),
+        repr(secret), str(secret), f"{secret}", f"{secret!r:>20}", f"{secret:x>9}", f"{secret}", ascii(secret),
         repr({"key": secret}), repr(Holder(secret)), caplog.text,
     ]  # fmt: skip
     assert all("<Secret>" in text for text in shown)
@@ -55,7 +55,7 @@ def test_a_holder_cannot_be_turned_into_a_dictionary(secret: Secret) -> None:
 def test_comparison_is_refused_where_it_would_not_be_constant_time(secret: Secret) -> None:
     for other in (secret, Secret(VALUE), VALUE, None):
         with pytest.raises(TypeError):
-            secret == other
+            assert secret == other
 
 
 def test_comparison_in_constant_time_is_offered(secret: Secret) -> None:

@@ -12,11 +12,16 @@ from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.keys.passphrases import passphrase_from_bytes, passphrase_from_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mcp_wallet_guard.secret import Secret
 
 
-def both(text: str) -> list[Secret]:
-    return [passphrase_from_text(text), passphrase_from_bytes(bytearray(text, "utf-8"))]
+def from_bytes(text: str) -> Secret:
+    return passphrase_from_bytes(bytearray(text, "utf-8"))
+
+
+MAKERS: tuple[Callable[[str], Secret], ...] = (passphrase_from_text, from_bytes)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +39,7 @@ def both(text: str) -> list[Secret]:
     ],
 )
 def test_texts_that_look_alike_are_one_passphrase(typed: str, means: str) -> None:
-    assert all(secret.equals(means.encode()) for secret in both(typed))
+    assert all(make(typed).equals(means.encode()) for make in MAKERS)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +64,9 @@ def test_texts_that_look_alike_are_one_passphrase(typed: str, means: str) -> Non
     ],
 )
 def test_what_cannot_be_a_passphrase_is_refused_without_repeating_it(text: str) -> None:
-    for attempt in (lambda: passphrase_from_text(text), lambda: passphrase_from_bytes(bytearray(text, "utf-8"))):
+    for make in MAKERS:
         with pytest.raises(InvalidInput) as caught:
-            attempt()
+            make(text)
         assert caught.value.code == "invalid_input.passphrase"
         assert caught.value.detail == ""
 
@@ -91,9 +96,9 @@ def test_what_was_typed_is_wiped_whatever_it_was(typed: bytes) -> None:
 @given(st.text(min_size=12, max_size=40))
 def test_bytes_and_text_agree_on_every_text(text: str) -> None:
     answers = []
-    for attempt in (lambda: passphrase_from_text(text), lambda: passphrase_from_bytes(bytearray(text, "utf-8"))):
+    for make in MAKERS:
         try:
-            with attempt().reveal() as view:
+            with make(text).reveal() as view:
                 answers.append(bytes(view))
         except InvalidInput as error:
             answers.append(error.code.encode())

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from eth_keys import KeyAPI
 from eth_keys.backends.coincurve import CoinCurveECCBackend
+from eth_keys.main import KeyAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
