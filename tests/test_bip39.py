@@ -1,4 +1,7 @@
-"""A recovery phrase is understood as people write it, and its errors repeat nothing of it."""
+"""A recovery phrase is understood as people write it, and its errors repeat nothing of it.
+
+Threat: T-057.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""scrypt is right, never cheap without a waiver, never ruinous."""
+"""scrypt is right, never cheap without a waiver, never ruinous.
+
+Threat: T-067, T-068.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Entropy that is worth the name, and the keys that the standards say it has."""
+"""Entropy that is worth the name, and the keys that the standards say it has.
+
+Threat: T-063, T-076, T-078.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_wallet_guard import bip39
-from mcp_wallet_guard.errors import InvalidInput, Unavailable
+from mcp_wallet_guard.errors import InvalidInput, Misconfigured, Unavailable
 from mcp_wallet_guard.keys import bip32, curve
 from mcp_wallet_guard.keys.bip32 import HARDENED
 from mcp_wallet_guard.keys.mnemonic import (
@@ -213,6 +216,21 @@ def test_both_libraries_derive_the_same(key: bytes, tweak: bytes) -> None:
 
     first, second = map(answers, CURVES)
     assert first == second
+
+
+def test_an_account_is_made_only_when_all_libraries_derive_the_same_public_key() -> None:
+    class Broken:
+        add = curve.OpenSsl.add
+
+        def public_key(self, secret: Secret, /) -> bytes:
+            point = bytearray(curve.OpenSsl().public_key(secret))
+            point[40] ^= 1
+            return bytes(point)
+
+    assert len(curve.checked_public_key(Secret(GOOD), curves=curve.installed())) == 65
+    with pytest.raises(Misconfigured) as caught:
+        curve.checked_public_key(Secret(GOOD), curves=(curve.OpenSsl(), Broken()))
+    assert caught.value.code == "misconfigured.backend"
 
 
 ORDER = curve.ORDER.to_bytes(32, "big")

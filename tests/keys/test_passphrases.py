@@ -1,4 +1,7 @@
-"""One text, one passphrase, on every keyboard."""
+"""One text, one passphrase, on every keyboard.
+
+Threat: T-075.
+"""
 
 from __future__ import annotations
 

@@ -81,6 +81,11 @@ def test_a_passphrase_that_cannot_be_one_is_refused_and_the_terminal_restored() 
     assert (answer, echo_again) == (b"invalid_input.passphrase", True)
 
 
+def test_a_line_that_a_terminal_may_have_cut_is_refused() -> None:
+    assert at_a_terminal(b"x" * 1022 + b"\n")[0] == b"x" * 1022
+    assert at_a_terminal("\U0001f600".encode() * 300 + b"\n")[0] == b"invalid_input.passphrase"
+
+
 def test_end_of_file_at_the_terminal_is_no_passphrase() -> None:
     assert at_a_terminal(b"\x04")[0] == b"invalid_input.passphrase"
 

@@ -1,4 +1,7 @@
-"""A vault keeps what it is given, and opens with its passphrase only."""
+"""A vault keeps what it is given, and opens with its passphrase only.
+
+Threat: T-067, T-070.
+"""
 
 from __future__ import annotations
 
@@ -289,6 +292,16 @@ def test_a_vault_has_a_size_that_it_cannot_outgrow(path: Path) -> None:
         add(vault, EntryKind.TOTP_SECRET, "one too many", TOTP, {})
     vault.save()
     assert len(unlock(path).entries) == 256
+
+
+def test_entries_that_make_the_file_too_large_are_not_saved(path: Path) -> None:
+    vault = new_vault(path)
+    for number in range(254):
+        add(vault, EntryKind.TOTP_SECRET, str(number), TOTP, {f"a{i}": "x" * 256 for i in range(16)})
+    before = path.read_bytes()
+    with pytest.raises(InvalidInput) as caught:
+        vault.save()
+    assert (code(caught), path.read_bytes()) == ("invalid_input.size", before)
 
 
 def test_an_unknown_entry_is_refused(path: Path) -> None:

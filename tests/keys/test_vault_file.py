@@ -1,4 +1,7 @@
-"""Only a private plain file is a vault's file, and a write that dies leaves the old or the new one whole."""
+"""Only a private plain file is a vault's file, and a write that dies leaves the old or the new one whole.
+
+Threat: T-071, T-072.
+"""
 
 from __future__ import annotations
 

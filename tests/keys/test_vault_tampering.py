@@ -1,7 +1,7 @@
 """No edit of a vault file opens it, or opens it as something else.
 
 Each edit carries a checksum that fits, as an attacker's would. Where a guard is shown, `second_reader` without the
-whole-file MAC plays the reader that lacks it.
+whole-file MAC plays the reader that lacks it. Threat: T-068, T-069, T-070.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def test_without_libsecp256k1_openssl_signs_and_derives() -> None:
         "import sys; sys.modules['coincurve'] = None\n"
         "from mcp_wallet_guard.keys import curve\n"
         "from mcp_wallet_guard.signers.backend import load_backend\n"
-        "print(type(load_backend()).__name__, type(curve.load()).__name__, 'eth_keys' in sys.modules)"
+        "print(type(load_backend()).__name__, type(curve.installed()[0]).__name__, 'eth_keys' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,

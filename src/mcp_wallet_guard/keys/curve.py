@@ -82,23 +82,23 @@ class OpenSsl:
         return Secret(bytearray(total.to_bytes(32, "big")))
 
 
-def load() -> Curve:
-    """The best one that is installed."""
+def installed() -> tuple[Curve, ...]:
+    """Every library at hand, the best one first."""
     try:
-        return LibSecp256k1()
+        return LibSecp256k1(), OpenSsl()
     except (ImportError, AttributeError):
-        return OpenSsl()
+        return (OpenSsl(),)
 
 
-def checked_public_key(secret: Secret, /) -> bytes:
-    """The public key, computed by every library that is installed.
+def checked_public_key(secret: Secret, /, *, curves: tuple[Curve, ...]) -> bytes:
+    """The public key that all of `curves` compute.
 
     Raises Misconfigured("misconfigured.backend") when they differ: one of them is broken. Threat: T-078.
     """
-    key = load().public_key(secret)
-    if key != OpenSsl().public_key(secret):
+    keys = {curve.public_key(secret) for curve in curves}
+    if len(keys) != 1:
         raise Misconfigured("misconfigured.backend", detail="two libraries derive different public keys")
-    return key
+    return keys.pop()
 
 
 def _number(secret: Secret) -> int:

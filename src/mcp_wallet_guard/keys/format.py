@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from mcp_wallet_guard.errors import VaultError
+from mcp_wallet_guard.errors import InvalidInput, VaultError
 
 FMT: Final = "mcp-wallet-guard/vault"
 VERSION: Final = 1
@@ -147,11 +147,11 @@ def mac_body(file: VaultFile, /) -> bytes:
 
 
 def render(file: VaultFile, /) -> bytes:
-    """The file's bytes, with the checksum filled in. Raises VaultError when they are above the size limit."""
+    """The file's bytes, with the checksum filled in. Raises InvalidInput when they are above the size limit."""
     raw = bytearray(canonical(file.model_dump(mode="json")) + b"\n")
     raw[_DIGITS] = checksum(raw).encode("ascii")
     if len(raw) > MAX_FILE_BYTES:
-        raise VaultError("vault.format", detail="the vault would be larger than a vault may be")
+        raise InvalidInput("invalid_input.size", detail="the vault would be larger than a vault may be")
     return bytes(raw)
 
 

@@ -90,7 +90,7 @@ def derive_key(entropy: Secret, /, *, index: int, language: str = "english", pas
     purpose, coin, account = (step + bip32.HARDENED for step in (44, 60, 0))
     seed = seed_from_entropy(entropy, language=language, passphrase=passphrase)
     try:
-        return bip32.derive(seed, (purpose, coin, account, 0, index), curve=curve.load())
+        return bip32.derive(seed, (purpose, coin, account, 0, index), curve=curve.installed()[0])
     finally:
         seed.wipe()
 
@@ -111,7 +111,7 @@ def address_of(key: Secret, /) -> Address:
 
     Raises Misconfigured("misconfigured.backend") when they differ.
     """
-    return Address.from_bytes(keccak256(curve.checked_public_key(key)[1:])[12:])
+    return Address.from_bytes(keccak256(curve.checked_public_key(key, curves=curve.installed())[1:])[12:])
 
 
 def describe_account(entropy: Secret, /, *, index: int, language: str) -> dict[str, str | int]:

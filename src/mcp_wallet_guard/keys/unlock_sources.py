@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TERMINAL: Final = "/dev/tty"
 _NEWLINE: Final = 0x0A
+_MAX_LINE: Final = 1023
+"""Bytes of a line, its end included, that every terminal delivers whole. Above, macOS (1024) and Linux (4096) cut."""
 
 
 def read_terminal(prompt: str, /) -> Secret:
@@ -42,6 +44,9 @@ def read_terminal(prompt: str, /) -> Secret:
         raise Unavailable("unavailable.terminal") from None
     finally:
         os.close(fd)
+    if len(typed) > _MAX_LINE:
+        typed[:] = bytes(len(typed))
+        raise InvalidInput("invalid_input.passphrase", detail="the terminal may have cut the line; use a descriptor")
     return _passphrase(typed)
 
 

@@ -112,7 +112,11 @@ def create_vault(
         mac="0" * 64, checksum="0" * 64,
     )  # fmt: skip
     raw = _finish(vmk, draft)
-    create_file(path, raw, verify=lambda data: _check_opens(vmk, data))
+    try:
+        create_file(path, raw, verify=lambda data: _check_opens(vmk, data))
+    except BaseException:
+        vmk.wipe()
+        raise
     return UnlockedVault(path=path, raw=raw, vmk=vmk, draw=draw)
 
 
@@ -258,7 +262,7 @@ class UnlockedVault:
         lock this vault then and open the file again.
 
         Raises Misconfigured("misconfigured.already_running") when the file is not the one that was read or written
-        last; Unavailable("unavailable.store") when the disk is full or fails.
+        last; Unavailable("unavailable.store") when the disk is full or fails; InvalidInput above 1 MiB.
         """
         raw = _finish(self._key(), self._file.replace(gen=self._file.gen + 1))
         replace_file(self._path, raw, expected=self._raw, verify=lambda data: _check_opens(self._vmk, data))
