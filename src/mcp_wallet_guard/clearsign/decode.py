@@ -11,7 +11,7 @@ from typing import final
 
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation
-from mcp_wallet_guard.operations.values import Account, Address, BaseUnits
+from mcp_wallet_guard.operations.values import UINT256_MAX, Account, Address, BaseUnits
 
 
 @final
@@ -50,6 +50,8 @@ def decode(operation: FrozenOperation, /) -> NativeTransfer:
         raise PolicyDenied("policy.undecodable", detail="the bytes are for another chain")
     if tx.data:
         raise PolicyDenied("policy.undecodable", detail=f"{len(tx.data)} bytes of calldata")
+    if tx.value + tx.max_fee > UINT256_MAX:
+        raise PolicyDenied("policy.undecodable", detail="amount and fee exceed what any account can hold")
     return NativeTransfer(
         account=operation.account,
         payee=tx.to,

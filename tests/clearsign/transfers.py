@@ -1,0 +1,59 @@
+"""Frozen transfers and the facts about them, for tests of the view and of policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp_wallet_guard.evidence import Facts
+from mcp_wallet_guard.operations import frozen
+from mcp_wallet_guard.operations.evm import Eip1559, encode_unsigned
+from mcp_wallet_guard.operations.frozen import FrozenOperation
+from mcp_wallet_guard.operations.intents import Effect
+from mcp_wallet_guard.operations.values import Account, Address, ChainId
+
+CHAIN = ChainId(31337)
+SENDER = Address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
+PAYEE = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
+STRANGER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
+ACCOUNT = Account(name="main", chain=CHAIN, address=SENDER)
+ETHER = 10**18
+GWEI = 10**9
+
+
+def effect(**changes: Any) -> Effect:
+    values: dict[str, Any] = {
+        "kind": "transfer", "account": ACCOUNT, "to": PAYEE, "value": ETHER // 10, "data": b"", "reference": None,
+    }  # fmt: skip
+    return Effect(**(values | changes))
+
+
+def transaction(asked: Effect, **changes: Any) -> Eip1559:
+    values: dict[str, Any] = {
+        "chain": asked.account.chain, "nonce": 7, "max_priority_fee_per_gas": GWEI, "max_fee_per_gas": 20 * GWEI,
+        "gas": 21_000, "to": asked.to, "value": asked.value, "data": asked.data,
+    }  # fmt: skip
+    return Eip1559(**(values | changes))
+
+
+def freeze(asked: Effect, **changes: Any) -> FrozenOperation:
+    """What the guard freezes; `changes` are to nonce, fee and gas."""
+    return frozen.freeze(asked, transaction(asked, **changes), expires_at=1_790_000_600)
+
+
+def forge(asked: Effect, **changes: Any) -> FrozenOperation:
+    """An operation that claims the effect `asked` while its bytes say something else: a row edited in the store."""
+    return FrozenOperation(
+        kind=frozen.KIND_EIP1559,
+        account=asked.account,
+        unsigned_bytes=encode_unsigned(transaction(asked, **changes)),
+        effect_hash=frozen.effect_hash(asked),
+        expires_at=1_790_000_600,
+    )
+
+
+def facts(**changes: Any) -> Facts:
+    values: dict[str, Any] = {
+        "collected_at": 1_790_000_000, "chain": str(CHAIN), "nonce": 7, "balance": 10 * ETHER, "base_fee": GWEI,
+        "payee_has_code": False, "payee_name": "Alice", "symbol": "ETH", "decimals": 18,
+    }  # fmt: skip
+    return Facts(**(values | changes))
