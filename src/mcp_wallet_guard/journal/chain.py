@@ -18,7 +18,11 @@ from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.journal.events import GENESIS, VERSION, Event, Kind, RowChange
 
 _TAG: Final = b"mcp-wallet-guard/journal/v1\x00"
-_KEYS: Final = frozenset({"v", "index", "at", "kind", "subject", "data", "rows", "prev", "sealed"})
+_TYPES: Final = {
+    "v": int, "index": int, "at": int, "kind": str, "subject": str, "data": dict, "rows": list, "prev": str,
+    "sealed": bool,
+}  # fmt: skip
+_KINDS: Final = frozenset(kind.value for kind in Kind)
 
 
 @final
@@ -76,8 +80,8 @@ def follow(head: Head, entries: Iterable[Entry], /) -> Iterator[Entry]:
     is not canonical, an unknown kind, key or version, a hash that does not match.
     """
     for entry in entries:
-        fields = _parse(entry)
-        if fields["index"] != entry.index or entry.index != head.index + 1 or fields["prev"] != head.hash.hex():
+        fields = check(entry)
+        if entry.index != head.index + 1 or fields["prev"] != head.hash.hex():
             raise Tampered("tampered.journal", detail=f"entry {entry.index} does not follow entry {head.index}")
         head = entry.head
         yield entry
@@ -91,24 +95,39 @@ def verify(entries: Iterable[Entry], /, *, start: Head | None = None) -> Head:
     return head
 
 
-def _parse(entry: Entry) -> dict[str, Any]:
+def check(entry: Entry, /) -> dict[str, Any]:
+    """The fields of one entry, alone: canonical, of this version, of known kind and shape, with the right hash.
+
+    Says nothing about its place in a chain. Raises Tampered("tampered.journal").
+    """
     try:
         fields = json.loads(entry.body)
-        kinds = {kind.value for kind in Kind}
-        valid = (
-            isinstance(fields, dict)
-            and set(fields) == _KEYS
-            and rfc8785.dumps(fields) == entry.body
-            and fields["v"] == VERSION
-            and fields["kind"] in kinds
-            and type(fields["index"]) is int
-            and type(fields["sealed"]) is bool
-        )
-    except (ValueError, TypeError, RecursionError):
+        valid = _has_shape(fields) and fields["index"] == entry.index and rfc8785.dumps(fields) == entry.body
+    except (ValueError, TypeError, RecursionError):  # rfc8785's errors are ValueErrors
         valid, fields = False, {}
     if not valid or _hash(entry.body) != entry.hash:
         raise Tampered("tampered.journal", detail=f"entry {entry.index} is not what was written")
     return dict(fields)
+
+
+def _has_shape(fields: Any) -> bool:
+    return (
+        type(fields) is dict
+        and fields.keys() == _TYPES.keys()
+        and all(type(fields[name]) is kind for name, kind in _TYPES.items())
+        and fields["v"] == VERSION
+        and fields["kind"] in _KINDS
+        and all(_is_row_change(change) for change in fields["rows"])
+    )
+
+
+def _is_row_change(change: Any) -> bool:
+    return (
+        type(change) is list
+        and len(change) == 3
+        and all(type(part) is str for part in change[:2])
+        and (change[2] is None or type(change[2]) is str)
+    )
 
 
 def _hash(body: bytes) -> bytes:

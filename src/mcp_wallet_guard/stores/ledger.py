@@ -1,0 +1,306 @@
+"""The ledger: what the guard believes about its live rows, and what a transaction makes of them. No storage in here.
+
+The index in memory holds the MAC of every live row. A row that is read must have the MAC of the index; a live row that
+is missing, or one that the index does not know, is `Tampered`. So an edited row, an old row and a deleted row are each
+found at the first read, and at the next unlock by the sum in the sealed head. Threat: T-009, T-070, T-088.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast, final
+
+from mcp_wallet_guard.errors import Tampered, Unavailable
+from mcp_wallet_guard.evidence import Row
+from mcp_wallet_guard.journal import chain
+from mcp_wallet_guard.journal.chain import Entry, Head
+from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, SealedHead
+from mcp_wallet_guard.stores.sealing import Keys, StoredEntry, StoredHead, StoredRow, add
+from mcp_wallet_guard.stores.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mcp_wallet_guard.journal.events import Event, RowChange
+
+R = TypeVar("R", bound=Row)
+
+EMPTY_SUM: Final = bytes(32)
+
+
+class Reader(Protocol):
+    """What a ledger reads from its storage, inside one transaction of that storage. Nothing of it is believed."""
+
+    def row(self, table: Table, key: str, /) -> StoredRow | None: ...
+    def rows(self, table: Table, /) -> Sequence[StoredRow]: ...
+    def entries_about(self, subject: str, /) -> Sequence[StoredEntry]: ...
+    def entries_from(self, index: int, /) -> Sequence[StoredEntry]: ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RowWrite:
+    """One row to write. `old` is the MAC that the row must have before, None when there must be no row."""
+
+    table: Table
+    key: str
+    old: bytes | None
+    new: StoredRow | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """All that a transaction writes. `Ledger.adopt` takes it over after the storage made it durable."""
+
+    rows: tuple[RowWrite, ...]
+    entries: tuple[StoredEntry, ...]
+    head: SealedHead
+    stored_head: StoredHead
+
+
+@final
+class Ledger:
+    """One unsealed store: its keys, its head, its live rows' MACs."""
+
+    __slots__ = ("_live", "head", "keys", "stored_head")
+
+    def __init__(self, keys: Keys, head: SealedHead, /) -> None:
+        """An empty ledger whose head is `head`, already verified."""
+        self.keys: Final = keys
+        self.head = head
+        self.stored_head = keys.seal(head)
+        self._live: Final[dict[Table, dict[str, bytes]]] = {table: {} for table in TABLES.values()}
+
+    @classmethod
+    def load(cls, keys: Keys, head: SealedHead, reader: Reader, /) -> Ledger:
+        """The ledger of a store, every live row verified. Raises Tampered("tampered.row")."""
+        ledger = cls(keys, head)
+        total = 0
+        for table, live in ledger._live.items():
+            for stored in reader.rows(table):
+                mac = ledger._mac(table, stored)
+                live[str(stored.values[0])] = mac
+                total += keys.contribution(mac)
+        if add(EMPTY_SUM, total) != head.live_sum:
+            raise Tampered("tampered.row", detail="live rows are missing, or rows that are not live were put back")
+        return ledger
+
+    def live_keys(self, table: Table, /) -> set[str]:
+        """The keys of all live rows of `table`."""
+        return set(self._live[table])
+
+    def mac(self, table: Table, key: str, /) -> bytes | None:
+        """The MAC that the live row has, None when no row is live under this key."""
+        return self._live[table].get(key)
+
+    def check(self, table: Table, key: str, stored: StoredRow | None, /) -> Row | None:
+        """The row under `key`, as it was read, verified. Raises Tampered("tampered.row")."""
+        expected = self._live[table].get(key)
+        if stored is None and expected is None:
+            return None
+        if stored is None or expected is None:
+            raise Tampered("tampered.row", detail=f"{table.name}: a live row is missing or a dropped one is back")
+        if not hmac.compare_digest(self._mac(table, stored), expected) or stored.values[0] != key:
+            raise Tampered("tampered.row", detail=f"{table.name}: not the row that was written last")
+        return table.row(stored.values)
+
+    def check_clock(self, now: int, /) -> None:
+        """Raises Unavailable("unavailable.clock") when `now` is too far behind the highest time seen. Threat: T-016."""
+        if now < self.head.highest_time - CLOCK_TOLERANCE_SECONDS:
+            raise Unavailable(
+                "unavailable.clock", detail=f"the clock says {now}, the store has seen {self.head.highest_time}"
+            )
+
+    def check_entry(self, stored: StoredEntry, /) -> Entry:
+        """One journal entry, verified with the key. Raises Tampered("tampered.journal")."""
+        fields = chain.check(stored.entry)
+        expected = self.keys.entry_mac(stored.entry)
+        if stored.mac is None or not hmac.compare_digest(expected, stored.mac) or fields["subject"] != stored.subject:
+            raise Tampered("tampered.journal", detail=f"entry {stored.entry.index} does not verify")
+        return stored.entry
+
+    def check_tip(self, tip: Sequence[StoredEntry], /) -> None:
+        """`tip`, the entries from the head's index on, is the head's entry alone. Raises Tampered."""
+        if not tip or tip[0].entry.head != self.head.journal:
+            raise Tampered("tampered.journal", detail="the journal does not end where the head says")
+        self.check_entry(tip[0])
+        if len(tip) > 1:
+            raise Tampered("tampered.journal", detail="the journal goes on after the head")
+
+    def adopt(self, changes: Changes, /) -> None:
+        """Believe `changes`, which are durable now."""
+        for write in changes.rows:
+            if write.new is None:
+                self._live[write.table].pop(write.key, None)
+            else:
+                self._live[write.table][write.key] = write.new.mac
+        self.head = changes.head
+        self.stored_head = changes.stored_head
+
+    def adopting(self, unsealed: Sequence[StoredEntry], /, *, now: int) -> Changes:
+        """The changes that seal entries written while the vault was locked.
+
+        Raises Tampered("tampered.journal") unless they follow on from the head and are all marked unsealed.
+        Threat: T-091.
+        """
+        for entry in chain.follow(self.head.journal, [stored.entry for stored in unsealed]):
+            if entry.fields["sealed"]:
+                raise Tampered("tampered.journal", detail=f"entry {entry.index} claims to be sealed")
+        entries = tuple(
+            StoredEntry(stored.entry, stored.entry.fields["subject"], self.keys.entry_mac(stored.entry))
+            for stored in unsealed
+        )
+        journal = entries[-1].entry.head if entries else self.head.journal
+        return self._changes((), entries, journal=journal, live_sum=self.head.live_sum, now=now)
+
+    def applying(self, staged: dict[tuple[Table, str], Row | None], events: Sequence[Event], /, *, now: int) -> Changes:
+        """The changes that put and drop rows and journal `events`, the last of which names the rows."""
+        last = self.head.journal.index + len(events)
+        writes: list[RowWrite] = []
+        named: list[RowChange] = []
+        delta = 0
+        for (table, key), row in staged.items():
+            old, new = self._live[table].get(key), None
+            if old is not None:
+                delta -= self.keys.contribution(old)
+            if row is not None:
+                values = table.values(row)
+                new = StoredRow(values, last, self.keys.row_mac(table, values, last))
+                delta += self.keys.contribution(new.mac)
+            writes.append(RowWrite(table, key, old, new))
+            named.append((table.name, key, None if new is None else new.mac.hex()))
+        journal = self.head.journal
+        entries: list[StoredEntry] = []
+        for number, event in enumerate(events, 1):
+            entry = chain.append(journal, event, rows=named if number == len(events) else ())
+            entries.append(StoredEntry(entry, event.subject, self.keys.entry_mac(entry)))
+            journal = entry.head
+        return self._changes(writes, entries, journal=journal, live_sum=add(self.head.live_sum, delta), now=now)
+
+    def _changes(
+        self, rows: Iterable[RowWrite], entries: Iterable[StoredEntry], /, *, journal: Head, live_sum: bytes, now: int
+    ) -> Changes:
+        head = SealedHead(
+            store_id=self.head.store_id,
+            journal=journal,
+            live_sum=live_sum,
+            highest_time=max(now, self.head.highest_time),
+        )
+        return Changes(rows=tuple(rows), entries=tuple(entries), head=head, stored_head=self.keys.seal(head))
+
+    def _mac(self, table: Table, stored: StoredRow) -> bytes:
+        if not table.holds(stored.values) or type(stored.entry) is not int or type(stored.mac) is not bytes:
+            raise Tampered("tampered.row", detail=f"{table.name}: a value that was never written")
+        mac = self.keys.row_mac(table, stored.values, stored.entry)
+        if not hmac.compare_digest(mac, stored.mac):
+            raise Tampered("tampered.row", detail=f"{table.name}: a row does not verify")
+        return mac
+
+
+@final
+class LedgerTransaction:
+    """A `Transaction` over a ledger: reads verify, writes are kept until `finish`, which seals them."""
+
+    __slots__ = ("_events", "_is_open", "_ledger", "_reader", "_staged", "now")
+
+    def __init__(self, ledger: Ledger, reader: Reader, /, *, now: int) -> None:
+        self.now = max(now, ledger.head.highest_time)
+        self._ledger: Final = ledger
+        self._reader: Final = reader
+        self._staged: Final[dict[tuple[Table, str], Row | None]] = {}
+        self._events: Final[list[Event]] = []
+        self._is_open = True
+
+    def get(self, kind: type[R], key: str, /) -> R | None:
+        """See `Transaction`."""
+        self._check_open()
+        table = TABLES[kind]
+        if (table, key) in self._staged:
+            return cast("R | None", self._staged[table, key])
+        return cast("R | None", self._ledger.check(table, key, self._reader.row(table, key)))
+
+    def all(self, kind: type[R], /) -> tuple[R, ...]:
+        """See `Transaction`."""
+        self._check_open()
+        table = TABLES[kind]
+        rows: dict[str, Row | None] = dict(self._stored(table))
+        rows.update({key: row for (where, key), row in self._staged.items() if where is table})
+        return tuple(cast("R", row) for _, row in sorted(rows.items()) if row is not None)
+
+    def put(self, row: Row, /) -> None:
+        """See `Transaction`. Raises ValueError for a value that its column does not hold."""
+        self._check_open()
+        table = TABLES[type(row)]
+        table.values(row)
+        self._staged[table, row.key] = row
+
+    def drop(self, kind: type[Row], key: str, /) -> None:
+        """See `Transaction`. Dropping what is not there changes nothing."""
+        self._check_open()
+        table = TABLES[kind]
+        if self._ledger.mac(table, key) is None:
+            self._staged.pop((table, key), None)
+        else:
+            self._staged[table, key] = None
+
+    def append(self, event: Event, /) -> None:
+        """See `Transaction`."""
+        self._check_open()
+        self._events.append(event)
+
+    def entries(self, subject: str, /) -> tuple[Entry, ...]:
+        """See `Transaction`."""
+        self._check_open()
+        return tuple(self._ledger.check_entry(stored) for stored in self._reader.entries_about(subject))
+
+    def check_live(self) -> None:
+        """See `Transaction`."""
+        self._check_open()
+        for table in TABLES.values():
+            self._stored(table)
+        self._ledger.check_tip(self._reader.entries_from(self._ledger.head.journal.index))
+
+    def check_entries(self, since: int, /) -> tuple[Entry, ...]:
+        """See `Transaction`."""
+        self._check_open()
+        before = self._reader.entries_from(since - 1)[:1] if since > 0 else ()
+        start = Head() if since <= 0 else Head(since - 1, before[0].entry.hash) if before else None
+        stored = self._reader.entries_from(max(since, 0))
+        if start is None or chain.verify((each.entry for each in stored), start=start) != self._ledger.head.journal:
+            raise Tampered("tampered.journal", detail=f"no whole chain from entry {since} to the head")
+        return tuple(self._ledger.check_entry(each) for each in stored)
+
+    def finish(self) -> Changes | None:
+        """End the transaction: what is to be written, or None when nothing is.
+
+        Raises ValueError when rows changed and nothing was appended: what changes is journalled.
+        """
+        self._check_open()
+        self._is_open = False
+        if self._staged and not self._events:
+            raise ValueError("a transaction that changes rows appends an event")
+        if not self._events:
+            return None
+        return self._ledger.applying(self._staged, self._events, now=self.now)
+
+    def close(self) -> None:
+        """Make the transaction unusable. Idempotent."""
+        self._is_open = False
+
+    def _stored(self, table: Table) -> dict[str, Row]:
+        """Every live row of the table as it is stored, verified."""
+        found: dict[str, Row] = {}
+        for stored in self._reader.rows(table):
+            key = str(stored.values[0])
+            row = self._ledger.check(table, key, stored)
+            if row is not None:
+                found[key] = row
+        if found.keys() != self._ledger.live_keys(table):
+            raise Tampered("tampered.row", detail=f"{table.name}: a live row is missing")
+        return found
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ValueError("this transaction has ended")

@@ -1,0 +1,239 @@
+"""`SqliteStore`: the state of one guard in one SQLite file. The default store.
+
+    store = SqliteStore(folder / "state.db")
+    await store.open(now=clock.now())
+    await store.unseal(row_key, now=clock.now())
+    await store.transact(work, now=clock.now())
+
+Each call is one hop into one worker thread and one transaction there; calls are served in their order. A caller that
+is cancelled before its turn has no effect; afterwards the transaction runs to its end and its result is returned.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar, final
+
+import anyio
+import anyio.to_thread
+
+from mcp_wallet_guard.errors import Locked, Tampered, Unavailable
+from mcp_wallet_guard.journal import chain
+from mcp_wallet_guard.journal.chain import Entry, Head
+from mcp_wallet_guard.journal.events import Event, Kind
+from mcp_wallet_guard.stores.base import SealedHead, Transaction
+from mcp_wallet_guard.stores.ledger import EMPTY_SUM, Changes, Ledger, LedgerTransaction
+from mcp_wallet_guard.stores.sealing import STORE_ID_BYTES, Keys, StoredEntry, StoredHead
+from mcp_wallet_guard.stores.sqlite_file import Faults, SqliteFile
+from mcp_wallet_guard.stores.tables import TABLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mcp_wallet_guard.secret import Secret
+
+T = TypeVar("T")
+
+
+@final
+class SqliteStore:
+    """A `StateStore` in one file of mode 0600 in a folder of mode 0700. Threat: T-009, T-070, T-071, T-088, T-091."""
+
+    def __init__(
+        self, path: Path, /, *, faults: Faults | None = None, draw: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        """Nothing is touched before `open`. `faults` is called around each SQL statement; `draw` gives random bytes."""
+        self._path: Final = path
+        self._faults: Final = faults
+        self._draw: Final = draw
+        self._turn: Final = anyio.CapacityLimiter(1)
+        self._file: SqliteFile | None = None
+        self._ledger: Ledger | None = None
+        self._last_head: StoredHead | None = None
+        self._tip: Head | None = None
+        self._commits = 0
+
+    @property
+    def head(self) -> SealedHead | None:
+        """The sealed head as last committed, None while sealed."""
+        return None if self._ledger is None else self._ledger.head
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were committed since `open`, those that only read not counted."""
+        return self._commits
+
+    async def open(self, *, now: int) -> None:
+        """Open or create. See `SqliteFile` for what it raises."""
+        await self._hop(lambda: self._open(now))
+
+    async def unseal(self, key: Secret, /, *, now: int) -> SealedHead:
+        """Take the row key: see `StateStore`. `key` stays the caller's.
+
+        Reads the live rows and the journal from the sealed head on, so the cost does not grow with the journal. A new
+        store draws its id and journals `store.created`. Raises Tampered("tampered.store") for a head that does not
+        verify, is missing, or is not the one that this process wrote last; "tampered.row"; "tampered.journal";
+        Unavailable("unavailable.clock"). The store is then as sealed as before.
+        """
+        return await self._hop(lambda: self._unseal(key, now))
+
+    async def seal(self) -> None:
+        """Forget the keys and the index. Idempotent."""
+        await self._hop(self._seal)
+
+    async def transact(self, work: Callable[[Transaction], T], /, *, now: int) -> T:
+        """Run `work` in the worker thread, in one durable transaction: see `StateStore`.
+
+        Whatever `work` raises leaves store and memory as they were. Raises ValueError when `work` changed rows and
+        appended no event.
+        """
+        return await self._hop(lambda: self._transact(work, now))
+
+    async def append_unsealed(self, event: Event, /) -> None:
+        """Journal one event while the vault is locked. While it is unlocked the entry is sealed like any other."""
+        await self._hop(lambda: self._append_unsealed(event))
+
+    async def journal(self, *, since: int = 0) -> tuple[Entry, ...]:
+        """The entries from index `since` on, unverified."""
+        return await self._hop(lambda: tuple(stored.entry for stored in self._opened().entries_from(since)))
+
+    async def close(self) -> None:
+        """Seal and close. Idempotent."""
+        await self._hop(self._close)
+
+    # --- in the worker thread -----------------------------------------------------------------------------------
+
+    async def _hop(self, call: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(call, limiter=self._turn)
+
+    def _open(self, now: int) -> None:
+        if self._file is None:
+            self._file = SqliteFile(self._path, faults=self._faults, now=now)
+            self._last_head = self._tip = None
+            self._commits = 0
+
+    def _close(self) -> None:
+        self._seal()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _seal(self) -> None:
+        if self._ledger is not None:
+            self._ledger.keys.wipe()
+            self._ledger = None
+
+    def _unseal(self, key: Secret, now: int) -> SealedHead:
+        file = self._opened()
+        self._seal()
+        with file.transaction():
+            file.check_unmoved()
+            stored = file.head()
+            if self._last_head is not None and stored != self._last_head:
+                raise Tampered("tampered.store", detail="the head is not the one that was written last")
+            store_id = self._draw(STORE_ID_BYTES).hex() if stored is None else stored.store_id
+            keys = Keys(key, store_id=store_id)
+            try:
+                ledger = self._first(file, keys, now) if stored is None else self._again(file, keys, stored, now)
+            except BaseException:
+                keys.wipe()
+                raise
+        self._believe(ledger)
+        return ledger.head
+
+    def _first(self, file: SqliteFile, keys: Keys, now: int) -> Ledger:
+        """Seal a store for the first time. One that holds rows has lost its head."""
+        if any(file.rows(table) for table in TABLES.values()):
+            raise Tampered("tampered.store", detail="the store has rows and no head")
+        blank = SealedHead(store_id=keys.store_id, journal=Head(), live_sum=EMPTY_SUM, highest_time=now)
+        ledger = Ledger(keys, blank)
+        found = ledger.adopting(file.entries_from(0), now=now)
+        ledger.adopt(found)
+        event = Event(kind=Kind.STORE_CREATED, at=now, data={"store_id": keys.store_id})
+        created = ledger.applying({}, [event], now=now)
+        for entry in found.entries:
+            file.write_entry(entry)
+        self._write(file, ledger, created)
+        return ledger
+
+    def _again(self, file: SqliteFile, keys: Keys, stored: StoredHead, now: int) -> Ledger:
+        head = keys.open(stored)
+        ledger = Ledger.load(keys, head, file)
+        ledger.check_clock(now)
+        entries = file.entries_from(head.journal.index)
+        ledger.check_tip(entries[:1])
+        tip = entries[-1].entry.head
+        if self._tip is not None and tip != self._tip:
+            raise Tampered("tampered.journal", detail="the journal does not end where it was left")
+        if len(entries) > 1:
+            self._write(file, ledger, ledger.adopting(entries[1:], now=now))
+        return ledger
+
+    def _transact(self, work: Callable[[Transaction], T], now: int) -> T:
+        file, ledger = self._opened(), self._unsealed()
+        ledger.check_clock(now)
+        with file.transaction():
+            self._check_head(file, ledger)
+            transaction = LedgerTransaction(ledger, file, now=now)
+            try:
+                result = work(transaction)
+                changes = transaction.finish()
+            finally:
+                transaction.close()
+            if changes is not None:
+                self._write(file, ledger, changes)
+        return result
+
+    def _append_unsealed(self, event: Event) -> None:
+        file, ledger = self._opened(), self._ledger
+        with file.transaction():
+            if ledger is not None:
+                self._check_head(file, ledger)
+                self._write(file, ledger, ledger.applying({}, [event], now=0))
+                return
+            file.check_unmoved()
+            last = file.last_entry()
+            tip = Head() if last is None else last.entry.head
+            if self._tip is not None and tip != self._tip:
+                raise Tampered("tampered.journal", detail="the journal does not end where it was left")
+            entry = chain.append(tip, event, sealed=False)
+            file.write_entry(StoredEntry(entry, event.subject, None))
+            file.commit(lambda: self._committed(entry.head))
+
+    def _check_head(self, file: SqliteFile, ledger: Ledger) -> None:
+        """The database is the one that was left: a copy put back is found here. Threat: T-070."""
+        file.check_unmoved()
+        if file.head() != ledger.stored_head:
+            raise Tampered("tampered.store", detail="the head is not the one that was written last")
+        last = file.last_entry()
+        if last is None or last.entry.head != ledger.head.journal:
+            raise Tampered("tampered.journal", detail="the journal does not end where the head says")
+
+    def _write(self, file: SqliteFile, ledger: Ledger, changes: Changes) -> None:
+        def done() -> None:
+            ledger.adopt(changes)
+            self._last_head = changes.stored_head
+            self._committed(changes.head.journal)
+
+        file.write(changes)
+        file.commit(done)
+
+    def _committed(self, tip: Head) -> None:
+        self._commits += 1
+        self._tip = tip
+
+    def _believe(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._last_head = ledger.stored_head
+        self._tip = ledger.head.journal
+
+    def _opened(self) -> SqliteFile:
+        if self._file is None:
+            raise Unavailable("unavailable.store", detail="the store is not open")
+        return self._file
+
+    def _unsealed(self) -> Ledger:
+        if self._ledger is None:
+            raise Locked
+        return self._ledger

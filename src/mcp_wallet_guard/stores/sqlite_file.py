@@ -1,0 +1,331 @@
+"""One SQLite file: how it is opened, what schema it must have, and the statements that a store runs on it.
+
+Not for two threads at once. Every statement goes through `run`, which calls the fault hook before and after it, so
+that tests can stop a process between any two. Errors of SQLite are `Unavailable("unavailable.store")`.
+Source: the rules in docs/formats/state-store.md. Threat: T-071, T-072.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, final
+
+from mcp_wallet_guard.errors import Misconfigured, Tampered, Unavailable
+from mcp_wallet_guard.journal.chain import Entry
+from mcp_wallet_guard.stores import files
+from mcp_wallet_guard.stores.sealing import StoredEntry, StoredHead, StoredRow
+from mcp_wallet_guard.stores.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mcp_wallet_guard.stores.ledger import Changes, RowWrite
+
+Faults = Callable[[str], None]
+"""Called with ``before:<statement>`` and ``after:<statement>``; may raise."""
+
+SCHEMA_VERSION: Final = 1
+OLDEST_SQLITE: Final = (3, 37, 0)
+WAL_IS_SAFE_FROM: Final = (3, 51, 3)
+"""Before this version a WAL file can be corrupted by two connections that write and checkpoint at one instant."""
+MAX_VALUE_BYTES: Final = 16 * 1024 * 1024
+_BUSY_SECONDS: Final = 5.0
+_SIBLINGS: Final = ("-journal", "-wal", "-shm")
+_SQL_TYPES: Final = {str: "TEXT", int: "INTEGER", bytes: "BLOB"}
+
+
+def durability(version: tuple[int, ...], /) -> tuple[str, str]:
+    """(journal_mode, synchronous) for a version of SQLite, in the words of its pragmas."""
+    return ("wal", "FULL") if version >= WAL_IS_SAFE_FROM else ("persist", "EXTRA")
+
+
+def schema() -> tuple[str, ...]:
+    """The statements that make the tables of `SCHEMA_VERSION`."""
+    return (
+        "CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT",
+        "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), store_id TEXT NOT NULL,"
+        " journal_index INTEGER NOT NULL, journal_hash BLOB NOT NULL, live_sum BLOB NOT NULL,"
+        " highest_time INTEGER NOT NULL, mac BLOB NOT NULL) STRICT",
+        "CREATE TABLE journal (entry INTEGER PRIMARY KEY, subject TEXT NOT NULL, body BLOB NOT NULL,"
+        " hash BLOB NOT NULL, mac BLOB) STRICT",
+        "CREATE INDEX journal_by_subject ON journal (subject, entry)",
+        *(_create(table) for table in TABLES.values()),
+    )
+
+
+def _create(table: Table) -> str:
+    columns = [
+        f'"{field.name}" {_SQL_TYPES[field.type]}{"" if field.nullable else " NOT NULL"}'
+        f"{' PRIMARY KEY' if number == 0 else ''}"
+        for number, field in enumerate(table.fields)
+    ]
+    return f'CREATE TABLE "{table.name}" ({", ".join(columns)}, "entry" INTEGER NOT NULL, "mac" BLOB NOT NULL) STRICT'
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Give errors of SQLite and of the disk their code."""
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning, OSError) as error:
+        raise Unavailable("unavailable.store", detail=f"{type(error).__name__}: {error}") from None
+
+
+@final
+class SqliteFile:
+    """An open database with the right schema. Implements `ledger.Reader`."""
+
+    def __init__(self, path: Path, /, *, faults: Faults | None, now: int) -> None:
+        """Open, or make, the database at `path`; its folder is made when only that is missing.
+
+        Raises Misconfigured("misconfigured.permissions") for a place that is not private, Misconfigured for an SQLite
+        that is too old or a file of a newer release, Tampered("tampered.store") for any table, index, trigger or view
+        that this release did not make, Unavailable("unavailable.store") for a damaged file or a failing disk.
+        """
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise Misconfigured(detail=f"SQLite {sqlite3.sqlite_version} is too old")
+        self._faults: Final = faults if faults is not None else _no_faults
+        self._path: Final = path.absolute()
+        self._identity: Final = self._prepare()
+        with translating():
+            self._connection: Final = sqlite3.connect(
+                f"{self._path.as_uri()}?mode=rw",
+                uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS,
+            )  # fmt: skip
+        try:
+            with translating():
+                self._settle()
+                self._check_integrity()
+                with self.transaction():
+                    self._migrate(now)
+                    self._check_schema()
+                    self._commit_if_changed()
+                self._schema_cookie = self._cookie()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close. Idempotent."""
+        with translating():
+            self._connection.close()
+
+    # --- transactions -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Begin; roll back whatever was not committed when the block ends."""
+        self.run("begin", "BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            self._roll_back()
+
+    def check_unmoved(self) -> None:
+        """Inside a transaction: the name still leads to the open file, and the schema is the one that was checked.
+
+        Raises Tampered("tampered.store").
+        """
+        status = files.check_file(self._path)
+        if status is None or (status.st_dev, status.st_ino) != self._identity:
+            raise Tampered("tampered.store", detail=f"{self._path}: removed or replaced while in use")
+        if self._cookie() != self._schema_cookie:
+            raise Tampered("tampered.store", detail=f"{self._path}: the schema was changed while in use")
+
+    def commit(self, done: Callable[[], None], /) -> None:
+        """Make the transaction durable, then call `done` before anything else can fail."""
+        self._faults("before:commit")
+        with translating():
+            self._connection.execute("COMMIT")
+        done()
+        self._faults("after:commit")
+
+    def run(self, name: str, sql: str, values: Sequence[Any] = (), /) -> list[Any]:
+        """Run one statement and fetch all of it."""
+        self._faults(f"before:{name}")
+        with translating():
+            rows = self._connection.execute(sql, values).fetchall()
+        self._faults(f"after:{name}")
+        return rows
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def head(self) -> StoredHead | None:
+        """The head, None in a store that was never unsealed."""
+        found = self.run(
+            "select head", "SELECT store_id, journal_index, journal_hash, live_sum, highest_time, mac FROM head"
+        )
+        return StoredHead(*found[0]) if found else None
+
+    def row(self, table: Table, key: str, /) -> StoredRow | None:
+        """The row under `key`."""
+        sql = f'SELECT * FROM "{table.name}" WHERE "{table.names[0]}" = ?'  # noqa: S608  our own names
+        found = self.run(f"select {table.name}", sql, (key,))
+        return _stored_row(found[0]) if found else None
+
+    def rows(self, table: Table, /) -> list[StoredRow]:
+        """All rows."""
+        found = self.run(f"select all {table.name}", f'SELECT * FROM "{table.name}"')  # noqa: S608  our own names
+        return [_stored_row(each) for each in found]
+
+    def entries_about(self, subject: str, /) -> list[StoredEntry]:
+        """All entries whose column says `subject`, oldest first."""
+        return self._entries("select subject", "subject = ?", subject)
+
+    def entries_from(self, index: int, /) -> list[StoredEntry]:
+        """All entries from `index` on, oldest first."""
+        return self._entries("select journal", "entry >= ?", index)
+
+    def last_entry(self) -> StoredEntry | None:
+        """The entry with the highest index."""
+        found = self._entries("select tip", "entry = (SELECT max(entry) FROM journal) AND ?", 1)
+        return found[0] if found else None
+
+    # --- writing ------------------------------------------------------------------------------------------------
+
+    def write(self, changes: Changes, /) -> None:
+        """Write rows, entries and head. Raises Tampered when what is overwritten is not what it should be."""
+        for write in changes.rows:
+            self._write_row(write)
+        for stored in changes.entries:
+            self.write_entry(stored)
+        self._write_one("insert head", "INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?, ?, ?, ?)", changes.stored_head)
+
+    def write_entry(self, stored: StoredEntry, /) -> None:
+        """Add an entry, or give an unsealed one its MAC."""
+        entry = stored.entry
+        self._write_one(
+            "insert journal",
+            "INSERT INTO journal VALUES (?, ?, ?, ?, ?) ON CONFLICT (entry) DO UPDATE SET mac = excluded.mac"
+            " WHERE journal.mac IS NULL AND journal.hash = excluded.hash AND journal.subject = excluded.subject",
+            (entry.index, stored.subject, entry.body, entry.hash, stored.mac),
+        )
+
+    def _write_row(self, write: RowWrite) -> None:
+        name = write.table.name
+        if write.old is not None:
+            sql = f'DELETE FROM "{name}" WHERE "{write.table.names[0]}" = ? AND "mac" = ?'  # noqa: S608
+            self._write_one(f"delete {name}", sql, (write.key, write.old))
+        if write.new is not None:
+            values = (*write.new.values, write.new.entry, write.new.mac)
+            marks = ", ".join("?" * len(values))
+            self._write_one(f"insert {name}", f'INSERT INTO "{name}" VALUES ({marks})', values)  # noqa: S608
+
+    def _write_one(self, name: str, sql: str, values: Sequence[Any]) -> None:
+        self._faults(f"before:{name}")
+        with translating():
+            try:
+                count = self._connection.execute(sql, values).rowcount
+            except sqlite3.IntegrityError:
+                count = -1
+        if count != 1:
+            raise Tampered("tampered.row", detail=f"{name}: the store does not hold what it should")
+        self._faults(f"after:{name}")
+
+    # --- opening ------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> tuple[int, int]:
+        folder = self._path.parent
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Misconfigured("misconfigured.permissions", detail=f"{folder}: {error.strerror}") from None
+        files.check_folder(folder)
+        for sibling in _SIBLINGS:
+            files.check_file(self._path.with_name(self._path.name + sibling))
+        if files.check_file(self._path) is None:
+            files.create_file(self._path)
+            with translating():
+                files.sync_folder(folder)
+        status = os.lstat(self._path)
+        return status.st_dev, status.st_ino
+
+    def _settle(self) -> None:
+        self._connection.text_factory = _text
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        mode, synchronous = durability(sqlite3.sqlite_version_info)
+        for pragma in (
+            "trusted_schema=OFF",
+            "secure_delete=ON",
+            "foreign_keys=ON",
+            "cell_size_check=ON",
+            "mmap_size=0",
+        ):
+            self.run(f"pragma {pragma}", f"PRAGMA {pragma}")
+        self.run("pragma synchronous", f"PRAGMA synchronous={synchronous}")
+        if self.run("pragma journal_mode", f"PRAGMA journal_mode={mode}") != [(mode,)]:
+            raise Unavailable("unavailable.store", detail=f"{self._path}: journal mode {mode} was refused")
+
+    def _check_integrity(self) -> None:
+        found = self.run("pragma integrity_check", "PRAGMA integrity_check(1)")
+        if found != [("ok",)]:
+            raise Unavailable("unavailable.store", detail=f"{self._path}: damaged: {found[0][0]}")
+
+    def _migrate(self, now: int) -> None:
+        """Make the tables of an empty file. Refuse a file of a newer release."""
+        existing = {name for (name,) in self.run("select schema", "SELECT name FROM sqlite_schema")}
+        if not existing:
+            for statement in schema():
+                self.run("create", statement)
+            self.run("insert migrations", "INSERT INTO migrations VALUES (?, ?)", (SCHEMA_VERSION, now))
+        elif "migrations" in existing:
+            versions = [version for (version,) in self.run("select migrations", "SELECT version FROM migrations")]
+            if any(version > SCHEMA_VERSION for version in versions):
+                raise Misconfigured(detail=f"{self._path}: written by a newer release")
+            if versions != [SCHEMA_VERSION]:
+                raise Tampered("tampered.store", detail=f"{self._path}: a version that never was")
+
+    def _check_schema(self) -> None:
+        query = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
+        model = sqlite3.connect(":memory:", isolation_level=None)
+        try:
+            for statement in schema():
+                model.execute(statement)
+            expected = model.execute(query).fetchall()
+        finally:
+            model.close()
+        if self.run("select schema", query) != expected:
+            raise Tampered("tampered.store", detail=f"{self._path}: not the schema of this release")
+
+    def _commit_if_changed(self) -> None:
+        if self._connection.total_changes:
+            self.commit(lambda: None)
+
+    def _cookie(self) -> int:
+        cookie: int = self.run("pragma schema_version", "PRAGMA schema_version")[0][0]
+        return cookie
+
+    def _roll_back(self) -> None:
+        if not self._connection.in_transaction:
+            return
+        try:
+            self._faults("before:rollback")
+        finally:
+            with translating():
+                self._connection.execute("ROLLBACK")
+        self._faults("after:rollback")
+
+    def _entries(self, name: str, where: str, value: str | int) -> list[StoredEntry]:
+        sql = f"SELECT entry, body, hash, subject, mac FROM journal WHERE {where} ORDER BY entry"  # noqa: S608
+        return [
+            StoredEntry(Entry(index, body, digest), subject, mac)
+            for index, body, digest, subject, mac in self.run(name, sql, (value,))
+        ]
+
+
+def _stored_row(found: tuple[Any, ...]) -> StoredRow:
+    *values, entry, mac = found
+    return StoredRow(tuple(values), entry, mac)
+
+
+def _text(raw: bytes) -> str:
+    # Bytes that are no text come from somebody else: what replaces them fails the MAC instead of crashing the read.
+    return raw.decode("utf-8", "replace")
+
+
+def _no_faults(_: str) -> None:
+    return None
