@@ -79,7 +79,8 @@ def test_an_edited_byte_changes_what_is_shown_or_is_refused(at: int, xor: int) -
 
 
 @given(
-    value=UINTS, nonce=st.integers(0, 2**64 - 2), gas=st.integers(0, 2**32 - 1), fee=UINTS, tip=UINTS,
+    value=st.integers(0, 2**255), nonce=st.integers(0, 2**64 - 2), gas=st.integers(0, 2**32 - 1),
+    fee=st.integers(0, 2**222), tip=st.integers(0, 2**222),
     to=st.binary(min_size=20, max_size=20), decimals=st.integers(0, 36),
 )  # fmt: skip
 @example(value=2**256 - 1, nonce=0, gas=2**32 - 1, fee=0, tip=0, to=bytes(20), decimals=0)

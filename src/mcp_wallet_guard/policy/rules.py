@@ -43,7 +43,8 @@ class Payee:
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
             raise Misconfigured("misconfigured.settings", detail="a payee's name is 1 to 40 plain characters")
-        if type(self.address) is not Address or nobodys(self.address) is not None:
+        address: object = self.address  # callers without a type checker exist
+        if type(address) is not Address or nobodys(self.address) is not None:
             raise Misconfigured("misconfigured.settings", detail="a payee is an address that somebody can own")
 
 
