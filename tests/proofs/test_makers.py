@@ -1,0 +1,120 @@
+"""Who makes proofs is read from the source: one maker each, and one caller for the signer's ticket.
+
+Threat: T-001, T-097.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import mcp_wallet_guard
+from mcp_wallet_guard.proofs import MAKERS
+
+SOURCE = Path(mcp_wallet_guard.__file__).parent
+CALL = tuple[str, ast.Call]
+
+
+def module_name(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def calls(tree: ast.AST, where: str) -> Iterator[CALL]:
+    """Each call with the dotted name of the function or class around it."""
+    for node in ast.iter_child_nodes(tree):
+        inside = where
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inside = f"{where}.{node.name}" if where else node.name
+        if isinstance(node, ast.Call):
+            yield inside, node
+        yield from calls(node, inside)
+
+
+def all_calls(root: Path) -> list[CALL]:
+    return [
+        call
+        for path in sorted(root.rglob("*.py"))
+        if "testing" not in path.relative_to(root).parts
+        for call in calls(ast.parse(path.read_text(encoding="utf-8")), module_name(path, root))
+    ]
+
+
+def called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def minted(root: Path) -> list[tuple[str, str]]:
+    """(proof, function that mints it); what is minted through a variable reads as its source text."""
+    return [
+        (ast.unparse(node.args[0]) if node.args else "?", inside)
+        for inside, node in all_calls(root)
+        if called(node) == "mint"
+    ]
+
+
+def callers(root: Path, function: str) -> list[str]:
+    return [inside for inside, node in all_calls(root) if called(node) == function]
+
+
+def mentions(root: Path, name: str) -> set[str]:
+    """Modules that name `name` at all, be it to call it, to import it or to hand it on."""
+    return {
+        module_name(path, root)
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Name) and node.id == name)
+        or (isinstance(node, ast.Attribute) and node.attr == name)
+        or (isinstance(node, ast.alias) and node.name == name)
+    }
+
+
+def test_each_proof_is_minted_once_and_by_its_maker() -> None:
+    written = {maker.rpartition(".")[0] for maker in MAKERS.values()}
+    present = {module for module in written if (SOURCE / (module.replace(".", "/") + ".py")).exists()}
+    expected = {(proof, maker) for proof, maker in MAKERS.items() if maker.rpartition(".")[0] in present}
+    found = minted(SOURCE)
+    assert sorted(found) == sorted(expected)
+
+
+def test_no_module_but_the_makers_knows_how_to_mint() -> None:
+    allowed = {maker.rpartition(".")[0] for maker in MAKERS.values()} | {"proofs"}
+    assert mentions(SOURCE, "mint") <= allowed
+
+
+def test_nobody_reaches_around_the_seal() -> None:
+    """`object.__new__` and `object.__setattr__` forge anything; sealed rooms alone use them, for themselves."""
+    around = {
+        inside.partition(".")[0]
+        for inside, node in all_calls(SOURCE)
+        if isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"__new__", "__setattr__"}
+        and ast.unparse(node.func.value) == "object"
+    }
+    assert around <= {"proofs", "danger", "secret", "operations", "keys"}
+
+
+def test_the_signers_ticket_has_one_caller() -> None:
+    found = callers(SOURCE, "check_signable")
+    if (SOURCE / "guard.py").exists():
+        assert len(found) == 1, found
+    else:
+        assert len(found) <= 1, found
+
+
+def test_a_second_maker_a_second_caller_and_a_disguised_one_are_found(tmp_path: Path) -> None:
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "rogue.py").write_text(
+        "from mcp_wallet_guard import proofs\n"
+        "class Rogue:\n"
+        "    async def forge(self):\n"
+        "        return proofs.mint(proofs.Signable, operation=1, signing_hashes=())\n"
+        "def again():\n"
+        "    make = proofs.mint\n"
+        "    return ceremony.check_signable(make(kind))\n",
+        encoding="utf-8",
+    )
+    assert minted(tmp_path) == [("proofs.Signable", "room.rogue.Rogue.forge")]
+    assert callers(tmp_path, "check_signable") == ["room.rogue.again"]
+    assert mentions(tmp_path, "mint") == {"room.rogue"}
