@@ -1,0 +1,184 @@
+"""The only HTTP client: pinned addresses, verified certificates, bounded answers, errors that give nothing away.
+
+It speaks through httpx2's transport, below its client: no redirects, no cookies, no proxies, no environment, no log
+line with a URL in it. https always; plain http only to a literal loopback address, where nobody sits in between. There
+is no switch for certificate verification. Threat: T-046, T-057.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+import re
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn, final
+from urllib.parse import unquote_to_bytes
+
+import anyio
+import httpx2
+
+from mcp_wallet_guard.errors import Misconfigured, Unavailable
+
+MAX_URL: Final = 2048
+_URL: Final = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?:(?P<userinfo>[A-Za-z0-9._~!$&'()*+,;=:%-]{1,512})@)?"
+    r"(?P<host>\[[0-9a-f:]{2,39}\]|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)"
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?"
+    r"(?P<path>/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
+    r"(?P<query>\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
+)
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PinnedUrl:
+    """An address that the operator pinned. `origin` may be logged; path, query and userinfo often hold an API key.
+
+    Make it with `parse`. `repr` and `str` show the origin alone.
+    """
+
+    text: str = field(repr=False)
+    origin: str
+
+    def __post_init__(self) -> None:
+        if type(self.text) is not str or self.origin != _origin(self.text):
+            raise _refuse_url()
+
+    @classmethod
+    def parse(cls, text: object, /) -> PinnedUrl:
+        """Raises Misconfigured("misconfigured.settings") unless `text` is https, or http to 127.0.0.0/8 or [::1].
+
+        Accepted is one spelling only: lower case scheme and host, dotted-decimal IPv4, no fragment, no userinfo with
+        plain http. What looks like a number but is no plain IPv4 address is refused, whatever a resolver makes of it.
+        """
+        if type(text) is not str:
+            raise _refuse_url()
+        return cls(text, _origin(text))
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+def _refuse_url() -> Misconfigured:
+    return Misconfigured("misconfigured.settings", detail="a URL must be https, or http to a loopback IP address")
+
+
+def _origin(text: str) -> str:
+    parts = _URL.fullmatch(text) if len(text) <= MAX_URL else None
+    if parts is None or int(parts["port"] or 443) > 65_535:
+        raise _refuse_url()
+    scheme, host = parts["scheme"], parts["host"]
+    loopback = _is_loopback(host)
+    if scheme == "http" and (not loopback or parts["userinfo"] is not None):
+        raise _refuse_url()
+    port = int(parts["port"] or (443 if scheme == "https" else 80))
+    return f"{scheme}://{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether the host is a literal loopback address. Raises Misconfigured for a malformed or oddly written one."""
+    try:
+        if host.startswith("["):
+            return ipaddress.IPv6Address(host[1:-1]) == ipaddress.IPv6Address("::1") and host == "[::1]"
+        if _NUMBER.fullmatch(host.rpartition(".")[2]) is None:
+            if ".." in host:
+                raise _refuse_url()
+            return False
+        return ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        raise _refuse_url() from None
+
+
+@final
+class Egress:
+    """Asks pinned addresses, over kept-open connections. One event loop per object; `aclose` when done."""
+
+    def __init__(self, *, timeout_seconds: float, max_response_bytes: int) -> None:
+        if not 0 < timeout_seconds <= 120 or not 0 < max_response_bytes <= 64 * 1024 * 1024:
+            raise Misconfigured("misconfigured.settings", detail="egress limits are out of range")
+        self._timeout: Final = timeout_seconds
+        self._max_bytes: Final = max_response_bytes
+        self._transport: Final = httpx2.AsyncHTTPTransport(verify=True, trust_env=False, retries=0)
+
+    async def post_json(self, url: PinnedUrl, body: object, /) -> Any:
+        """POST `body` as JSON and return the answer's JSON, strictly read: no duplicate keys, no NaN, no junk.
+
+        Raises Unavailable("unavailable.node") for everything else than status 200 with one JSON document, within
+        the size limit, before the deadline, which covers the whole exchange from name resolution to the last byte.
+        """
+        if type(url) is not PinnedUrl:
+            raise TypeError("needs a PinnedUrl")
+        content = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+        reason = "no answer"
+        # Raised outside the handlers: a chained httpx2 error would carry the request, and with it the whole URL.
+        try:
+            with anyio.fail_after(self._timeout):
+                return _strict_json(await self._exchange(url, content))
+        except TimeoutError:
+            reason = f"no whole answer within {self._timeout:g} s"
+        except _BadAnswer as error:
+            reason = str(error)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            reason = f"connection failed ({type(error).__name__})"
+        raise Unavailable("unavailable.node", detail=f"{url.origin}: {reason}")
+
+    async def aclose(self) -> None:
+        """Close all connections. Idempotent."""
+        await self._transport.aclose()
+
+    async def _exchange(self, url: PinnedUrl, content: bytes) -> bytes:
+        request = _request(url, content, self._timeout)
+        response = await self._transport.handle_async_request(request)
+        try:
+            if response.status_code != 200:
+                raise _BadAnswer(f"status {response.status_code}")
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise _BadAnswer("compressed, though that was not asked for")
+            received = bytearray()
+            async with aclosing(response.aiter_raw()) as stream:
+                async for chunk in stream:
+                    received += chunk
+                    if len(received) > self._max_bytes:
+                        raise _BadAnswer(f"longer than {self._max_bytes} bytes")
+            return bytes(received)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+
+
+class _BadAnswer(Exception):
+    """Ours, and free of anything that the other side said."""
+
+
+def _request(url: PinnedUrl, content: bytes, timeout: float) -> httpx2.Request:
+    address = httpx2.URL(url.text)
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
+    if address.userinfo:
+        # As RFC 7617 says: the decoded user and password, in base64.
+        token = base64.b64encode(unquote_to_bytes(address.userinfo)).decode("ascii")
+        headers["Authorization"] = f"Basic {token}"
+    limits = httpx2.Timeout(timeout).as_dict()
+    return httpx2.Request("POST", address, headers=headers, content=content, extensions={"timeout": limits})
+
+
+def _strict_json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        pass
+    raise _BadAnswer("not strict JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("duplicate key")
+    return document
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("no such number in JSON")
