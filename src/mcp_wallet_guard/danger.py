@@ -59,7 +59,7 @@ W = TypeVar("W", bound=Waiver)
 
 
 def _make(kind: type[W], reason: str) -> W:
-    if not isinstance(reason, str) or _REASON.fullmatch(reason) is None:
+    if type(reason) is not str or _REASON.fullmatch(reason) is None:
         raise ValueError("a waiver needs a reason: 8 to 200 printable ASCII characters")
     waiver = object.__new__(kind)
     object.__setattr__(waiver, "reason", reason)

@@ -311,7 +311,7 @@ class Done(Model):
 
     status: Literal["done"] = "done"
     operation: str
-    outcome: Literal["mined", "sent", "failed", "unknown", "burned", "signed_but_invalid", "released_by_guard"]
+    outcome: Literal["mined", "sent", "failed", "replaced", "unknown", "burned", "signed_but_invalid"]
     repeated: bool = False
     receipt: Receipt | None = None
     incident: str | None = None

@@ -136,7 +136,7 @@ MAKERS: Final[dict[str, str]] = {
     "Confirmed": "ceremony.check_confirmed",
     "Proven": "ceremony.check_proven",
     "Signable": "ceremony.check_signable",
-    "Signed": "signers.check.check_signature",
+    "Signed": "signers.check._prove",
     "Released": "filters.outbound.check_released",
 }
 """Proof -> the one function that makes it. A test reads the source and fails when another one does."""

@@ -38,7 +38,9 @@ class Secret:
             yield readonly
 
     def equals(self, other: bytes | Secret, /) -> bool:
-        """Compare in constant time."""
+        """Compare in constant time. Raises ValueError when either was wiped."""
+        if self._wiped or (isinstance(other, Secret) and other._wiped):
+            raise ValueError("this secret was wiped")
         if isinstance(other, Secret):
             return hmac.compare_digest(self._buffer, other._buffer)
         return hmac.compare_digest(self._buffer, other)

@@ -7,6 +7,7 @@ docs/formats/journal.md. Threat: T-088, T-089.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +18,8 @@ import rfc8785
 VERSION: Final = 1
 MAX_DATA_BYTES: Final = 65_536
 GENESIS: Final = bytes(32)
-_SUBJECT: Final = re.compile(r"[A-Za-z0-9:._-]{0,128}")
+MAX_TIME: Final = 2**53 - 1
+SUBJECT: Final = re.compile(r"[A-Za-z0-9:._-]{0,128}")
 
 
 class Kind(StrEnum):
@@ -33,6 +35,7 @@ class Kind(StrEnum):
     POLICY_APPLIED = "policy.applied"
     FACTOR_ENROLLED = "factor.enrolled"
     FACTOR_ATTEMPT = "factor.attempt"
+    FACTOR_USED = "factor.used"
     FACTOR_LOCKED_OUT = "factor.locked_out"
     FACTOR_UNLOCKED = "factor.unlocked"
     PAIRED = "approval.paired"
@@ -57,7 +60,11 @@ class Kind(StrEnum):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something to journal. `subject` is an operation id, a factor id or empty; `at` is unix seconds."""
+    """Something to journal. `subject` is an operation id, a factor id or empty; `at` is unix seconds.
+
+    `data` is copied, so that what the caller does to its own afterwards changes nothing (Threat: T-097). Raises
+    ValueError for anything outside the format, data of more than MAX_DATA_BYTES in canonical form included.
+    """
 
     kind: Kind
     at: int
@@ -65,12 +72,18 @@ class Event:
     data: dict[str, Any]
 
     def __post_init__(self) -> None:
-        if type(self.kind) is not Kind or type(self.at) is not int or self.at < 0:
-            raise ValueError("an event has a kind and a time")
-        if _SUBJECT.fullmatch(self.subject) is None:
+        if type(self.kind) is not Kind:
+            raise ValueError("an event has a kind")
+        if type(self.at) is not int or not 0 <= self.at <= MAX_TIME:
+            raise ValueError("an event has a time")
+        if type(self.subject) is not str or SUBJECT.fullmatch(self.subject) is None:
             raise ValueError("a subject is a short identifier")
-        if len(rfc8785.dumps(self.data)) > MAX_DATA_BYTES:
+        if type(self.data) is not dict:
+            raise ValueError("an event's data is an object")
+        data = rfc8785.dumps(self.data)
+        if len(data) > MAX_DATA_BYTES:
             raise ValueError("an event's data is too large")
+        object.__setattr__(self, "data", json.loads(data))
 
 
 RowChange = tuple[str, str, str | None]

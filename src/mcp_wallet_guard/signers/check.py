@@ -33,9 +33,29 @@ def check_signature(signable: Signable, signature: bytes, /, *, address: Address
 
     Raises Tampered("tampered.signature") for anything else, TypeError when `signable` is not a Signable.
     """
-    operation = exactly(Signable, signable).operation
+    exactly(Signable, signable)
+    return _prove(signable.operation, signable.signing_hashes, signature, address)
+
+
+def check_stored(operation: FrozenOperation, signed_bytes: bytes, /, *, address: Address) -> Signed:
+    """The same proof for bytes that were verified and stored before, checked again from the beginning.
+
+    Raises Tampered("tampered.signature") when they are not exactly `address`'s signature over `operation`.
+    """
     try:
-        signed_bytes = _check(operation, signable.signing_hashes, signature, address)
+        parts = evm.parse_signed(signed_bytes)
+    except InvalidInput:
+        raise Tampered("tampered.signature") from None
+    signature = parts.r.to_bytes(32, "big") + parts.s.to_bytes(32, "big") + bytes([parts.y_parity])
+    signed = _prove(operation, operation.signing_hashes, signature, address)
+    if signed.signed_bytes != signed_bytes:
+        raise Tampered("tampered.signature")
+    return signed
+
+
+def _prove(operation: FrozenOperation, hashes: tuple[bytes, ...], signature: bytes, address: Address) -> Signed:
+    try:
+        signed_bytes = _check(operation, hashes, signature, address)
     except (InvalidInput, ValueError):
         raise Tampered("tampered.signature") from None
     return mint(

@@ -1,0 +1,49 @@
+"""What a caller is told about an operation: fixed sentences, allow-listed fields."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mcp_wallet_guard.ceremony import state_of
+from mcp_wallet_guard.errors import CATALOGUE
+from mcp_wallet_guard.evidence import Done, OperationRow, Pending, Receipt, RefusedAnswer, State
+
+SENTENCES: Final[dict[str, str]] = {
+    "pending": (
+        "The owner must approve this outside this conversation: with the link in the wallet's links folder, or with "
+        "'mcp-wallet-guard approve'. After that, make the same call again with the same arguments."
+    ),
+    "queued": "Another payment of this account waits for its approval. Make the same call again after it.",
+    "approved": "The owner approved this. Make the same call again with the same arguments within two minutes.",
+    "mined": "The payment was signed, sent and mined.",
+    "sent": "The payment was signed and sent. It is not mined yet.",
+    "failed": "The payment was mined but the chain reverted it. Only the fee was spent.",
+    "replaced": "Another transaction of the account took its place. This payment cannot happen any more.",
+    "unknown": "The payment was signed, but it is not known whether the chain has it. Do not pay again.",
+    "burned": "The approval was used up by an interruption before anything was sent. Nothing was paid; ask again.",
+    "signed_but_invalid": "The signer returned an invalid signature. Nothing was sent. The owner must look at it.",
+}
+"""Every sentence about an operation that a model may read."""
+
+
+def answer(
+    row: OperationRow, /, *, repeated: bool = False, url: str | None = None
+) -> Done | Pending | RefusedAnswer:
+    """The answer that a row stands for. `url` is the approval page's address with the opaque id only."""
+    state = state_of(row)
+    if state in {State.PROPOSED, State.HELD}:
+        return Pending(operation=row.id, queued=True, expires_at=row.expires_at, message=SENTENCES["queued"])
+    if state is State.FROZEN:
+        return Pending(operation=row.id, expires_at=row.expires_at, url=url, message=SENTENCES["pending"])
+    if state is State.APPROVED:
+        return Pending(operation=row.id, approved=True, expires_at=row.expires_at, message=SENTENCES["approved"])
+    if row.code is not None:
+        return RefusedAnswer(code=row.code, message=CATALOGUE[row.code], operation=row.id)
+    outcome = row.outcome or ("sent" if state is State.SENT else "unknown")
+    return Done(
+        operation=row.id,
+        outcome=outcome,  # type: ignore[arg-type]  # pydantic refuses an outcome that is not in the list
+        repeated=repeated,
+        receipt=None if row.receipt is None else Receipt.model_validate_json(row.receipt),
+        message=SENTENCES[outcome],
+    )

@@ -1,0 +1,371 @@
+"""How rows change together: each function is the inside of one store transaction.
+
+`ceremony.py` says which moves exist; here a move meets its approval, its nonce, its reservation and its journal entry,
+so that all of them change or none. No network, no clock but the transaction's, no keys.
+Threat: T-009, T-014, T-016, T-099, T-103.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Final, final
+
+from mcp_wallet_guard.ceremony import (
+    ENDS,
+    OPEN,
+    Equal,
+    Move,
+    advance,
+    check_authorized,
+    check_confirmed,
+    check_proven,
+    check_signable,
+    is_expired,
+    is_retired,
+    standing,
+    state_of,
+)
+from mcp_wallet_guard.chains.base import ChainFacts
+from mcp_wallet_guard.clearsign.view import check_decoded
+from mcp_wallet_guard.config.settings import Settings
+from mcp_wallet_guard.errors import AlreadyUsed, Expired, InvalidInput, Tampered, Unavailable
+from mcp_wallet_guard.evidence import (
+    AccountRow,
+    ApprovalRow,
+    Facts,
+    OperationRow,
+    PairingRow,
+    ReservationRow,
+    State,
+)
+from mcp_wallet_guard.journal.events import Event, Kind
+from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
+from mcp_wallet_guard.operations.intents import Effect, from_json, resolve
+from mcp_wallet_guard.policy.engine import check_permitted, check_same_revision
+from mcp_wallet_guard.proofs import Signable, Signed
+from mcp_wallet_guard.stores.base import Transaction
+
+FACTS_FRESH_SECONDS: Final = 30
+
+_KIND_AFTER: Final = {
+    State.PROPOSED: Kind.PROPOSED,
+    State.HELD: Kind.HELD,
+    State.FROZEN: Kind.FROZEN,
+    State.APPROVED: Kind.APPROVED,
+    State.CONSUMED: Kind.CONSUMED,
+    State.SIGNED: Kind.SIGNED,
+    State.SENT: Kind.SENT,
+    State.SETTLED: Kind.SETTLED,
+    State.UNKNOWN: Kind.UNKNOWN,
+    State.REFUSED: Kind.REFUSED,
+    State.EXPIRED: Kind.EXPIRED,
+    State.SUPERSEDED: Kind.SUPERSEDED,
+}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshClaims:
+    """What the node said just before the transaction. `collected_at` is unix seconds."""
+
+    collected_at: int
+    chain: ChainFacts
+
+
+def note(tx: Transaction, row: OperationRow, /, **data: Any) -> None:
+    """Journal that `row` now stands as it does."""
+    kind = _KIND_AFTER[State(row.state)]
+    tx.append(Event(kind=kind, at=tx.now, subject=row.id, data=data))
+
+
+def account_row(tx: Transaction, account: str, /) -> AccountRow:
+    """The nonce queue of an account, as stored or new."""
+    return tx.get(AccountRow, account) or AccountRow(account=account, next_nonce=0)
+
+
+def find_equal(
+    tx: Transaction, /, *, effect: bytes, principal: str
+) -> tuple[Equal, OperationRow | None]:
+    """The operation that an equal call of the same principal meets, the most binding first."""
+    found: dict[Equal, OperationRow] = {}
+    for row in tx.all(OperationRow):
+        if row.effect_hash == effect and row.principal == principal:
+            found[standing(row, now=tx.now)] = row
+    for equal in (Equal.BLOCKED, Equal.EXECUTE, Equal.JOIN, Equal.REPEAT, Equal.DECLINED):
+        if equal in found:
+            return equal, found[equal]
+    return Equal.NONE, None
+
+
+def open_count(tx: Transaction, principal: str, /) -> int:
+    """How many operations of a principal are open."""
+    rows = tx.all(OperationRow)
+    return sum(1 for row in rows if row.principal == principal and State(row.state) in OPEN)
+
+
+def sweep(tx: Transaction, /) -> tuple[str, ...]:
+    """Expire what is past its time, retire what nothing depends on; returns the ids that were closed."""
+    closed: list[str] = []
+    for row in tx.all(OperationRow):
+        if state_of(row) in OPEN and is_expired(row, now=tx.now):
+            close(tx, row, Move.EXPIRE, code="expired")
+            closed.append(row.id)
+        elif is_retired(row, now=tx.now):
+            tx.drop(OperationRow, row.id)
+            if tx.get(ReservationRow, row.id) is not None:
+                tx.drop(ReservationRow, row.id)
+            tx.append(Event(kind=Kind.RETIRED, at=tx.now, subject=row.id, data={}))
+    for pairing in tx.all(PairingRow):
+        if pairing.expires_at <= tx.now:
+            tx.drop(PairingRow, pairing.token_hash)
+            tx.append(Event(kind=Kind.RETIRED, at=tx.now, data={"pairing": "ended"}))
+    return tuple(closed)
+
+
+def queue(tx: Transaction, row: OperationRow, /) -> None:
+    """Store a proposal that waits for the account's nonce."""
+    tx.put(row)
+    note(tx, row, principal=row.principal, tool=row.tool, intent=row.intent)
+
+
+def freeze(tx: Transaction, row: OperationRow, approval: ApprovalRow, /) -> None:
+    """Store a frozen operation with its approval, and let it hold the account's nonce."""
+    account = account_row(tx, row.account)
+    if account.holder not in (None, row.id):
+        raise Unavailable(detail="another operation holds the nonce")
+    tx.put(row)
+    tx.put(approval)
+    tx.put(replace(account, holder=row.id))
+    data = {
+        "principal": row.principal,
+        "tool": row.tool,
+        "intent": row.intent,
+        "digest": approval.digest.hex(),
+        "view_hash": approval.view_hash.hex(),
+        "view": row.view,
+        "policy_revision": approval.policy_revision,
+        "level": approval.level,
+    }
+    note(tx, row, **data)
+
+
+def close(tx: Transaction, row: OperationRow, move: Move, /, *, code: str) -> OperationRow:
+    """Refuse, expire or supersede an open operation: its approval goes, its nonce is free."""
+    closed = advance(row, move, at=tx.now, code=code)
+    tx.put(closed)
+    if tx.get(ApprovalRow, row.id) is not None:
+        tx.drop(ApprovalRow, row.id)
+    _release_nonce(tx, row)
+    note(tx, closed, code=code)
+    return closed
+
+
+def open_rows(tx: Transaction, operation: str, /) -> tuple[OperationRow, ApprovalRow]:
+    """A frozen, undecided operation and its approval.
+
+    Raises InvalidInput("invalid_input.id") for an unknown id, Expired, AlreadyUsed for an answered one.
+    """
+    row = tx.get(OperationRow, operation)
+    if row is None:
+        raise InvalidInput("invalid_input.id")
+    state = state_of(row)
+    if state in {State.EXPIRED, State.SUPERSEDED} or (state in OPEN and is_expired(row, now=tx.now)):
+        raise Expired
+    if state is not State.FROZEN:
+        raise AlreadyUsed
+    approval = tx.get(ApprovalRow, operation)
+    if approval is None:
+        raise Tampered("tampered.row", detail="a frozen operation without its approval")
+    return row, approval
+
+
+def operation_of(row: OperationRow, settings: Settings, /) -> FrozenOperation:
+    """The frozen operation that a row keeps, compared with the row's own columns. Raises Tampered."""
+    if row.unsigned_bytes is None or row.account != settings.account.id:
+        raise Tampered("tampered.operation", detail="no frozen bytes, or another account")
+    operation = FrozenOperation(
+        kind=KIND_EIP1559,
+        account=settings.account,
+        unsigned_bytes=row.unsigned_bytes,
+        effect_hash=row.effect_hash,
+        expires_at=row.expires_at,
+    )
+    if operation.digest != row.digest or operation.transaction.nonce != row.nonce:
+        raise Tampered("tampered.operation", detail="the row's columns disagree with its bytes")
+    return operation
+
+
+def effect_of(row: OperationRow, settings: Settings, /) -> Effect:
+    """The effect of the row's intent. Raises Tampered when it is not the one that the row's hash names."""
+    effect = resolve(from_json(json.loads(row.intent)), account=settings.account, native=settings.native)
+    if effect_hash(effect) != row.effect_hash:
+        raise Tampered("tampered.operation", detail="the intent is not the one that was hashed")
+    return effect
+
+
+def consume(
+    tx: Transaction,
+    operation_id: str,
+    /,
+    *,
+    principal: str,
+    principals: frozenset[str],
+    settings: Settings,
+    revision: int,
+    fresh: FreshClaims,
+) -> Signable:
+    """Step 7: prove everything again from stored evidence and fresh facts, then use the approval up.
+
+    The only caller of `check_signable`. Raises Refused's kinds, Tampered, Unavailable("unavailable.stale").
+    """
+    tx.check_live()
+    row = tx.get(OperationRow, operation_id)
+    if row is None or row.principal != principal:
+        raise InvalidInput("invalid_input.id")
+    entries = tx.entries(row.id)
+    tx.check_entries(entries[0].index if entries else 0)
+    if state_of(row) is State.APPROVED and is_expired(row, now=tx.now):
+        raise Expired
+    consumed = advance(row, Move.CONSUME, at=tx.now)
+    approval = tx.get(ApprovalRow, operation_id)
+    if approval is None or approval.principal != principal or row.facts is None:
+        raise Tampered("tampered.row", detail="an approved operation without its approval")
+    if not 0 <= tx.now - fresh.collected_at <= FACTS_FRESH_SECONDS:
+        raise Unavailable("unavailable.stale")
+    operation = operation_of(row, settings)
+    if fresh.chain.nonce > operation.transaction.nonce:
+        raise Expired("superseded")
+    check_same_revision(approved=approval.policy_revision, in_force=revision)
+    effect = effect_of(row, settings)
+    authorized = check_authorized(
+        principal=principal,
+        tool=row.tool,
+        effect_hash=effect_hash(effect),
+        principals=principals,
+        open_operations=0,
+    )
+    decoded = check_decoded(operation, Facts.model_validate_json(row.facts), effect=effect)
+    permitted = check_permitted(
+        settings.policy,
+        decoded,
+        revision=revision,
+        facts=fresh.chain,
+        reserved=reserved(tx, settings),
+    )
+    signable = check_signable(
+        authorized=authorized,
+        decoded=decoded,
+        permitted=permitted,
+        confirmed=check_confirmed(decoded, permitted, approval, now=tx.now),
+        proven=check_proven(decoded, permitted, approval),
+        principal=principal,
+    )
+    tx.put(consumed)
+    tx.put(replace(approval, consumed_at=tx.now))
+    tx.put(
+        ReservationRow(
+            operation=row.id,
+            asset=settings.native.id,
+            units=str(operation.transaction.value + operation.transaction.max_fee),
+            at=tx.now,
+            state="reserved",
+        )
+    )
+    note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
+    return signable
+
+
+def reserved(tx: Transaction, settings: Settings, /) -> int:
+    """Wei that consumed but unsettled operations may still take from the account."""
+    rows = tx.all(ReservationRow)
+    return sum(int(row.units) for row in rows if row.asset == settings.native.id and row.state == "reserved")
+
+
+def burn(tx: Transaction, row: OperationRow, /) -> OperationRow:
+    """A crash or refusal between consume and stored bytes: nothing left the process, the approval is gone."""
+    burned = advance(row, Move.BURN, at=tx.now, outcome="burned")
+    tx.put(burned)
+    _finish_reservation(tx, row.id)
+    _drop_approval(tx, row.id)
+    _release_nonce(tx, row)
+    note(tx, burned, outcome="burned")
+    return burned
+
+
+def lose_signature(tx: Transaction, row: OperationRow, /, *, code: str) -> OperationRow:
+    """The signer returned something that does not verify: no broadcast, nonce and budget stay held."""
+    lost = advance(row, Move.LOSE, at=tx.now, outcome="signed_but_invalid")
+    tx.put(lost)
+    _drop_approval(tx, row.id)
+    note(tx, lost, outcome="signed_but_invalid", code=code)
+    return lost
+
+
+def record_signed(tx: Transaction, row: OperationRow, signed: Signed, /) -> OperationRow:
+    """Step 8: store the verified bytes before anybody sends them; the nonce is used from here on."""
+    stored = advance(
+        row,
+        Move.SIGN,
+        at=tx.now,
+        signed_bytes=signed.signed_bytes,
+        transaction_hash=signed.transaction_hash,
+    )
+    tx.put(stored)
+    _drop_approval(tx, row.id)
+    account = account_row(tx, row.account)
+    nonce = signed.operation.transaction.nonce
+    tx.put(replace(account, holder=None, next_nonce=max(account.next_nonce, nonce + 1)))
+    note(tx, stored, transaction_hash=signed.transaction_hash.hex())
+    return stored
+
+
+def record_sent(tx: Transaction, row: OperationRow, /, *, receipt: str | None) -> OperationRow:
+    """The node took the bytes, or must be assumed to have. `receipt` passed the outbound filter."""
+    sent = advance(row, Move.SEND, at=tx.now, outcome=None, receipt=receipt)
+    tx.put(sent)
+    note(tx, sent, receipt=receipt)
+    return sent
+
+
+def record_unknown(tx: Transaction, row: OperationRow, /) -> OperationRow:
+    """The node did not say whether it took the bytes."""
+    unknown = advance(row, Move.LOSE, at=tx.now, outcome="unknown")
+    tx.put(unknown)
+    note(tx, unknown, outcome="unknown")
+    return unknown
+
+
+def record_settled(tx: Transaction, row: OperationRow, /, *, outcome: str, receipt: str | None) -> OperationRow:
+    """The chain decided."""
+    settled = advance(row, Move.SETTLE, at=tx.now, outcome=outcome, receipt=receipt)
+    tx.put(settled)
+    _finish_reservation(tx, row.id)
+    note(tx, settled, outcome=outcome, receipt=receipt)
+    return settled
+
+
+def unsettled(tx: Transaction, /) -> tuple[OperationRow, ...]:
+    """Operations past their consume that the chain has not decided."""
+    return tuple(
+        row
+        for row in tx.all(OperationRow)
+        if State(row.state) not in OPEN and State(row.state) not in ENDS
+    )
+
+
+def _drop_approval(tx: Transaction, operation: str) -> None:
+    if tx.get(ApprovalRow, operation) is not None:
+        tx.drop(ApprovalRow, operation)
+
+
+def _finish_reservation(tx: Transaction, operation: str) -> None:
+    reservation = tx.get(ReservationRow, operation)
+    if reservation is not None:
+        tx.put(replace(reservation, state="settled"))
+
+
+def _release_nonce(tx: Transaction, row: OperationRow) -> None:
+    account = account_row(tx, row.account)
+    if account.holder == row.id:
+        tx.put(replace(account, holder=None))

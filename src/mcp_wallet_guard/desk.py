@@ -1,0 +1,286 @@
+"""The approval desk: verifies what a person typed, and writes it down as evidence.
+
+Channels submit a match code and a factor code; only this process, which holds the unlocked vault, decides whether they
+count. The attempt is counted and durable before the code is compared; the step that a code uses up is committed
+together with the one approval that it proves. Threat: T-001, T-004, T-009, T-079, T-081, T-082.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, final
+
+import anyio
+import anyio.to_thread
+
+from mcp_wallet_guard import bookkeeping
+from mcp_wallet_guard.approvals import match_code as match_codes
+from mcp_wallet_guard.approvals import pairing
+from mcp_wallet_guard.approvals.factors import totp
+from mcp_wallet_guard.approvals.links import SPENT, LinkFiles, check_link
+from mcp_wallet_guard.ceremony import Move, advance, is_expired, state_of
+from mcp_wallet_guard.clearsign.view import plain_text
+from mcp_wallet_guard.custody import Custody, OpenVault, Session
+from mcp_wallet_guard.errors import FactorRejected, InvalidInput, Refused
+from mcp_wallet_guard.evidence import (
+    EVIDENCE,
+    ApprovalRequest,
+    ApprovalRow,
+    Channel,
+    ConfirmationView,
+    Evidence,
+    FactorRow,
+    Level,
+    OperationRow,
+    PairingRow,
+    State,
+    canonical,
+)
+from mcp_wallet_guard.journal.events import Event, Kind
+from mcp_wallet_guard.stores.base import Transaction
+
+OWNER: Final = "owner"
+
+
+@final
+class Desk:
+    """Implements `approvals.base.ApprovalDesk`. Answers are serialised, so that one code proves one approval."""
+
+    def __init__(self, custody: Custody, links: LinkFiles, /, *, changed: Callable[[str], None]) -> None:
+        self._custody: Final = custody
+        self._links: Final = links
+        self._changed: Final = changed
+        self._lock: Final = anyio.Lock()
+
+    @property
+    def store_id(self) -> str:
+        """Names the pairing cookie; "locked" while the store is."""
+        head = self._custody.store.head
+        return "locked" if head is None else head.store_id
+
+    async def requests(self) -> tuple[ApprovalRequest, ...]:
+        """All open requests, oldest first. Raises Locked."""
+        session = self._custody.session()
+
+        def work(tx: Transaction) -> tuple[ApprovalRequest, ...]:
+            waiting = [row for row in tx.all(OperationRow) if _is_waiting(row, now=tx.now)]
+            waiting.sort(key=lambda row: (row.created_at, row.id))
+            return tuple(_request(session, *bookkeeping.open_rows(tx, row.id)) for row in waiting)
+
+        return await self._custody.transact(work)
+
+    async def request(self, operation: str, /) -> ApprovalRequest:
+        """One open request. Raises InvalidInput("invalid_input.id"), Expired, AlreadyUsed."""
+        session = self._custody.session()
+        row, approval = await self._custody.transact(lambda tx: bookkeeping.open_rows(tx, operation))
+        return _request(session, row, approval)
+
+    async def approve(
+        self, operation: str, /, *, view_hash: str, match_code: str, code: str | None, channel: Channel
+    ) -> None:
+        """Verify and store one answer. A wrong match code uses up no one-time code."""
+        if channel not in (Channel.PAGE, Channel.TERMINAL):
+            raise FactorRejected("pairing.required")
+        async with self._lock:
+            session = self._custody.session()
+            _, approval = await self._custody.transact(lambda tx: bookkeeping.open_rows(tx, operation))
+            if view_hash != approval.view_hash.hex():
+                raise FactorRejected("match_code.rejected", detail="another view was shown")
+            match_codes.check_match_code(_match_code(session, approval), match_code)
+            used: tuple[str, int] | None = None
+            if approval.level >= Level.FACTOR:
+                used = await self._check_code(session.vault, code, paired=True)
+            await self._custody.transact(lambda tx: _accept(tx, operation, channel, used))
+        await self._answered(operation)
+
+    async def decline(self, operation: str, /, *, channel: Channel) -> None:
+        """The person says no: the same effect is answered `declined` for ten minutes."""
+        if channel not in (Channel.PAGE, Channel.TERMINAL):
+            raise FactorRejected("pairing.required")
+        async with self._lock:
+            self._custody.session()
+
+            def work(tx: Transaction) -> None:
+                row, _ = bookkeeping.open_rows(tx, operation)
+                bookkeeping.close(tx, row, Move.REFUSE, code="declined")
+
+            await self._custody.transact(work)
+        await self._answered(operation)
+
+    async def pair_by_link(self, operation: str, link_secret: str, /) -> str:
+        """Spend the owner's link for a pairing token. Raises FactorRejected("pairing.required")."""
+        async with self._lock:
+            session = self._custody.session()
+
+            def work(tx: Transaction) -> str:
+                approval = tx.get(ApprovalRow, operation)
+                if approval is None or tx.now >= approval.expires_at:
+                    raise FactorRejected("pairing.required")
+                check_link(approval.link_hash, link_secret)
+                tx.put(replace(approval, link_hash=SPENT))
+                return _pair(tx, session)
+
+            token = await self._custody.transact(work)
+        await anyio.to_thread.run_sync(self._links.delete, operation)
+        return token
+
+    async def pair_by_code(self, code: str, /) -> str:
+        """Pair an unpaired browser by a one-time code, which it uses up."""
+        async with self._lock:
+            session = self._custody.session()
+            factor_id, step = await self._check_code(session.vault, code, paired=False)
+
+            def work(tx: Transaction) -> str:
+                _use_step(tx, factor_id, step, paired=False)
+                return _pair(tx, session)
+
+            return await self._custody.transact(work)
+
+    async def is_paired(self, token: str, /) -> bool:
+        """Whether the cookie's token belongs to a live pairing. Raises Locked."""
+        session = self._custody.session()
+
+        def work(tx: Transaction) -> bool:
+            row = tx.get(PairingRow, pairing.token_hash(session.pairing_key, token))
+            pairing.check_pairing(row, now=tx.now)
+            return True
+
+        try:
+            return await self._custody.transact(work)
+        except FactorRejected:
+            return False
+
+    async def use_code(self, code: str, /) -> None:
+        """Use up a fresh code of the owner's for something that is not a payment, such as `policy apply`."""
+        async with self._lock:
+            factor_id, step = await self._check_code(self._custody.vault(), code, paired=True)
+            await self._custody.transact(lambda tx: _use_step(tx, factor_id, step, paired=True))
+
+    async def unlock_factor(self, code: str, /) -> None:
+        """Open a locked-out factor with a fresh code. The caller checked the passphrase."""
+        async with self._lock:
+            vault = self._custody.vault()
+            factor_id = _factor_id(vault)
+            row = await self._custody.transact(lambda tx: _factor(tx, factor_id))
+            step = self._compare(vault, row, code)
+
+            def work(tx: Transaction) -> None:
+                tx.put(totp.unlock(_factor(tx, factor_id), step))
+                tx.append(Event(kind=Kind.FACTOR_UNLOCKED, at=tx.now, subject=factor_id, data={"step": step}))
+
+            await self._custody.transact(work)
+
+    async def _check_code(self, vault: OpenVault, code: str | None, *, paired: bool) -> tuple[str, int]:
+        """Count an attempt, then compare. The factor and the accepted step, which the caller must use up."""
+        factor_id = _factor_id(vault)
+        typed = totp.canonical_code("" if code is None else code)
+
+        def begin(tx: Transaction) -> FactorRow:
+            row = totp.begin_attempt(_factor(tx, factor_id), now=tx.now, paired=paired)
+            tx.put(row)
+            data = {"paired": paired, "failures": row.failures, "unpaired_failures": row.unpaired_failures}
+            kind = Kind.FACTOR_LOCKED_OUT if row.locked else Kind.FACTOR_ATTEMPT
+            tx.append(Event(kind=kind, at=tx.now, subject=factor_id, data=data))
+            return row
+
+        row = await self._custody.transact(begin)
+        return factor_id, self._compare(vault, row, typed)
+
+    def _compare(self, vault: OpenVault, row: FactorRow, code: str) -> int:
+        secret = vault.factor_secret(row.id)
+        try:
+            with secret.reveal() as view:
+                return totp.check_code(view, code, now=self._custody.clock.now(), last_step=row.last_step)
+        finally:
+            secret.wipe()
+
+    async def _answered(self, operation: str) -> None:
+        self._changed(operation)
+        await anyio.to_thread.run_sync(self._links.delete, operation)
+
+
+def enrol(tx: Transaction, factor_id: str, /, *, last_step: int) -> None:
+    """Write the row of a new factor, or of one whose row was lost with a store: no step up to `last_step` counts."""
+    row = tx.get(FactorRow, factor_id) or FactorRow(id=factor_id, kind=totp.KIND, last_step=last_step)
+    tx.put(replace(row, last_step=max(row.last_step, last_step)))
+    data = {"kind": totp.KIND, "last_step": last_step}
+    tx.append(Event(kind=Kind.FACTOR_ENROLLED, at=tx.now, subject=factor_id, data=data))
+
+
+def _accept(tx: Transaction, operation: str, channel: Channel, used: tuple[str, int] | None) -> None:
+    """One transaction: the code's step is used up and the one approval that it proves gets its evidence."""
+    row, approval = bookkeeping.open_rows(tx, operation)
+    if used is not None:
+        _use_step(tx, *used, paired=True)
+    answer = Evidence(
+        channel=channel,
+        approver=OWNER,
+        operation_digest=approval.digest.hex(),
+        view_hash=approval.view_hash.hex(),
+        level=int(Level.FACTOR if used else Level.PRESENT),
+        at=tx.now,
+        factor_id=used[0] if used else None,
+        factor_step=used[1] if used else None,
+    )
+    tx.put(replace(approval, evidence=canonical(EVIDENCE.dump_python((answer,), mode="json"))))
+    approved = advance(row, Move.APPROVE, at=tx.now, approved_at=tx.now)
+    tx.put(approved)
+    bookkeeping.note(tx, approved, evidence=answer.model_dump(mode="json"))
+
+
+def _use_step(tx: Transaction, factor_id: str, step: int, *, paired: bool) -> None:
+    tx.put(totp.accept(_factor(tx, factor_id), step, paired=paired))
+    tx.append(Event(kind=Kind.FACTOR_USED, at=tx.now, subject=factor_id, data={"step": step}))
+
+
+def _pair(tx: Transaction, session: Session) -> str:
+    token, row = pairing.new_pairing(session.pairing_key, now=tx.now)
+    tx.put(row)
+    tx.append(Event(kind=Kind.PAIRED, at=tx.now, data={"until": row.expires_at}))
+    return token
+
+
+def _factor_id(vault: OpenVault) -> str:
+    if not vault.factor_ids:
+        raise FactorRejected("factor.none")
+    return vault.factor_ids[0]
+
+
+def _factor(tx: Transaction, factor_id: str) -> FactorRow:
+    row = tx.get(FactorRow, factor_id)
+    if row is None:
+        # Without the row nobody knows which codes were used: the owner must acknowledge the store first.
+        raise Refused("blocked.store")
+    return row
+
+
+def _is_waiting(row: OperationRow, *, now: int) -> bool:
+    return state_of(row) is State.FROZEN and not is_expired(row, now=now)
+
+
+def _match_code(session: Session, approval: ApprovalRow) -> str:
+    return match_codes.match_code(
+        session.match_key,
+        salt=approval.match_salt,
+        operation_digest=approval.digest,
+        view_hash=approval.view_hash,
+    )
+
+
+def _request(session: Session, row: OperationRow, approval: ApprovalRow) -> ApprovalRequest:
+    if row.view is None:
+        raise InvalidInput("invalid_input.id")
+    view = ConfirmationView.model_validate_json(row.view)
+    return ApprovalRequest(
+        operation=row.id,
+        view=view,
+        text=plain_text(view),
+        view_hash=approval.view_hash.hex(),
+        match_code=_match_code(session, approval),
+        level=approval.level,
+        needs_code=approval.level >= Level.FACTOR,
+        expires_at=approval.expires_at,
+        tool=row.tool,
+        principal=row.principal,
+    )

@@ -1,0 +1,225 @@
+"""Steps 7 to 10: consume, sign, verify, store, send; and afterwards, what became of it.
+
+The order is the guarantee. The approval is consumed and the anchor moved before the signer is asked; the verified bytes
+are stored before they are sent; stored bytes are sent again identically, never signed again. After the signature
+nothing is refused. Threat: T-009, T-072, T-092, T-100.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final, final
+
+import anyio
+
+from mcp_wallet_guard import bookkeeping
+from mcp_wallet_guard.ceremony import Move, state_of
+from mcp_wallet_guard.chains.base import Settlement
+from mcp_wallet_guard.custody import Custody, Session
+from mcp_wallet_guard.errors import Expired, GuardError, InvalidInput, OverBudget, PolicyDenied, Tampered, Unavailable
+from mcp_wallet_guard.evidence import OperationRow, Receipt, State, canonical
+from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.journal.events import Event, Kind
+from mcp_wallet_guard.operations.values import Amount, BaseUnits
+from mcp_wallet_guard.proofs import Signable, Signed
+from mcp_wallet_guard.signers.check import check_signature, check_stored
+from mcp_wallet_guard.stores.base import Transaction
+
+SETTLE_SECONDS: Final = 3.0
+_POLL_SECONDS: Final = 0.2
+
+
+@final
+class Executor:
+    """Signs and sends what is approved. Its methods run under the guard's account lock, one at a time."""
+
+    def __init__(self, custody: Custody, /, *, principals: frozenset[str]) -> None:
+        self._custody: Final = custody
+        self._principals: Final = principals
+        self.settle_seconds = SETTLE_SECONDS
+
+    async def execute(self, operation: str, /, *, principal: str) -> OperationRow:
+        """Run an approved operation to the end that can be reached now. Shield this from cancellation.
+
+        Raises Refused's kinds, Tampered or Unavailable while nothing is signed; afterwards it returns the row.
+        """
+        session = self._custody.session()
+        signable = await self._consume(session, operation, principal)
+        await self._custody.move_anchor()
+        row = await self._row(operation)
+        signed = await self._sign(session, row, signable)
+        if signed is None:
+            return await self._row(operation)
+        row = await self._custody.transact(lambda tx: bookkeeping.record_signed(tx, row, signed))
+        row = await self._send(session, row, signed)
+        return await self._await_settlement(session, row)
+
+    async def settle_all(self) -> None:
+        """Ask the chain about everything past its consume. A node that does not answer changes nothing."""
+        for row in await self._custody.transact(bookkeeping.unsettled):
+            await self.settle(row)
+
+    async def resume(self) -> None:
+        """After an unlock: burn what a crash cut off before its bytes were stored."""
+        for row in await self._custody.transact(bookkeeping.unsettled):
+            if state_of(row) is State.CONSUMED:
+                await self._custody.transact(lambda tx, row=row: bookkeeping.burn(tx, row))  # type: ignore[misc]
+
+    async def settle(self, row: OperationRow, /) -> OperationRow:
+        """The row after asking the chain once. Bytes that the chain does not have are sent again, identically."""
+        state = state_of(row)
+        if state is State.CONSUMED:
+            return await self._custody.transact(lambda tx: bookkeeping.burn(tx, row))
+        if state not in {State.SIGNED, State.SENT, State.UNKNOWN}:
+            return row
+        session = self._custody.session()
+        try:
+            return await self._settle(session, row, state)
+        except Unavailable:
+            return row
+
+    async def _settle(self, session: Session, row: OperationRow, state: State) -> OperationRow:
+        if row.signed_bytes is None or row.transaction_hash is None:
+            return await self._settle_unsigned(session, row)
+        settlement = await session.chain.settlement(row.transaction_hash)
+        if settlement is not None:
+            return await self._record_settlement(session, row, settlement)
+        operation = bookkeeping.operation_of(row, session.settings)
+        if await session.chain.transaction_count(operation.account.address) > operation.transaction.nonce:
+            # The nonce is used and this transaction is not it, unless it was mined between the two questions.
+            settlement = await session.chain.settlement(row.transaction_hash)
+            if settlement is not None:
+                return await self._record_settlement(session, row, settlement)
+            return await self._settled(row, "replaced", row.receipt)
+        if state is State.SENT:
+            return row
+        return await self._send(session, row, _stored(session, row))
+
+    async def _settle_unsigned(self, session: Session, row: OperationRow) -> OperationRow:
+        """An invalid signature holds its nonce until the chain has gone past it."""
+        account = session.settings.account.address
+        if row.nonce is not None and await session.chain.transaction_count(account) > row.nonce:
+            return await self._settled(row, "replaced", None)
+        return row
+
+    async def _consume(self, session: Session, operation: str, principal: str) -> Signable:
+        row = await self._row(operation)
+        payee = bookkeeping.operation_of(row, session.settings).transaction.to
+        claims = await session.chain.facts(account=session.settings.account.address, payee=payee)
+        fresh = bookkeeping.FreshClaims(collected_at=self._custody.clock.now(), chain=claims)
+
+        def work(tx: Transaction) -> Signable:
+            return bookkeeping.consume(
+                tx,
+                operation,
+                principal=principal,
+                principals=self._principals,
+                settings=session.settings,
+                revision=session.revision,
+                fresh=fresh,
+            )
+
+        try:
+            return await self._custody.transact(work)
+        except Expired as error:
+            move = Move.SUPERSEDE if error.code == "superseded" else Move.EXPIRE
+            await self._close(row, move, error.code)
+            raise
+        except (PolicyDenied, OverBudget) as error:
+            await self._close(row, Move.REFUSE, error.code)
+            raise
+
+    async def _close(self, row: OperationRow, move: Move, code: str) -> None:
+        await self._custody.transact(lambda tx: bookkeeping.close(tx, row, move, code=code))
+
+    async def _sign(self, session: Session, row: OperationRow, signable: Signable) -> Signed | None:
+        """The verified signature, or None when there is none: the row says how it ended then."""
+        address = session.settings.account.address
+        try:
+            signature = await session.signer.sign(signable)
+        except Exception:
+            # Nothing came back, so nothing can be sent: the approval is gone and the person is told.
+            await self._custody.transact(lambda tx: bookkeeping.burn(tx, row))
+            return None
+        try:
+            return check_signature(signable, signature, address=address)
+        except Tampered as error:
+            code = error.code
+            await self._custody.transact(lambda tx: bookkeeping.lose_signature(tx, row, code=code))
+            return None
+
+    async def _send(self, session: Session, row: OperationRow, signed: Signed) -> OperationRow:
+        receipt = await self._release(session, row, None)
+        try:
+            await session.chain.broadcast(signed)
+        except GuardError:
+            if state_of(row) is State.UNKNOWN:
+                return row
+            return await self._custody.transact(lambda tx: bookkeeping.record_unknown(tx, row))
+        return await self._custody.transact(lambda tx: bookkeeping.record_sent(tx, row, receipt=receipt))
+
+    async def _await_settlement(self, session: Session, row: OperationRow) -> OperationRow:
+        """Look for the receipt for a few seconds, so that most callers get it with the first answer."""
+        with anyio.move_on_after(self.settle_seconds):
+            while state_of(row) is State.SENT:
+                row = await self.settle(row)
+                if state_of(row) is State.SENT:
+                    await anyio.sleep(_POLL_SECONDS)
+        return row
+
+    async def _record_settlement(
+        self, session: Session, row: OperationRow, settlement: Settlement
+    ) -> OperationRow:
+        receipt = await self._release(session, row, settlement)
+        return await self._settled(row, settlement.outcome, receipt)
+
+    async def _settled(self, row: OperationRow, outcome: str, receipt: str | None) -> OperationRow:
+        return await self._custody.transact(
+            lambda tx: bookkeeping.record_settled(tx, row, outcome=outcome, receipt=receipt)
+        )
+
+    async def _release(self, session: Session, row: OperationRow, settlement: Settlement | None) -> str | None:
+        """Step 9: the receipt's allow-listed fields through the filter. A hit leaves the receipt out, journalled."""
+        receipt = _receipt(session, row, settlement)
+        try:
+            released = check_released(receipt.model_dump(mode="json"), fingerprints=self._custody.fingerprints)
+        except Tampered:
+            incident = secrets.token_hex(8)
+            event = Event(
+                kind=Kind.INCIDENT, at=self._custody.clock.now(), subject=row.id, data={"incident": incident}
+            )
+            await self._custody.transact(lambda tx: tx.append(event))
+            return None
+        return canonical(released.payload)
+
+    async def _row(self, operation: str) -> OperationRow:
+        row = await self._custody.transact(lambda tx: tx.get(OperationRow, operation))
+        if row is None:
+            raise InvalidInput("invalid_input.id")
+        return row
+
+
+def _stored(session: Session, row: OperationRow) -> Signed:
+    """Verified bytes from the store, verified again. Raises Tampered."""
+    operation = bookkeeping.operation_of(row, session.settings)
+    signed = check_stored(operation, row.signed_bytes or b"", address=session.settings.account.address)
+    if signed.transaction_hash != row.transaction_hash:
+        raise Tampered("tampered.operation", detail="stored bytes are not what was verified")
+    return signed
+
+
+def _receipt(session: Session, row: OperationRow, settlement: Settlement | None) -> Receipt:
+    transaction = bookkeeping.operation_of(row, session.settings).transaction
+    native = session.settings.native
+    fee = None if settlement is None else Amount.from_base_units(BaseUnits(settlement.fee), native).text
+    return Receipt(
+        operation=row.id,
+        chain=row.account.rpartition(":")[0],
+        account=session.settings.account.address.value,
+        to=transaction.to.value,
+        amount=Amount.from_base_units(BaseUnits(transaction.value), native).text,
+        symbol=native.symbol,
+        transaction_hash="0x" + (row.transaction_hash or b"").hex(),
+        block_number=None if settlement is None else settlement.block_number,
+        fee=fee,
+    )
