@@ -37,7 +37,7 @@ def test_every_proof_has_a_maker_and_every_maker_a_proof() -> None:
         "Confirmed": "ceremony.check_confirmed",
         "Proven": "ceremony.check_proven",
         "Signable": "ceremony.check_signable",
-        "Signed": "signers.check.check_signature",
+        "Signed": "signers.check._prove",
         "Released": "filters.outbound.check_released",
     }
 
