@@ -7,9 +7,23 @@ channel is not a channel. Threat: T-001, T-004, T-109.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 from mcp_wallet_guard.evidence import ApprovalRequest, Channel
+
+
+class Continuation(StrEnum):
+    """What happens after an answer was accepted, so that a channel can say it plainly. Never a timer."""
+
+    NOW = "now"
+    """A call is waiting: it signs at once."""
+
+    NEXT_CALL = "next_call"
+    """The next identical call signs, if it comes within `NEXT_CALL_SECONDS`."""
+
+
+NEXT_CALL_SECONDS = 120
 
 
 class ApprovalDesk(Protocol):
@@ -25,11 +39,12 @@ class ApprovalDesk(Protocol):
 
     async def approve(
         self, operation: str, /, *, view_hash: str, match_code: str, code: str | None, channel: Channel
-    ) -> None:
+    ) -> Continuation:
         """Verify what the person typed after reading the view with `view_hash`, and store it as evidence.
 
-        Raises FactorRejected, LockedOut, Expired, AlreadyUsed, Tampered, InvalidInput. A wrong code is counted before
-        it is compared; a wrong match code uses up no one-time code.
+        Another view than the operation's present one is refused. Raises FactorRejected, LockedOut, Expired,
+        AlreadyUsed, Tampered, InvalidInput. A wrong code is counted before it is compared; a wrong match code uses up
+        no one-time code.
         """
         ...
 
