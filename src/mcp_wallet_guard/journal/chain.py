@@ -15,7 +15,7 @@ from typing import Any, Final, final
 import rfc8785
 
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.journal.events import GENESIS, VERSION, Event, Kind, RowChange
+from mcp_wallet_guard.journal.events import GENESIS, MAX_TIME, SUBJECT, VERSION, Event, Kind, RowChange
 
 _TAG: Final = b"mcp-wallet-guard/journal/v1\x00"
 _TYPES: Final = {
@@ -117,6 +117,8 @@ def _has_shape(fields: Any) -> bool:
         and all(type(fields[name]) is kind for name, kind in _TYPES.items())
         and fields["v"] == VERSION
         and fields["kind"] in _KINDS
+        and 0 <= fields["at"] <= MAX_TIME
+        and SUBJECT.fullmatch(fields["subject"]) is not None
         and all(_is_row_change(change) for change in fields["rows"])
     )
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 STORE_ID_BYTES: Final = 16
 _INFO: Final = "mcp-wallet-guard/store/v1/"
 _MODULUS: Final = 2**256
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 @final
@@ -140,7 +141,7 @@ def add(total: bytes, number: int, /) -> bytes:
 
 def canonical(value: list[object], /) -> bytes:
     """RFC 8785 of nested arrays of str, int and None, where json's own writer already gives it, ten times faster."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def _mac(key: Secret, value: list[object]) -> bytes:

@@ -128,7 +128,7 @@ class SqliteStore:
         file = self._opened()
         self._seal()
         with file.transaction():
-            file.check_unmoved()
+            file.check_schema()
             stored = file.head()
             if self._last_head is not None and stored != self._last_head:
                 raise Tampered("tampered.store", detail="the head is not the one that was written last")
@@ -192,7 +192,7 @@ class SqliteStore:
                 self._check_head(file, ledger)
                 self._write(file, ledger, ledger.applying({}, [event], now=0))
                 return
-            file.check_unmoved()
+            file.check_schema()
             last = file.last_entry()
             tip = Head() if last is None else last.entry.head
             if self._tip is not None and tip != self._tip:
@@ -203,7 +203,7 @@ class SqliteStore:
 
     def _check_head(self, file: SqliteFile, ledger: Ledger) -> None:
         """The database is the one that was left: a copy put back is found here. Threat: T-070."""
-        file.check_unmoved()
+        file.check_schema()
         if file.head() != ledger.stored_head:
             raise Tampered("tampered.store", detail="the head is not the one that was written last")
         last = file.last_entry()

@@ -117,21 +117,24 @@ class SqliteFile:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Begin; roll back whatever was not committed when the block ends."""
+        """Begin; roll back whatever was not committed when the block ends.
+
+        Raises Tampered("tampered.store") when the name no longer leads to the file that was opened.
+        """
+        status = files.check_file(self._path)
+        if status is None or (status.st_dev, status.st_ino) != self._identity:
+            raise Tampered("tampered.store", detail=f"{self._path}: removed or replaced while in use")
         self.run("begin", "BEGIN IMMEDIATE")
         try:
             yield
         finally:
             self._roll_back()
 
-    def check_unmoved(self) -> None:
-        """Inside a transaction: the name still leads to the open file, and the schema is the one that was checked.
+    def check_schema(self) -> None:
+        """Inside a transaction: the schema is the one that was checked at opening, so no trigger fires.
 
         Raises Tampered("tampered.store").
         """
-        status = files.check_file(self._path)
-        if status is None or (status.st_dev, status.st_ino) != self._identity:
-            raise Tampered("tampered.store", detail=f"{self._path}: removed or replaced while in use")
         if self._cookie() != self._schema_cookie:
             raise Tampered("tampered.store", detail=f"{self._path}: the schema was changed while in use")
 

@@ -1,0 +1,499 @@
+"""Somebody with write access to the database changes something; the guard finds out before it signs.
+
+Each attack has its honest twin: the same store, untouched or put right again, works. Threat: T-009, T-070, T-088.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mcp_wallet_guard.errors import GuardError, Misconfigured, Tampered
+from mcp_wallet_guard.evidence import ROWS, ApprovalRow, FactorRow, OperationRow, Row
+from mcp_wallet_guard.journal import chain
+from mcp_wallet_guard.journal.chain import Entry, Head
+from mcp_wallet_guard.secret import Secret
+from mcp_wallet_guard.stores.sqlite import SqliteStore
+from mcp_wallet_guard.stores.tables import TABLES, Table
+from tests.stores.samples import (
+    KEY, NOW, account, approval, attack, dropping, event, filled, opened, other, row_key, sample, writing,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mcp_wallet_guard.stores.base import Transaction
+
+pytestmark = pytest.mark.anyio
+
+KINDS = pytest.mark.parametrize("kind", ROWS, ids=lambda kind: str(kind.table))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+def columns(table: Table) -> list[str]:
+    return [*table.names, "entry", "mac"]
+
+
+def edited(table: Table, column: str, value: Any) -> Any:
+    if column == "entry":
+        return value + 1
+    if column == "mac":
+        return bytes(32)
+    return other(table.fields[table.names.index(column)], value)
+
+
+async def refuses(store: SqliteStore, work: Callable[[Transaction], object], code: str) -> None:
+    before, commits = store.head, store.commits
+    with pytest.raises(Tampered) as caught:
+        await store.transact(work, now=NOW)
+    assert caught.value.code == code
+    assert (store.head, store.commits) == (before, commits)
+
+
+async def finds_in_use(store: SqliteStore, kind: type[Row], key: str, code: str = "tampered.row") -> None:
+    """Every way to read the row says so, and nothing is written."""
+    await refuses(store, lambda tx: tx.get(kind, key), code)
+    await refuses(store, lambda tx: tx.all(kind), code)
+    await refuses(store, lambda tx: tx.check_live(), code)
+
+
+async def finds_at_unlock(path: Path, code: str) -> None:
+    store = SqliteStore(path)
+    await store.open(now=NOW)
+    with pytest.raises(Tampered) as caught:
+        await store.unseal(row_key(), now=NOW)
+    assert caught.value.code == code
+    assert store.head is None
+    await store.close()
+
+
+async def is_honest(path: Path) -> None:
+    store = await opened(path)
+    await store.transact(lambda tx: (tx.check_live(), tx.check_entries(0)), now=NOW)
+    await store.close()
+
+
+# --- rows, while the guard runs -----------------------------------------------------------------------------------
+
+
+@KINDS
+async def test_an_edit_of_any_column_of_any_row_is_found(path: Path, kind: type[Row]) -> None:
+    store, table = await filled(path), TABLES[kind]
+    keyed = table.names[0]
+    for column in columns(table):
+        ((value,),) = attack(path, f'SELECT "{column}" FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))
+        fakes = [edited(table, column, value)]
+        if column in table.names and table.fields[table.names.index(column)].nullable:
+            fakes.append(None)
+        for fake in fakes:
+            rowid = attack(path, f'SELECT rowid FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0][0]
+            attack(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (fake, rowid))
+            await finds_in_use(store, kind, "a")
+            attack(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))
+            assert await store.transact(lambda tx: tx.get(kind, "a"), now=NOW) == sample(kind, "a", ord("a"))
+    await store.transact(lambda tx: tx.check_live(), now=NOW)
+    await store.close()
+
+
+@KINDS
+async def test_an_edit_of_any_column_is_found_at_the_next_unlock(path: Path, kind: type[Row]) -> None:
+    await (await filled(path)).close()
+    table = TABLES[kind]
+    for column in columns(table):
+        (rowid, value) = attack(path, f'SELECT rowid, "{column}" FROM "{table.name}" LIMIT 1')[0]
+        fake = edited(table, column, value)
+        attack(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (fake, rowid))
+        await finds_at_unlock(path, "tampered.row")
+        attack(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))
+    await is_honest(path)
+
+
+@KINDS
+async def test_an_old_row_put_back_with_its_old_mac_is_found(path: Path, kind: type[Row]) -> None:
+    store, table = await filled(path), TABLES[kind]
+    keyed, marks = table.names[0], ", ".join("?" * len(columns(table)))
+    old = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    await store.transact(writing(sample(kind, "a", 3)), now=NOW)
+    new = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    attack(path, f'REPLACE INTO "{table.name}" VALUES ({marks})', old)
+    await finds_in_use(store, kind, "a")
+    await store.close()
+    await finds_at_unlock(path, "tampered.row")
+    attack(path, f'REPLACE INTO "{table.name}" VALUES ({marks})', new)
+    await is_honest(path)
+
+
+@KINDS
+async def test_a_dropped_row_put_back_is_found(path: Path, kind: type[Row]) -> None:
+    store, table = await filled(path), TABLES[kind]
+    keyed, marks = table.names[0], ", ".join("?" * len(columns(table)))
+    old = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    await store.transact(dropping(kind, "a"), now=NOW)
+    attack(path, f'INSERT INTO "{table.name}" VALUES ({marks})', old)
+    await finds_in_use(store, kind, "a")
+    await refuses(store, writing(sample(kind, "a")), "tampered.row")
+    await store.close()
+    await finds_at_unlock(path, "tampered.row")
+    attack(path, f'DELETE FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))
+    await is_honest(path)
+
+
+@KINDS
+async def test_a_deleted_row_is_found(path: Path, kind: type[Row]) -> None:
+    store, table = await filled(path), TABLES[kind]
+    keyed, marks = table.names[0], ", ".join("?" * len(columns(table)))
+    row = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    attack(path, f'DELETE FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))
+    await finds_in_use(store, kind, "a")
+    await refuses(store, dropping(kind, "a"), "tampered.row")
+    await refuses(store, writing(sample(kind, "a")), "tampered.row")
+    await store.close()
+    await finds_at_unlock(path, "tampered.row")
+    attack(path, f'INSERT INTO "{table.name}" VALUES ({marks})', row)
+    await is_honest(path)
+
+
+@KINDS
+async def test_two_rows_that_changed_places_are_found(path: Path, kind: type[Row]) -> None:
+    store, table = await filled(path), TABLES[kind]
+    keyed = table.names[0]
+    for one, two in (("a", "x"), ("b", "a"), ("x", "b")):
+        attack(path, f'UPDATE "{table.name}" SET "{keyed}" = ? WHERE "{keyed}" = ?', (two, one))
+    await finds_in_use(store, kind, "a")
+    await store.close()
+    await finds_at_unlock(path, "tampered.row")
+
+
+@KINDS
+async def test_a_row_copied_under_another_key_is_found(path: Path, kind: type[Row]) -> None:
+    store, table = await filled(path), TABLES[kind]
+    keyed = table.names[0]
+    rest = ", ".join(f'"{column}"' for column in columns(table)[1:])
+    attack(path, f"INSERT INTO \"{table.name}\" SELECT 'c', {rest} FROM \"{table.name}\" WHERE \"{keyed}\" = 'a'")
+    await finds_in_use(store, kind, "c")
+    await store.close()
+    await finds_at_unlock(path, "tampered.row")
+    attack(path, f"DELETE FROM \"{table.name}\" WHERE \"{keyed}\" = 'c'")
+    await is_honest(path)
+
+
+async def test_an_old_row_beside_a_missing_one_is_found_by_the_sum(path: Path) -> None:
+    """At unlock each remaining row verifies on its own: only the sum knows which of them are live."""
+    store = await filled(path)
+    old = attack(path, "SELECT * FROM factors WHERE id = 'a'")[0]
+    await store.transact(writing(sample(FactorRow, "a", 9)), now=NOW)
+    await store.close()
+    attack(path, f"REPLACE INTO factors VALUES ({', '.join('?' * len(old))})", old)
+    await finds_at_unlock(path, "tampered.row")
+
+
+async def test_a_row_of_another_store_under_the_same_key_does_not_verify(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.db", tmp_path / "theirs.db"
+    await (await filled(ours)).close()
+    await (await filled(theirs)).close()
+    row = attack(theirs, "SELECT * FROM factors WHERE id = 'a'")[0]
+    attack(ours, f"REPLACE INTO factors VALUES ({', '.join('?' * len(row))})", row)
+    await finds_at_unlock(ours, "tampered.row")
+    await is_honest(theirs)
+
+
+async def test_text_that_is_not_utf_8_is_tampering_not_a_crash(path: Path) -> None:
+    store = await filled(path)
+    attack(path, "UPDATE operations SET state = CAST(X'FF80' AS TEXT) WHERE id = 'a'")
+    await finds_in_use(store, OperationRow, "a")
+    await store.close()
+    await finds_at_unlock(path, "tampered.row")
+
+
+# --- the head and the journal -------------------------------------------------------------------------------------
+
+HEAD: dict[str, Any] = {
+    "store_id": "ab" * 16, "journal_index": 3, "journal_hash": bytes(32), "live_sum": bytes(32),
+    "highest_time": 1, "mac": bytes(32),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", list(HEAD))
+async def test_an_edit_of_the_head_is_found(path: Path, column: str) -> None:
+    store = await filled(path)
+    ((value,),) = attack(path, f"SELECT {column} FROM head")
+    attack(path, f"UPDATE head SET {column} = ?", (HEAD[column],))
+    await finds_in_use(store, FactorRow, "a", "tampered.store")
+    await refuses(store, writing(account()), "tampered.store")
+    await store.close()
+    await finds_at_unlock(path, "tampered.store")
+    attack(path, f"UPDATE head SET {column} = ?", (value,))
+    await is_honest(path)
+
+
+async def test_a_store_id_of_another_shape_is_found(path: Path) -> None:
+    await (await filled(path)).close()
+    for fake in ("", "zz" * 16, "AB" * 16, "ab" * 15, "ab " * 16):
+        attack(path, "UPDATE head SET store_id = ?", (fake,))
+        await finds_at_unlock(path, "tampered.store")
+
+
+async def test_a_missing_head_is_found(path: Path) -> None:
+    store = await filled(path)
+    attack(path, "DELETE FROM head")
+    await refuses(store, writing(account()), "tampered.store")
+    await store.seal()
+    with pytest.raises(Tampered):
+        await store.unseal(row_key(), now=NOW)
+    await store.close()
+    await finds_at_unlock(path, "tampered.store")
+    for table in TABLES.values():
+        attack(path, f'DELETE FROM "{table.name}"')
+    await finds_at_unlock(path, "tampered.journal")
+
+
+async def test_another_key_does_not_open_the_store(path: Path) -> None:
+    await (await filled(path)).close()
+    store = SqliteStore(path)
+    await store.open(now=NOW)
+    with pytest.raises(Tampered) as caught:
+        await store.unseal(Secret(KEY[::-1]), now=NOW)
+    assert caught.value.code == "tampered.store"
+    await store.unseal(row_key(), now=NOW)
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        ("UPDATE journal SET body = ? WHERE entry = 5", (b"{}",)),
+        ("UPDATE journal SET hash = ? WHERE entry = 5", (bytes(32),)),
+        ("UPDATE journal SET mac = ? WHERE entry = 5", (bytes(32),)),
+        ("UPDATE journal SET mac = NULL WHERE entry = 5", ()),
+        ("UPDATE journal SET subject = 'x' WHERE entry = 5", ()),
+        ("DELETE FROM journal WHERE entry = 5", ()),
+        ("DELETE FROM journal WHERE entry < 5", ()),
+        ("UPDATE journal SET entry = -5 WHERE entry = 5", ()),
+    ],
+)
+async def test_an_edit_of_an_old_entry_is_found_when_the_chain_is_checked(
+    path: Path, sql: str, values: tuple[Any, ...]
+) -> None:
+    store = await filled(path)
+    await store.transact(lambda tx: tx.check_entries(3), now=NOW)
+    attack(path, sql, values)
+    await refuses(store, lambda tx: tx.check_entries(3), "tampered.journal")
+    await store.transact(lambda tx: tx.check_entries(8), now=NOW)
+    await store.close()
+
+
+async def test_an_edited_entry_about_a_subject_is_found_when_it_is_read(path: Path) -> None:
+    """Also one with a hash that fits: it takes the key to make an entry."""
+    store = await filled(path)
+    (entry,) = await store.transact(lambda tx: tx.entries("factors.a"), now=NOW)
+    fake = chain.append(Head(entry.index - 1, bytes.fromhex(entry.fields["prev"])), event("factors.a", forged=True))
+    attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", (fake.body, fake.hash, entry.index))
+    await refuses(store, lambda tx: tx.entries("factors.a"), "tampered.journal")
+    attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", (entry.body, entry.hash, entry.index))
+    attack(path, "UPDATE journal SET subject = 'factors.a' WHERE entry = 2")
+    await refuses(store, lambda tx: tx.entries("factors.a"), "tampered.journal")
+    await store.close()
+
+
+@pytest.mark.parametrize("column", ["body", "hash", "mac", "subject"])
+async def test_an_edit_of_the_last_entry_is_found(path: Path, column: str) -> None:
+    store = await filled(path)
+    fake = "x" if column == "subject" else bytes(32)
+    attack(path, f"UPDATE journal SET {column} = ? WHERE entry = (SELECT max(entry) FROM journal)", (fake,))
+    await refuses(store, lambda tx: tx.check_live(), "tampered.journal")
+    await store.close()
+    await finds_at_unlock(path, "tampered.journal")
+
+
+async def test_a_journal_that_was_cut_or_lengthened_is_found(path: Path) -> None:
+    store = await filled(path)
+    assert store.head is not None
+    tip = store.head.journal
+    honest = attack(path, "SELECT * FROM journal WHERE entry = ?", (tip.index,))[0]
+    attack(path, "DELETE FROM journal WHERE entry = ?", (tip.index,))
+    await refuses(store, writing(account()), "tampered.journal")
+    attack(path, "INSERT INTO journal VALUES (?, ?, ?, ?, ?)", honest)
+    more = chain.append(tip, event("x"))
+    put = "INSERT INTO journal VALUES (?, 'x', ?, ?, NULL)"
+    attack(path, put, (more.index, more.body, more.hash))
+    await refuses(store, writing(account()), "tampered.journal")
+    await store.close()
+    await finds_at_unlock(path, "tampered.journal")
+    attack(path, "DELETE FROM journal WHERE entry = ?", (more.index,))
+    await is_honest(path)
+
+
+# --- the whole store ----------------------------------------------------------------------------------------------
+
+
+async def test_the_whole_file_put_back_while_the_guard_runs_is_found(path: Path) -> None:
+    """Copied over in place, so that name and file stay the same."""
+    store = await filled(path)
+    copy = path.with_name("copy.db")
+    shutil.copyfile(path, copy)
+    await store.transact(writing(approval("op-9")), now=NOW)
+    later = path.read_bytes()
+    path.write_bytes(copy.read_bytes())
+    with pytest.raises(GuardError) as caught:
+        await store.transact(writing(account()), now=NOW)
+    assert caught.value.code in {"tampered.store", "unavailable.store"}
+    await store.seal()
+    with pytest.raises(GuardError) as caught:
+        await store.unseal(row_key(), now=NOW)
+    assert caught.value.code in {"tampered.store", "unavailable.store"}
+    await store.close()
+    path.write_bytes(later)
+    await is_honest(path)
+
+
+async def test_rows_and_head_put_back_by_sql_while_the_guard_runs_are_found(path: Path) -> None:
+    """The same attack through SQLite itself: every table as it was, all of it with its own MACs."""
+    store = await filled(path)
+    copy = path.with_name("copy.db")
+    shutil.copyfile(path, copy)
+    await store.transact(writing(sample(ApprovalRow, "a", 9)), now=NOW)
+    names = [*(table.name for table in TABLES.values()), "journal", "head"]
+    rows = {name: attack(copy, f"SELECT * FROM {name}") for name in names}
+    for name in names:
+        attack(path, f"DELETE FROM {name}")
+        for row in rows[name]:
+            attack(path, f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
+    await finds_in_use(store, ApprovalRow, "a", "tampered.store")
+    await store.seal()
+    with pytest.raises(Tampered) as caught:
+        await store.unseal(row_key(), now=NOW)
+    assert caught.value.code == "tampered.store"
+    await store.close()
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+async def test_a_file_that_was_removed_or_replaced_while_the_guard_runs_is_found(path: Path, how: str) -> None:
+    store = await filled(path)
+    if how == "replaced":
+        shutil.copyfile(path, path.with_name("copy.db"))
+        path.with_name("copy.db").chmod(0o600)
+        path.with_name("copy.db").rename(path)
+    else:
+        path.unlink()
+    await refuses(store, writing(account()), "tampered.store")
+    await refuses(store, lambda tx: tx.get(FactorRow, "a"), "tampered.store")
+    await store.close()
+
+
+async def test_a_file_that_was_opened_to_others_while_the_guard_runs_is_found(path: Path) -> None:
+    store = await filled(path)
+    path.chmod(0o644)
+    with pytest.raises(Misconfigured):
+        await store.transact(writing(account()), now=NOW)
+    path.chmod(0o600)
+    await store.transact(writing(account()), now=NOW)
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TRIGGER quiet BEFORE INSERT ON journal BEGIN SELECT RAISE(IGNORE); END",
+        "CREATE TRIGGER revive AFTER DELETE ON approvals BEGIN UPDATE factors SET failures = 0; END",
+        "CREATE TABLE mine (x)",
+        "CREATE VIEW seen AS SELECT * FROM operations",
+        "CREATE INDEX mine ON factors (failures)",
+        "DROP INDEX journal_by_subject",
+        "ALTER TABLE factors ADD COLUMN trusted TEXT",
+        "ALTER TABLE factors RENAME COLUMN failures TO misses",
+        "DROP TABLE pairings",
+    ],
+)
+async def test_a_foreign_schema_is_found_while_the_guard_runs_and_at_the_next_start(path: Path, sql: str) -> None:
+    store = await filled(path)
+    attack(path, sql)
+    await refuses(store, writing(account()), "tampered.store")
+    await store.close()
+    again = SqliteStore(path)
+    with pytest.raises(Tampered) as caught:
+        await again.open(now=NOW)
+    assert caught.value.code == "tampered.store"
+
+
+# --- while the vault is locked ------------------------------------------------------------------------------------
+
+
+async def test_entries_written_while_locked_are_adopted(path: Path) -> None:
+    store = await filled(path)
+    await store.seal()
+    for number in range(3):
+        await store.append_unsealed(event("locked", n=number))
+    assert attack(path, "SELECT count(*) FROM journal WHERE mac IS NULL") == [(3,)]
+    head = await store.unseal(row_key(), now=NOW)
+    assert attack(path, "SELECT count(*) FROM journal WHERE mac IS NOT NULL") == [(head.journal.index + 1,)]
+    found = await store.transact(lambda tx: tx.entries("locked"), now=NOW)
+    assert [entry.fields["data"] for entry in found] == [{"n": 0}, {"n": 1}, {"n": 2}]
+    await store.transact(lambda tx: tx.check_entries(0), now=NOW)
+    await store.close()
+    await is_honest(path)
+
+
+@pytest.mark.parametrize("attacked", ["edited", "removed", "sealed", "gap"])
+async def test_entries_written_while_locked_are_a_chain_or_are_refused(path: Path, attacked: str) -> None:
+    store = await filled(path)
+    assert store.head is not None
+    tip = store.head.journal
+    await store.seal()
+    await store.append_unsealed(event("one"))
+    await store.append_unsealed(event("two"))
+    first = chain.append(tip, event("one", forged=True), sealed=attacked == "sealed")
+    if attacked in {"edited", "sealed"}:
+        values = (first.body, first.hash, first.index)
+        attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", values)
+    if attacked == "sealed":
+        second = chain.append(first.head, event("two"), sealed=False)
+        values = (second.body, second.hash, second.index)
+        attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", values)
+    if attacked == "gap":
+        attack(path, "DELETE FROM journal WHERE entry = ?", (tip.index + 1,))
+    if attacked == "removed":  # the process that wrote them knows; a new process cannot
+        attack(path, "DELETE FROM journal WHERE entry > ?", (tip.index,))
+    for _ in range(2):
+        with pytest.raises(Tampered) as caught:
+            await store.unseal(row_key(), now=NOW)
+        assert caught.value.code == "tampered.journal"
+    with pytest.raises(Tampered):
+        if attacked == "removed":
+            await store.append_unsealed(event("three"))
+        else:
+            await store.unseal(row_key(), now=NOW)
+    await store.close()
+
+
+async def test_a_store_rolled_back_while_locked_is_found_by_the_process_that_wrote_it(path: Path) -> None:
+    store = await filled(path)
+    names = [*(table.name for table in TABLES.values()), "journal", "head"]
+    rows = {name: attack(path, f"SELECT * FROM {name}") for name in names}
+    await store.transact(dropping(FactorRow, "a"), now=NOW)
+    await store.seal()
+    for name in names:
+        attack(path, f"DELETE FROM {name}")
+        for row in rows[name]:
+            attack(path, f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
+    with pytest.raises(Tampered) as caught:
+        await store.unseal(row_key(), now=NOW)
+    assert caught.value.code == "tampered.store"
+    await store.close()
+
+
+async def test_the_unverified_journal_is_what_the_file_says(path: Path) -> None:
+    store = await filled(path)
+    entries = await store.journal()
+    assert chain.verify(entries) == (store.head.journal if store.head else None)
+    assert await store.journal(since=5) == entries[5:]
+    attack(path, "UPDATE journal SET hash = X'00' WHERE entry = 5")
+    changed = await store.journal()
+    assert changed[5] == Entry(5, entries[5].body, b"\x00")
+    await store.close()
