@@ -57,7 +57,8 @@ format: $(STAMPS)/lint
 types: $(STAMPS)/lint
 	$(BIN)/mypy
 	$(BIN)/basedpyright --pythonpath $(RUN)
-	$(BIN)/basedpyright --pythonpath $(RUN) --verifytypes mcp_wallet_guard --ignoreexternal
+	@# --verifytypes asks the `python` on PATH where the package is, whatever --pythonpath says
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/basedpyright --verifytypes mcp_wallet_guard --ignoreexternal
 
 imports: $(STAMPS)/lint
 	$(BIN)/lint-imports --no-logo --no-cache

@@ -1,13 +1,14 @@
 """Run a room's tests inside a forked process: once to see which test reaches which line, then once per mutant.
 
-The parent imports what is slow and never changes (pytest, hypothesis, third-party libraries) and nothing of the
-package, so that each fork starts warm and still imports the package anew.
+The parent imports what is slow and never changes (pytest, hypothesis, third-party libraries, the rooms below the one
+that is judged) and nothing above, so that each fork starts warm and still imports the edited room anew.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -17,26 +18,33 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
-import anyio
+import anyio.pytest_plugin
+import anyio.to_thread
 import coverage
 import cryptography
+import eth_keys
 import hypothesis
 import pydantic
 import pytest
 import rfc8785
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
-WARM: Final = (anyio, cryptography, hypothesis, pydantic, rfc8785)
+WARM: Final = (anyio.pytest_plugin, anyio.to_thread, cryptography, eth_keys, hypothesis, pydantic, rfc8785)
 SOURCE: Final = Path(__file__).resolve().parent.parent / "src"
-PYTEST: Final = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:terminal", "-m", "not slow")
+PYTEST: Final = (
+    *("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not live"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # hypothesis is imported already, on purpose
+)
+FAULT: Final = 70  # a forked process that ends with this failed by itself, and judged nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,21 @@ class Baseline:
         return self.contexts.get(str(file), {}).get(line, frozenset())
 
 
+def warm_up() -> None:
+    """Load what every fork would load again: the event loop of anyio, the plugins of pytest."""
+    sys.dont_write_bytecode = False  # rewritten tests are compiled once, then read
+    anyio.run(anyio.sleep, 0)
+
+
+def import_rooms(rooms: Sequence[str]) -> None:
+    """Import every module of these rooms into this process, for the forks to share."""
+    for room in rooms:
+        folder = SOURCE / "mcp_wallet_guard" / room
+        for path in sorted(folder.rglob("*.py")) or [folder.with_suffix(".py")]:
+            name = ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+            importlib.import_module(name)
+
+
 def measure(tests: Path) -> Baseline | None:
     """Run the tests unedited in a fork. None when one of them fails."""
     with tempfile.TemporaryDirectory() as folder:
@@ -58,17 +81,25 @@ def measure(tests: Path) -> Baseline | None:
         started = time.monotonic()
         child = os.fork()
         if child == 0:
-            code = 70
-            try:
-                code = record(tests, report)
-            finally:
-                os._exit(code)
+            end_with(lambda: record(tests, report))
         _, status = os.waitpid(child, 0)
         if status != 0:
             return None
         found: dict[str, dict[str, list[str]]] = json.loads(report.read_text(encoding="utf-8"))
     contexts = {f: {int(line): frozenset(tests) for line, tests in lines.items()} for f, lines in found.items()}
     return Baseline(time.monotonic() - started, contexts)
+
+
+def end_with(work: Callable[[], int]) -> NoReturn:
+    """Run the work of a forked process and end it, without what the parent would clean up."""
+    code = FAULT
+    try:
+        code = work()
+    except BaseException:  # noqa: BLE001 - whatever it is, this process ends here
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def record(tests: Path, report: Path) -> int:
@@ -80,7 +111,7 @@ def record(tests: Path, report: Path) -> int:
         code = int(pytest.main([*PYTEST, str(tests)], plugins=[Contexts(meter)]))
     meter.stop()
     if code:
-        sys.__stdout__ and sys.__stdout__.write(output.getvalue()[-4000:])
+        print(output.getvalue()[-4000:], flush=True)
     data = meter.get_data()
     found = {
         file: {line: sorted(names) for line, names in data.contexts_by_lineno(file).items()}
@@ -140,30 +171,32 @@ def calm_hypothesis() -> None:
 def run_mutant(file: Path, tree: ast.Module, *, tests: Path, only: frozenset[str]) -> int:
     """Import the edited tree in place of the file and run the tests. 0: they pass, the mutant survives."""
     name = ".".join(file.relative_to(SOURCE).with_suffix("").parts)
-    sys.meta_path.insert(0, Edited(name, file, tree))
+    sys.meta_path.insert(0, Edited(name, compile(tree, str(file), "exec", dont_inherit=True)))
     calm_hypothesis()
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-    plugins = [] if "" in only else [Only(only)]
-    return int(pytest.main([*PYTEST, str(tests)], plugins=plugins))
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        code = pytest.main([*PYTEST, str(tests)], plugins=[] if "" in only else [Only(only)])
+    if code in {pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        print(output.getvalue()[-4000:])
+        return FAULT
+    return int(code)
 
 
 class Edited(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds exactly one module, and runs the edited tree as its source."""
 
-    def __init__(self, name: str, file: Path, tree: ast.Module) -> None:
-        self.name, self.file, self.tree = name, file, tree
+    def __init__(self, name: str, code: CodeType) -> None:
+        self.name, self.code = name, code
 
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
         if fullname != self.name:
             return None
-        return importlib.util.spec_from_file_location(fullname, self.file, loader=self)
+        return importlib.util.spec_from_file_location(fullname, self.code.co_filename, loader=self)
 
     def create_module(self, _: ModuleSpec, /) -> None:
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        exec(compile(self.tree, str(self.file), "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+        exec(self.code, module.__dict__)  # noqa: S102

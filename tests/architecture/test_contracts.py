@@ -66,6 +66,13 @@ PLANTED: Final = [
         "mcp.planted -> mcp_wallet_guard.keys",
         id="the edge reaching inside",
     ),
+    pytest.param(
+        "adapters",
+        "guard",
+        "import mcp_wallet_guard.signers.local",
+        "guard -> mcp_wallet_guard.signers.local",
+        id="an adapter named by the guard",
+    ),
     pytest.param("web3", "daemon.planted", "import web3", "daemon.planted -> web3", id="web3 outside chains"),
     pytest.param(
         "sqlite3", "journal.planted", "import sqlite3", "journal.planted -> sqlite3", id="sqlite3 outside stores"

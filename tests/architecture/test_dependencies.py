@@ -18,7 +18,14 @@ IMPORTED_AS: Final = {
     "python-multipart": "python_multipart",
 }
 # Comes with a declared one, and only in a version that fits it.
-COMPANIONS: Final = {"pydantic_core": "pydantic", "mcp_types": "mcp", "eth_keys": "eth_account"}
+COMPANIONS: Final = {
+    "eth_keys": "eth_account",
+    "eth_typing": "web3",
+    "eth_utils": "eth_account",
+    "mcp_types": "mcp",
+    "pydantic_core": "pydantic",
+    "rlp": "eth_account",
+}
 # Needed by a library below, not imported here.
 NOT_IMPORTED: Final = {
     "eth-hash": "Keccak behind eth-account and web3; pinned here because its backend is chosen below",
