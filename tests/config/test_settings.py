@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from mcp_wallet_guard.config.settings import FeeLimits, parse_settings
 from mcp_wallet_guard.danger import CheapKdf, LowerLevel
@@ -151,8 +155,8 @@ def test_payees_that_are_neither_a_list_nor_any_are_refused(payees: str) -> None
 @pytest.mark.parametrize(
     ("source", "detail"),
     [
-        (edited('"0.5"', '"0"'), "a limit is a positive amount"),
-        (edited('"0.01"', '"0"'), "a limit is a positive amount"),
+        (edited('"0.5"', '"0"'), "policy.max_per_transaction: is not a positive amount"),
+        (edited('"0.01"', '"0"'), "policy.max_fee: is not a positive amount"),
         (edited('"0.5"', '"0.' + "0" * 18 + '1"'), f"policy.max_per_transaction: {PRECISION}"),
         (edited('"0.01"', '"0.' + "0" * 18 + '1"'), f"policy.max_fee: {PRECISION}"),
         (edited('"0.5"', '"1' + "0" * 77 + '"'), f"policy.max_per_transaction: {CATALOGUE['invalid_input.amount']}"),
@@ -161,7 +165,7 @@ def test_payees_that_are_neither_a_list_nor_any_are_refused(payees: str) -> None
         (edited('"2.5"', '"0.0000000001"'), f"chain.max_priority_fee_gwei: {PRECISION}"),
         (
             edited(" }]", ' }, { name = "alice", address = "' + SENDER.value + '" }]'),
-            "payees: a name or an address is there twice",
+            "policy.payees: a name or an address is there twice",
         ),
     ],
 )  # fmt: skip
@@ -292,3 +296,21 @@ def test_the_waiver_for_the_kdf_does_not_lower_the_level() -> None:
 @pytest.mark.parametrize("reason", ["", "short", "x" * 201, "tab\tin the reason", "r\u00e9ason enough"])
 def test_a_reason_is_a_sentence(reason: str) -> None:
     assert "danger.lower_level: " in refusal(FULL + f'[danger]\nlower_level = "{reason}"\n')
+
+
+# --- the documented format ----------------------------------------------------------------------------------------
+
+
+def test_the_documented_file_parses_and_every_key_is_in_the_documented_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats" / "settings.md").read_text(encoding="utf-8")
+    block = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert block is not None
+    settings = parse_settings(block[1])
+    named = set(re.findall(r"^\| `([a-z_.]+)` \|", page, re.MULTILINE))
+    tables = {
+        name: type(table).model_fields
+        for name, table in vars(settings.document).items()
+        if isinstance(table, BaseModel)
+    }
+    keys = {f"{table}.{key}" for table, fields in tables.items() for key in fields} | {"vault", "mode", "policy"}
+    assert named == keys

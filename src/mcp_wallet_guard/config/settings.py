@@ -16,11 +16,11 @@ from pydantic import ValidationError
 
 from mcp_wallet_guard import danger
 from mcp_wallet_guard.clearsign import text
-from mcp_wallet_guard.config.document import ApprovalTable, Document, LockTable
+from mcp_wallet_guard.config.document import ApprovalTable, Document, LockTable, PayeeTable
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits, ChainId
-from mcp_wallet_guard.policy.rules import ANY, Payee, Policy
+from mcp_wallet_guard.policy.rules import ANY, AnyPayee, Payee, Policy
 
 VERSION: Final = 1
 MAX_BYTES: Final = 65_536
@@ -98,13 +98,17 @@ class Settings:
             return None
         decimals = self.document.chain.decimals
         fee = None if table.max_fee is None else self._units("policy.max_fee", table.max_fee, decimals)
-        return Policy(
-            payees=ANY if table.payees == "any" else tuple(Payee(name=p.name, address=p.address) for p in table.payees),
-            max_per_transaction=self._units("policy.max_per_transaction", table.max_per_transaction, decimals),
-            level=Level[table.level.upper()],
-            max_fee=fee,
-            waiver=self.lower_level,
-        )
+        cap = self._units("policy.max_per_transaction", table.max_per_transaction, decimals)
+        try:
+            return Policy(
+                payees=_payees(table.payees),
+                max_per_transaction=cap,
+                level=Level[table.level.upper()],
+                max_fee=fee,
+                waiver=self.lower_level,
+            )
+        except Misconfigured as error:
+            raise _invalid(f"policy.{error.detail}") from None
 
     @property
     def approval(self) -> ApprovalTable:
@@ -198,6 +202,10 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     parts = [str(p) for p in location if p not in {"literal['any']", "tuple[PayeeTable, ...]"}]
     path = ".".join(part if text.is_plain(part) and len(part) <= 40 else text.quoted(part, limit=40) for part in parts)
     return f"{path or 'guard.toml'}: {message.removeprefix('Value error, ')}"
+
+
+def _payees(entries: Literal["any"] | tuple[PayeeTable, ...]) -> tuple[Payee, ...] | AnyPayee:
+    return ANY if entries == "any" else tuple(Payee(name=entry.name, address=entry.address) for entry in entries)
 
 
 def _line_of(error: tomllib.TOMLDecodeError) -> str:

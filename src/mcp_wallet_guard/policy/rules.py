@@ -42,10 +42,10 @@ class Payee:
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
-            raise Misconfigured("misconfigured.settings", detail="a payee's name is 1 to 40 plain characters")
+            raise _invalid("payees: a name is 1 to 40 letters, digits, spaces, dots, underscores, hyphens")
         address: object = self.address  # callers without a type checker exist
         if type(address) is not Address or nobodys(self.address) is not None:
-            raise Misconfigured("misconfigured.settings", detail="a payee is an address that somebody can own")
+            raise _invalid("payees: an address is one that somebody can own")
 
 
 @final
@@ -65,24 +65,24 @@ class Policy:
 
     def __post_init__(self) -> None:
         self._check_payees()
-        for limit in (self.max_per_transaction, 1 if self.max_fee is None else self.max_fee):
-            if type(limit) is not int or not 1 <= limit <= UINT256_MAX:
-                raise Misconfigured("misconfigured.settings", detail="a limit is a positive amount")
+        _check_limit("max_per_transaction", self.max_per_transaction)
+        if self.max_fee is not None:
+            _check_limit("max_fee", self.max_fee)
         if type(self.level) is not Level or self.level < Level.PRESENT:
-            raise Misconfigured("misconfigured.settings", detail="the level proves no person")
+            raise _invalid("level: proves no person")
         if self.level < Level.FACTOR and type(self.waiver) is not LowerLevel:
-            raise Misconfigured("misconfigured.settings", detail="a level below factor needs danger.lower_level")
+            raise _invalid("level: below factor needs danger.lower_level")
 
     def _check_payees(self) -> None:
         if self.payees is ANY:
             return
         if type(self.payees) is not tuple or not 1 <= len(self.payees) <= MAX_PAYEES:
-            raise Misconfigured("misconfigured.settings", detail=f"payees: 1 to {MAX_PAYEES} entries, or any")
+            raise _invalid(f"payees: 1 to {MAX_PAYEES} entries, or any")
         if any(type(payee) is not Payee for payee in self.payees):
-            raise Misconfigured("misconfigured.settings", detail="payees: an entry is not a payee")
+            raise _invalid("payees: an entry is not a payee")
         for seen in ({p.name.casefold() for p in self.payees}, {p.address for p in self.payees}):
             if len(seen) != len(self.payees):
-                raise Misconfigured("misconfigured.settings", detail="payees: a name or an address is there twice")
+                raise _invalid("payees: a name or an address is there twice")
 
     def payee_name(self, address: Address, /) -> str | None:
         """The address book's name for `address`, or None."""
@@ -95,3 +95,12 @@ class Policy:
         if nobodys(address) is not None:
             return False
         return self.payees is ANY or any(payee.address == address for payee in self.payees)
+
+
+def _check_limit(name: str, units: int) -> None:
+    if type(units) is not int or not 1 <= units <= UINT256_MAX:
+        raise _invalid(f"{name}: is not a positive amount")
+
+
+def _invalid(detail: str) -> Misconfigured:
+    return Misconfigured("misconfigured.settings", detail=detail)
