@@ -1,0 +1,47 @@
+"""What a caller sends is looked at before it is logged, stored or shown: sizes, and the vault's own secrets.
+
+A secret in an argument has already been in a model's context. It is refused, not recorded, and its owner is told to
+replace it. Threat: T-002, T-005, T-106.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mcp_wallet_guard.errors import InvalidInput, Tampered
+from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+from mcp_wallet_guard.filters.outbound import check_released
+
+MAX_CHARACTERS: Final = 128 * 1024
+MAX_ITEMS: Final = 8192
+MAX_DEPTH: Final = 16
+
+
+def check_arguments(arguments: object, /, *, fingerprints: FingerprintSet) -> None:
+    """Raises InvalidInput: `invalid_input.size` above 128 Ki characters, 8,192 items or 16 levels, and
+    `invalid_input.secret` when the arguments hold a secret of the vault or cannot be searched."""
+    check_size(arguments)
+    try:
+        check_released(arguments, fingerprints=fingerprints)
+    except Tampered as error:
+        raise InvalidInput("invalid_input.secret", detail=error.detail) from None
+
+
+def check_size(arguments: object, /) -> None:
+    """The size part of `check_arguments`; it needs no fingerprints."""
+    characters = items = 0
+    waiting = [(arguments, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        items += 1
+        if isinstance(value, str):
+            characters += len(value)
+        elif isinstance(value, int):
+            characters += value.bit_length() // 3
+        elif isinstance(value, dict):
+            characters += sum(len(key) for key in value if isinstance(key, str))
+            waiting.extend((item, depth + 1) for item in value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend((item, depth + 1) for item in value)
+        if characters > MAX_CHARACTERS or items + len(waiting) > MAX_ITEMS or depth > MAX_DEPTH:
+            raise InvalidInput("invalid_input.size")

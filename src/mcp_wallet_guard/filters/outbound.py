@@ -1,0 +1,83 @@
+"""Step 9: what leaves the process passes here, or does not leave.
+
+A hit blocks the whole message: fragments survive redaction, and a patched `structuredContent` breaks the client's own
+validation. An error inside the detector blocks as well. Threat: T-057, T-058, T-060, T-061.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from mcp_wallet_guard.errors import Tampered
+from mcp_wallet_guard.filters.candidates import TooMuchWork, holds_secret
+from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+from mcp_wallet_guard.filters.views import TooDeep
+from mcp_wallet_guard.proofs import Released, mint
+
+MAX_CHARACTERS: Final = 8 * 1024 * 1024
+MAX_DEPTH: Final = 64
+
+
+def check_released(payload: object, /, *, fingerprints: FingerprintSet) -> Released:
+    """The payload as JSON types, proven to hold none of the fingerprinted secrets in any key, value or their joint.
+
+    Takes JSON types, text and pydantic models. What the proof carries is a copy: the caller sends that, so that what
+    was checked is what leaves. Raises Tampered("tampered.result") for a hit, for more than 8 Mi characters or 64
+    levels, for a type that JSON does not have, and for whatever goes wrong while looking.
+    """
+    try:
+        if isinstance(payload, BaseModel):
+            payload = payload.model_dump(mode="json", by_alias=True)
+        leaves: list[str] = []
+        keys: list[str] = []
+        copy = _copied(payload, leaves=leaves, keys=keys, depth=0)
+        text = "\n".join(leaves + keys)
+        blocked = len(text) > MAX_CHARACTERS or holds_secret(text, fingerprints=fingerprints)
+    except (TooMuchWork, TooDeep) as error:
+        raise Tampered("tampered.result", detail=f"the filter gave up: {type(error).__name__}") from None
+    except Exception as error:  # noqa: BLE001  # a detector that fails lets nothing through
+        raise Tampered("tampered.result", detail=f"the filter failed: {type(error).__name__}") from None
+    if blocked:
+        raise Tampered("tampered.result", detail="the result holds a secret of the vault, or is too large")
+    return mint(Released, payload=copy)
+
+
+def is_clean(text: str, /, *, fingerprints: FingerprintSet) -> bool:
+    """Whether `text` may be written to a log. False also when the detector fails. It gives no proof."""
+    try:
+        return not holds_secret(text, fingerprints=fingerprints)
+    except Exception:  # noqa: BLE001  # the same: no word is better than a secret
+        return False
+
+
+def _copied(value: object, *, leaves: list[str], keys: list[str], depth: int) -> Any:
+    """A copy made of JSON types; its values go to `leaves` in order, so that a split secret is joined again."""
+    if depth > MAX_DEPTH:
+        raise ValueError("too deep")
+    if value is None or type(value) is bool:
+        return value
+    if isinstance(value, str):
+        leaves.append(str(value))
+        return str(value)
+    if isinstance(value, int):
+        leaves.append(f"{value:d}" if abs(value) < 1 << 4096 else f"{value:x}")
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("not a JSON number")
+        leaves.append(repr(value))
+        return value
+    if isinstance(value, dict):
+        copy = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError("a JSON key is text")
+            keys.append(key)
+            copy[str(key)] = _copied(item, leaves=leaves, keys=keys, depth=depth + 1)
+        return copy
+    if isinstance(value, list | tuple):
+        return [_copied(item, leaves=leaves, keys=keys, depth=depth + 1) for item in value]
+    raise TypeError("not a JSON type")

@@ -1,0 +1,187 @@
+"""What leaves holds no secret of the vault, and ordinary chain data passes."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import pytest
+from pydantic import BaseModel
+
+from mcp_wallet_guard.bip39 import words_for
+from mcp_wallet_guard.errors import InvalidInput, Tampered
+from mcp_wallet_guard.filters import fingerprints as fp
+from mcp_wallet_guard.filters.inbound import check_arguments
+from mcp_wallet_guard.filters.outbound import check_released, is_clean
+from tests.filters.encodings import ENCODINGS
+
+KEY = bytes(range(32))
+RANDOM = random.Random(20261121)
+SECRETS = [RANDOM.randbytes(32) for _ in range(3)]
+PHRASE = " ".join(words_for(RANDOM.randbytes(32), language="english"))
+PRINTS = fp.build([*SECRETS, RANDOM.randbytes(64), RANDOM.randbytes(20), PHRASE.encode()], key=KEY)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_planted_secret_is_blocked_in_every_encoding(encoding: str) -> None:
+    """T-061."""
+    for secret in SECRETS:
+        planted = ENCODINGS[encoding](secret)
+        for payload in (planted, {"note": "all well", "deep": [{"x": planted}]}, ["0x" + "ab" * 32, planted]):
+            with pytest.raises(Tampered) as caught:
+                check_released(payload, fingerprints=PRINTS)
+            assert caught.value.code == "tampered.result"
+            assert secret.hex() not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        " ".join,
+        lambda words: " ".join(words).upper(),
+        lambda words: "\n".join(f"{i}. {w}" for i, w in enumerate(words, 1)),
+        lambda words: "".join(w.capitalize() for w in words),
+        "".join,
+        list,
+        lambda words: [{"index": i, "word": w} for i, w in enumerate(words)],
+        lambda words: " ".join(f"word {i} is {w}," for i, w in enumerate(words)),
+        lambda words: "<li>" + "</li><li>".join(words) + "</li>",
+        lambda words: " ".join(w[:4] for w in words),
+        lambda words: " ".join(reversed(words)),
+        lambda words: " ".join(words[5:13]),
+        lambda words: " ".join(words).encode().hex(),
+        "\u3000".join,
+        lambda words: json.dumps(json.dumps(words)),
+    ],
+)
+def test_a_recovery_phrase_is_blocked_in_every_layout(layout: object) -> None:
+    """T-061."""
+    assert callable(layout)
+    with pytest.raises(Tampered):
+        check_released({"text": layout(PHRASE.split())}, fingerprints=PRINTS)
+
+
+def test_ordinary_chain_data_passes() -> None:
+    """T-062: ten thousand hashes, addresses and receipts, and what passes is an equal copy."""
+    source = random.Random(7)
+    for _ in range(10_000):
+        receipt = {
+            "transactionHash": "0x" + source.randbytes(32).hex(),
+            "from": "0x" + source.randbytes(20).hex(),
+            "to": "0x" + source.randbytes(20).hex(),
+            "blockNumber": source.randrange(1 << 32),
+            "value": str(source.randrange(1 << 90)),
+            "logsBloom": "0x" + "00" * 16,
+            "input": "0xa9059cbb" + source.randbytes(64).hex(),
+            "status": True,
+            "fee": 0.25,
+        }
+        assert check_released(receipt, fingerprints=PRINTS).payload == receipt
+
+
+def test_ordinary_text_passes() -> None:
+    words = PHRASE.split()
+    prose = "Send the payment again if the network was down. " * 40 + " ".join(words[:7]) + " and others"
+    assert check_released(prose, fingerprints=PRINTS).payload == prose
+
+
+def test_models_are_released_as_json() -> None:
+    class Balance(BaseModel):
+        wei: str
+
+    assert check_released(Balance(wei="12"), fingerprints=PRINTS).payload == {"wei": "12"}
+
+
+def test_the_released_copy_does_not_change_with_the_original() -> None:
+    payload = {"a": ["b"]}
+    released = check_released(payload, fingerprints=PRINTS)
+    payload["a"].append(SECRETS[0].hex())
+    assert released.payload == {"a": ["b"]}
+
+
+@pytest.mark.parametrize("payload", [object(), {1: 2}, float("nan"), {"a": b"raw"}, {"a": {1, 2}}])
+def test_what_is_not_json_is_blocked(payload: object) -> None:
+    with pytest.raises(Tampered):
+        check_released(payload, fingerprints=PRINTS)
+
+
+def test_deep_nesting_and_endless_escaping_are_blocked() -> None:
+    deep: object = "x"
+    for _ in range(100):
+        deep = [deep]
+    layered = "%" + "25" * 30 + "41"
+    for payload in (deep, layered):
+        with pytest.raises(Tampered):
+            check_released(payload, fingerprints=PRINTS)
+
+
+def test_a_failing_detector_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> bool:
+        raise RuntimeError(SECRETS[0].hex())
+
+    monkeypatch.setattr("mcp_wallet_guard.filters.outbound.holds_secret", fails)
+    with pytest.raises(Tampered) as caught:
+        check_released("text", fingerprints=PRINTS)
+    assert SECRETS[0].hex() not in caught.value.detail
+    assert not is_clean("text", fingerprints=PRINTS)
+
+
+def test_the_work_is_linear() -> None:
+    def cost(size: int) -> float:
+        text = (random.Random(3).randbytes(size // 2).hex() + " plain words, and more of them. ") * 1
+        start = time.process_time()
+        check_released(text, fingerprints=PRINTS)
+        return time.process_time() - start
+
+    small, large = min(cost(50_000) for _ in range(3)), min(cost(400_000) for _ in range(3))
+    assert large < 20 * small + 0.05
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 200_000, "1," * 100_000, "0x" * 100_000, "1" * 200_000, "A2" * 100_000, "\\" * 90_000, "é" * 90_000]
+)
+def test_monotonous_text_is_searched_in_bounded_time(text: str) -> None:
+    start = time.process_time()
+    is_clean(text, fingerprints=PRINTS)
+    assert time.process_time() - start < 3
+
+
+def test_an_empty_set_blocks_nothing() -> None:
+    assert check_released(SECRETS[0].hex(), fingerprints=fp.FingerprintSet()).payload == SECRETS[0].hex()
+
+
+def test_a_set_survives_json_and_strangers_do_not() -> None:
+    data = json.loads(json.dumps(fp.to_json(PRINTS)))
+    assert fp.from_json(data) == PRINTS
+    assert fp.from_json(fp.to_json(fp.FingerprintSet())) == fp.FingerprintSet()
+    text = json.dumps(data)
+    assert not any(form in text for secret in SECRETS for form in (secret.hex(), secret.hex()[:16]))
+    strangers: list[object] = [
+        {**data, "more": 1}, {**data, "key": ""}, {**data, "lengths": []}, {**data, "marks": [1 << 16]},
+        {**data, "digests": ["zz" * 16]}, {**data, "v": 2}, {k: v for k, v in data.items() if k != "marks"}, [], None,
+    ]  # fmt: skip
+    for broken in strangers:
+        with pytest.raises(InvalidInput):
+            fp.from_json(broken)
+
+
+@pytest.mark.parametrize("secret", [b"123456", b"x" * 15, b"x" * 1025])
+def test_guessable_secrets_are_not_fingerprinted(secret: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        fp.build([secret], key=KEY)
+
+
+def test_a_secret_in_an_argument_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_arguments({"memo": "key " + SECRETS[1].hex()}, fingerprints=PRINTS)
+    assert caught.value.code == "invalid_input.secret"
+    assert SECRETS[1].hex() not in repr(caught.value) + str(caught.value) + caught.value.detail
+
+
+@pytest.mark.parametrize("arguments", [{"a": "x" * 200_000}, {"a": [0] * 9000}, {"a": 1 << 500_000}])
+def test_oversized_arguments_are_refused(arguments: object) -> None:
+    """T-106."""
+    with pytest.raises(InvalidInput) as caught:
+        check_arguments(arguments, fingerprints=PRINTS)
+    assert caught.value.code == "invalid_input.size"
