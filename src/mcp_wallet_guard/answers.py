@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
 
 from mcp_wallet_guard.ceremony import state_of
 from mcp_wallet_guard.errors import CATALOGUE
-from mcp_wallet_guard.evidence import Done, OperationRow, Pending, Receipt, RefusedAnswer, State
+from mcp_wallet_guard.evidence import Done, Model, OperationRow, Pending, Receipt, RefusedAnswer, State
 
 SENTENCES: Final[dict[str, str]] = {
     "pending": (
@@ -47,3 +47,30 @@ def answer(
         receipt=None if row.receipt is None else Receipt.model_validate_json(row.receipt),
         message=SENTENCES[outcome],
     )
+
+
+@final
+class GuardStatus(Model):
+    """How the guard stands. No secret, no link, no balance."""
+
+    version: str
+    locked: bool
+    store_id: str | None
+    blocked: str | None
+    account: str | None
+    policy_revision: int | None
+    settings_differ: tuple[str, ...]
+    factor_locked: bool
+    open_operations: int
+    page_url: str | None
+    waivers: tuple[str, ...]
+
+
+@final
+class LogReport(Model):
+    """The result of verifying the journal. `keyed` says whether MACs were checked too (the vault was unlocked)."""
+
+    entries: int
+    head: str
+    keyed: bool
+    message: str

@@ -27,6 +27,7 @@ from mcp_wallet_guard.signers.base import Signer
 from mcp_wallet_guard.stores.anchor import Anchor, AnchorState, compare, read_anchor, write_anchor
 from mcp_wallet_guard.stores.base import StateStore, Transaction
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -165,9 +166,14 @@ class Custody:
     async def lock(self) -> None:
         """Wipe the keys. Open operations stay in the store. Idempotent."""
         async with self._lock:
-            if self._vault is not None and self.blocked is None:
-                await self.transact(_journal(Event(kind=Kind.GUARD_LOCKED, at=self.clock.now(), data={})))
-            await self._close_vault()
+            try:
+                if self._vault is not None:
+                    await self.transact(_journal(Event(kind=Kind.GUARD_LOCKED, at=self.clock.now(), data={})))
+            except GuardError:
+                # A store that takes no entry, or was tampered with, must not keep the keys in memory.
+                pass
+            finally:
+                await self._close_vault()
 
     async def tick(self) -> None:
         """Lock after the settings' idle time or absolute age. Called about once a second, and by tests."""
@@ -235,6 +241,19 @@ class Custody:
             return ()
         return difference(self.in_force, self._parts.edited_settings)
 
+    @property
+    def revision(self) -> int | None:
+        """The revision of the settings in force, None while locked or before the first sealing."""
+        return None if self._session is None else self._session.revision
+
+    def check_applicable(self, text: bytes, /) -> None:
+        """Raises Tampered, Misconfigured or Locked when `apply_settings` could not put `text` in force."""
+        self.vault().signer(from_canonical(text))
+
+    async def in_thread(self, call: Callable[[A], T], argument: A, /) -> T:
+        """Run a blocking call of one argument in a worker thread."""
+        return await anyio.to_thread.run_sync(call, argument)
+
     async def transact(self, work: Callable[[Transaction], T], /) -> T:
         """One durable transaction. Raises Locked, Tampered, Unavailable."""
         return await self.store.transact(work, now=self.clock.now())
@@ -271,10 +290,7 @@ class Custody:
 
     async def aclose(self) -> None:
         """Lock and close store and connections. Idempotent."""
-        try:
-            await self.lock()
-        except GuardError:
-            await self._close_vault()
+        await self.lock()
         if self._read_chain is not None:
             await self._read_chain[1].aclose()
             self._read_chain = None

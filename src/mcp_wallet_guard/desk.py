@@ -157,6 +157,15 @@ class Desk:
             factor_id, step = await self._check_code(self._custody.vault(), code, paired=True)
             await self._custody.transact(lambda tx: _use_step(tx, factor_id, step, paired=True))
 
+    async def prove_code(self, code: str, /) -> None:
+        """Check a fresh code where the store may not be the one that counted. For `store acknowledge`, after which
+        no code up to now counts; the caller checked the passphrase."""
+        async with self._lock:
+            vault = self._custody.vault()
+            factor_id = _factor_id(vault)
+            row = await self._custody.transact(lambda tx: tx.get(FactorRow, factor_id))
+            self._compare(vault, row or FactorRow(id=factor_id, kind=totp.KIND, last_step=-1), code)
+
     async def unlock_factor(self, code: str, /) -> None:
         """Open a locked-out factor with a fresh code. The caller checked the passphrase."""
         async with self._lock:

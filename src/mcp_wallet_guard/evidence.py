@@ -8,12 +8,13 @@ stored payload carries.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, final
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
 
 SCHEMA: Final = 1
 
@@ -65,6 +66,14 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
+def _wei(value: object) -> object:
+    return int(value) if type(value) is str and re.fullmatch(r"0|[1-9][0-9]{0,77}", value) else value
+
+
+Wei = Annotated[int, Field(ge=0), BeforeValidator(_wei), PlainSerializer(str, return_type=str, when_used="json")]
+"""Wei: an int here, decimal text in JSON, whose numbers are exact only up to 2**53."""
+
+
 # --- facts and the view -------------------------------------------------------------------------------------------
 
 
@@ -80,8 +89,8 @@ class Facts(Model):
     collected_at: int
     chain: str
     nonce: Annotated[int, Field(ge=0)]
-    balance: Annotated[int, Field(ge=0)]
-    base_fee: Annotated[int, Field(ge=0)]
+    balance: Wei
+    base_fee: Wei
     payee_has_code: bool
     payee_name: str | None = None
     symbol: str

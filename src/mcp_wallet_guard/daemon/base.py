@@ -2,41 +2,22 @@
 
 Together with `approvals.base.ApprovalDesk` (answers) and `mcp.base.GuardPort` (proposals) this is the whole surface of
 a guard. The three are separate on purpose: an MCP server's socket offers `GuardPort` and nothing else.
+
+`Port` says here what `mcp.base.GuardPort` says there: the daemon lies below `mcp` and cannot import it. A test compares
+the two, method by method.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, final
 
-from mcp_wallet_guard.evidence import Model
+from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.approvals.base import ApprovalDesk
+from mcp_wallet_guard.evidence import Done, Model, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
+from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.secret import Secret
-
-
-@final
-class GuardStatus(Model):
-    """How the guard stands. No secret, no link, no balance."""
-
-    version: str
-    locked: bool
-    store_id: str | None
-    blocked: str | None
-    account: str | None
-    policy_revision: int | None
-    settings_differ: tuple[str, ...]
-    factor_locked: bool
-    open_operations: int
-    page_url: str | None
-    waivers: tuple[str, ...]
-
-
-@final
-class LogReport(Model):
-    """The result of verifying the journal. `keyed` says whether MACs were checked too (the vault was unlocked)."""
-
-    entries: int
-    head: str
-    keyed: bool
-    message: str
 
 
 class GuardControl(Protocol):
@@ -69,3 +50,34 @@ class GuardControl(Protocol):
     async def shut_down(self) -> None:
         """Lock and stop serving. For `mcp-wallet-guard stop` and service managers."""
         ...
+
+
+class Port(Protocol):
+    """`mcp.base.GuardPort`, method by method; what each promises is said there."""
+
+    async def propose(self, proposal: Proposal, /, *, wait_seconds: float) -> Done | Pending | RefusedAnswer: ...
+    async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer: ...
+    async def outcome(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer: ...
+    async def info(self) -> WalletInfo: ...
+    async def balance(self, address: str | None, /) -> str: ...
+    async def fingerprints(self) -> FingerprintSet: ...
+    async def record_read(self, record: ReadRecord, /) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedGuard:
+    """A whole guard, as the daemon serves it. Which socket offers what is `methods.METHODS`' business."""
+
+    port: Port
+    desk: ApprovalDesk
+    control: GuardControl
+
+
+@final
+class Role(StrEnum):
+    """Which of the two sockets, and so which table of methods."""
+
+    MCP = "mcp"
+    CONTROL = "control"

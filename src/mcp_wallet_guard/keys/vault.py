@@ -95,6 +95,7 @@ class VaultInfo:
     generation: int
     slot_kinds: tuple[str, ...]
     entries: tuple[EntryInfo, ...]
+    settings: SealedSettings | None
 
 
 def create_vault(
@@ -152,6 +153,7 @@ def read_public(path: Path, /) -> VaultInfo:
         generation=file.gen,
         slot_kinds=tuple(slot.kind for slot in file.slots),
         entries=tuple(_info(entry) for entry in file.entries),
+        settings=_sealed(file),
     )
 
 
@@ -198,10 +200,7 @@ class UnlockedVault:
     def settings(self) -> SealedSettings | None:
         """The settings sealed last, or None before the first sealing."""
         self._key()
-        sealed = self._file.settings
-        if sealed is None:
-            return None
-        return SealedSettings(revision=sealed.revision, canonical=sealed.text.encode("utf-8"))
+        return _sealed(self._file)
 
     def subkey(self, label: KeyLabel, /) -> Secret:
         """The 32-byte key of one purpose. The caller wipes it."""
@@ -289,6 +288,11 @@ class UnlockedVault:
             if entry.id == entry_id:
                 return entry
         raise InvalidInput(detail="the vault has no such entry")
+
+
+def _sealed(file: VaultFile) -> SealedSettings | None:
+    sealed = file.settings
+    return None if sealed is None else SealedSettings(revision=sealed.revision, canonical=sealed.text.encode("utf-8"))
 
 
 def _finish(vmk: Secret, draft: VaultFile) -> bytes:

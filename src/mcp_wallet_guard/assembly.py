@@ -1,0 +1,209 @@
+"""Assembly: settings -> objects. The composition root, and the one table of adapters and extras.
+
+Nothing else knows which class stands behind a Protocol. Adapters are imported here, by name, from `ADAPTERS`; an extra
+that is not installed raises MissingExtra with the line that installs it. Threat: T-096.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, final
+
+from mcp_wallet_guard.approvals.links import LinkFiles
+from mcp_wallet_guard.chains.base import Chain
+from mcp_wallet_guard.config.file import LoadedSettings
+from mcp_wallet_guard.config.settings import Settings
+from mcp_wallet_guard.custody import Custody, CustodyParts
+from mcp_wallet_guard.danger import CheapKdf
+from mcp_wallet_guard.egress import Egress, PinnedUrl
+from mcp_wallet_guard.errors import Misconfigured, MissingExtra
+from mcp_wallet_guard.evidence import Clock
+from mcp_wallet_guard.filters import fingerprints
+from mcp_wallet_guard.guard import LOCAL_OWNER, Guard
+from mcp_wallet_guard.keys import mnemonic, vault
+from mcp_wallet_guard.keys.vault import EntryKind, KeyLabel, UnlockedVault
+from mcp_wallet_guard.owner import OwnedGuard
+from mcp_wallet_guard.secret import Secret
+from mcp_wallet_guard.signers.base import Signer
+from mcp_wallet_guard.stores.base import StateStore
+
+NODE_TIMEOUT_SECONDS: Final = 15.0
+NODE_MAX_BYTES: Final = 4 * 1024 * 1024
+LANGUAGE: Final = "english"
+
+ADAPTERS: Final[dict[str, tuple[str, str, str | None]]] = {
+    "chain:web3": ("mcp_wallet_guard.chains.web3", "Web3Chain", None),
+    "signer:local": ("mcp_wallet_guard.signers.local", "LocalSigner", None),
+    "store:sqlite": ("mcp_wallet_guard.stores.sqlite", "SqliteStore", None),
+}
+"""Adapter -> (module, name in it, the extra that installs it or None)."""
+
+
+def load(adapter: str, /) -> Any:
+    """The class behind `adapter`. Raises MissingExtra, or Misconfigured for a name that is not in the table."""
+    entry = ADAPTERS.get(adapter)
+    if entry is None:
+        raise Misconfigured("misconfigured.settings", detail="no such adapter")
+    module, name, extra = entry
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError:
+        if extra is None:
+            raise
+        raise MissingExtra(extra) from None
+
+
+@final
+class SystemClock:
+    """The computer's wall clock, in whole unix seconds."""
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(time.time())
+
+
+@final
+class StateFiles:
+    """Where a vault's guard keeps what: all of it beside the vault, whose path is the only root."""
+
+    def __init__(self, vault_path: Path, /) -> None:
+        self.directory: Final = vault_path.parent
+        self.vault: Final = vault_path
+        self.anchor: Final = vault_path.with_suffix(".anchor")
+        self.database: Final = vault_path.parent / "state.db"
+        self.links: Final = vault_path.parent / "links"
+
+
+@final
+class KeysVault:
+    """Implements `custody.OpenVault` over `keys.vault.UnlockedVault`."""
+
+    def __init__(self, opened: UnlockedVault, /) -> None:
+        self._vault: Final = opened
+        self._fingerprints: fingerprints.FingerprintSet | None = None
+
+    @property
+    def sealed_settings(self) -> tuple[int, bytes] | None:
+        """Revision and canonical bytes."""
+        sealed = self._vault.settings
+        return None if sealed is None else (sealed.revision, sealed.canonical)
+
+    @property
+    def fingerprints(self) -> fingerprints.FingerprintSet:
+        """Digests of every secret: entropies, phrases, seeds, the accounts' keys, factor secrets."""
+        if self._fingerprints is None:
+            self._fingerprints = _fingerprints(self._vault)
+        return self._fingerprints
+
+    @property
+    def factor_ids(self) -> tuple[str, ...]:
+        """The enrolled second factors, oldest first."""
+        return tuple(entry.id for entry in self._vault.entries if entry.kind is EntryKind.TOTP_SECRET)
+
+    def key(self, label: str, /) -> Secret:
+        """One derived key."""
+        return self._vault.subkey(KeyLabel(label))
+
+    def factor_secret(self, factor_id: str, /) -> Secret:
+        """The shared secret of a factor."""
+        return self._vault.open_entry(factor_id)
+
+    def signer(self, settings: Settings, /) -> Signer:
+        """The local signer of the settings' account."""
+        for entry in self._vault.entries:
+            if entry.kind is EntryKind.BIP39_ENTROPY and entry.metadata.get("address") == str(settings.account.address):
+                signer: Signer = load("signer:local")(self._vault, entry.id)
+                return signer
+        raise Misconfigured("misconfigured.settings", detail="account.address: the vault has no key for it")
+
+    def seal_settings(self, canonical: bytes, /) -> int:
+        """Seal and save."""
+        revision = self._vault.seal_settings(canonical).revision
+        self._vault.save()
+        return revision
+
+    def lock(self) -> None:
+        """Wipe the keys."""
+        self._vault.lock()
+
+
+def build_guard(loaded: LoadedSettings, /, *, clock: Clock, faults: Callable[[str], None] | None = None) -> OwnedGuard:
+    """A guard over the files beside the vault that `loaded` names. Locked, not started: see `running`."""
+    files = StateFiles(loaded.vault_path)
+    waiver = loaded.settings.cheap_kdf
+    store: StateStore = load("store:sqlite")(files.database, faults=faults)
+    parts = CustodyParts(
+        store=store,
+        open_vault=lambda passphrase: KeysVault(open_vault(files, passphrase, waiver=waiver)),
+        peek_settings=lambda: _peek(files),
+        make_chain=make_chain,
+        edited_settings=loaded.settings,
+        anchor_path=files.anchor,
+        clock=clock,
+        waivers=loaded.settings.waivers,
+    )
+    guard = Guard(Custody(parts), LinkFiles(files.links), principals=frozenset({LOCAL_OWNER}))
+
+    def check_passphrase(passphrase: Secret) -> None:
+        open_vault(files, passphrase, waiver=waiver).lock()
+
+    return OwnedGuard(guard, check_passphrase=check_passphrase)
+
+
+@asynccontextmanager
+async def running(owned: OwnedGuard, /) -> AsyncIterator[OwnedGuard]:
+    """Start a guard, and flush, lock and close it at the end."""
+    await owned.custody.start()
+    try:
+        yield owned
+    finally:
+        await owned.aclose()
+
+
+def open_vault(files: StateFiles, passphrase: Secret, /, *, waiver: CheapKdf | None) -> UnlockedVault:
+    """Unlock the vault file. Blocks for one scrypt derivation."""
+    return vault.unlock_vault(files.vault, passphrase=passphrase, waiver=waiver)
+
+
+def make_chain(settings: Settings, /) -> Chain:
+    """The chain that the settings pin, over its own egress."""
+    chain: Chain = load("chain:web3")(
+        chain_id=settings.chain,
+        node=PinnedUrl.parse(settings.node),
+        egress=Egress(timeout_seconds=NODE_TIMEOUT_SECONDS, max_response_bytes=NODE_MAX_BYTES),
+        limits=settings.fee_limits,
+    )
+    return chain
+
+
+def _peek(files: StateFiles) -> bytes | None:
+    sealed = vault.read_public(files.vault).settings
+    return None if sealed is None else sealed.canonical
+
+
+def _fingerprints(opened: UnlockedVault) -> fingerprints.FingerprintSet:
+    found: list[bytes] = []
+    for entry in opened.entries:
+        secret = opened.open_entry(entry.id)
+        with secret.reveal() as view:
+            found.append(bytes(view))
+        if entry.kind is EntryKind.BIP39_ENTROPY:
+            words = " ".join(mnemonic.words_from_entropy(secret, language=LANGUAGE))
+            found.append(words.encode())
+            for derived in (
+                mnemonic.account_key(secret, entry.metadata),
+                mnemonic.seed_from_entropy(secret, language=LANGUAGE, passphrase=""),
+            ):
+                with derived.reveal() as view:
+                    found.append(bytes(view))
+                derived.wipe()
+        secret.wipe()
+    key = opened.subkey(KeyLabel.FINGERPRINTS)
+    with key.reveal() as view:
+        built = fingerprints.build(found, key=bytes(view))
+    key.wipe()
+    return built

@@ -1,0 +1,215 @@
+"""OwnedGuard: one guard as its owner's processes see it: proposals, answers, and control, in one object.
+
+The daemon serves it over two sockets with a table of which method belongs to which; the embedded mode hands its
+`GuardPort` part to the MCP side. Threat: T-016, T-081, T-086, T-088.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Final, final
+
+from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.bookkeeping import sweep
+from mcp_wallet_guard.ceremony import OPEN, state_of
+from mcp_wallet_guard.custody import Custody
+from mcp_wallet_guard.desk import Desk
+from mcp_wallet_guard.errors import Tampered
+from mcp_wallet_guard.evidence import (
+    ApprovalRequest,
+    Channel,
+    Done,
+    FactorRow,
+    OperationRow,
+    Pending,
+    Proposal,
+    ReadRecord,
+    RefusedAnswer,
+    WalletInfo,
+)
+from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+from mcp_wallet_guard.guard import Guard
+from mcp_wallet_guard.journal import chain
+from mcp_wallet_guard.secret import Secret
+from mcp_wallet_guard.stores.base import Transaction
+
+
+@final
+class OwnedGuard:
+    """Implements `daemon.base.ServedGuard` by handing each call to the part that knows."""
+
+    def __init__(self, guard: Guard, /, *, check_passphrase: Callable[[Secret], None]) -> None:
+        self.guard: Final = guard
+        self._check_passphrase: Final = check_passphrase
+        self.on_shut_down: Callable[[], None] | None = None
+        self.page_address: str | None = None
+
+    @property
+    def custody(self) -> Custody:
+        """The guard's custody."""
+        return self.guard.custody
+
+    @property
+    def desk(self) -> Desk:
+        """The guard's approval desk."""
+        return self.guard.desk
+
+    # --- GuardPort ------------------------------------------------------------------------------------------------
+
+    async def propose(self, proposal: Proposal, /, *, wait_seconds: float) -> Done | Pending | RefusedAnswer:
+        """See `Guard.propose`."""
+        return await self.guard.propose(proposal, wait_seconds=wait_seconds)
+
+    async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
+        """See `Guard.status`."""
+        return await self.guard.status(operation, principal=principal)
+
+    async def outcome(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
+        """See `Guard.outcome`."""
+        return await self.guard.outcome(operation, principal=principal)
+
+    async def info(self) -> WalletInfo:
+        """See `Guard.info`."""
+        return await self.guard.info()
+
+    async def balance(self, address: str | None, /) -> str:
+        """See `Guard.balance`."""
+        return await self.guard.balance(address)
+
+    async def fingerprints(self) -> FingerprintSet:
+        """See `Guard.fingerprints`."""
+        return await self.guard.fingerprints()
+
+    async def record_read(self, record: ReadRecord, /) -> None:
+        """See `Guard.record_read`."""
+        await self.guard.record_read(record)
+
+    async def aclose(self) -> None:
+        """Flush, lock and close. Idempotent."""
+        await self.guard.aclose()
+
+    async def tick(self) -> None:
+        """Once a second: auto-lock and group commits."""
+        await self.guard.tick()
+
+    # --- ApprovalDesk ---------------------------------------------------------------------------------------------
+
+    @property
+    def store_id(self) -> str:
+        """See `Desk.store_id`."""
+        return self.desk.store_id
+
+    async def requests(self) -> tuple[ApprovalRequest, ...]:
+        """See `Desk.requests`."""
+        return await self.desk.requests()
+
+    async def request(self, operation: str, /) -> ApprovalRequest:
+        """See `Desk.request`."""
+        return await self.desk.request(operation)
+
+    async def approve(
+        self, operation: str, /, *, view_hash: str, match_code: str, code: str | None, channel: Channel
+    ) -> None:
+        """See `Desk.approve`."""
+        await self.desk.approve(operation, view_hash=view_hash, match_code=match_code, code=code, channel=channel)
+
+    async def decline(self, operation: str, /, *, channel: Channel) -> None:
+        """See `Desk.decline`."""
+        await self.desk.decline(operation, channel=channel)
+
+    async def pair_by_link(self, operation: str, link_secret: str, /) -> str:
+        """See `Desk.pair_by_link`."""
+        return await self.desk.pair_by_link(operation, link_secret)
+
+    async def pair_by_code(self, code: str, /) -> str:
+        """See `Desk.pair_by_code`."""
+        return await self.desk.pair_by_code(code)
+
+    async def is_paired(self, token: str, /) -> bool:
+        """See `Desk.is_paired`."""
+        return await self.desk.is_paired(token)
+
+    # --- GuardControl ---------------------------------------------------------------------------------------------
+
+    async def unlock(self, passphrase: Secret, /) -> GuardStatus:
+        """One scrypt derivation, then store, anchor and settings are verified. Raises VaultError, Tampered."""
+        await self.custody.unlock(passphrase)
+        return await self.control_status()
+
+    async def lock(self) -> GuardStatus:
+        """Wipe the keys."""
+        await self.custody.lock()
+        return await self.control_status()
+
+    async def control_status(self) -> GuardStatus:
+        """How the guard stands; works while locked."""
+        custody = self.custody
+        head = custody.store.head
+        count, factor_locked = 0, False
+        if not custody.is_locked:
+            count, factor_locked = await custody.transact(_count)
+        in_force = custody.in_force
+        return GuardStatus(
+            version=version("mcp-wallet-guard"),
+            locked=custody.is_locked,
+            store_id=None if head is None else head.store_id,
+            blocked=custody.blocked,
+            account=None if in_force is None else in_force.account.id,
+            policy_revision=custody.revision,
+            settings_differ=custody.differences(),
+            factor_locked=factor_locked,
+            open_operations=count,
+            page_url=self.page_address,
+            waivers=custody.waivers,
+        )
+
+    async def apply_policy(self, settings: bytes, /, *, code: str) -> GuardStatus:
+        """Seal canonical settings into the vault and put them in force. Uses up a fresh code."""
+        custody = self.custody
+        custody.check_applicable(settings)
+        await self.desk.use_code(code)
+        await custody.apply_settings(settings)
+        return await self.control_status()
+
+    async def unlock_factor(self, passphrase: Secret, /, *, code: str) -> GuardStatus:
+        """Open a locked-out factor: the passphrase again, one scrypt derivation, and a fresh code."""
+        self.custody.vault()
+        await self.custody.in_thread(self._check_passphrase, passphrase)
+        await self.desk.unlock_factor(code)
+        return await self.control_status()
+
+    async def verify_log(self) -> LogReport:
+        """Verify the whole chain; when unlocked, also that it ends where the sealed head says. Raises Tampered."""
+        entries = await self.custody.store.journal()
+        head = await self.custody.in_thread(chain.verify, entries)
+        sealed = self.custody.store.head
+        if sealed is not None and _hash_at(entries, sealed.journal.index) != sealed.journal.hash:
+            raise Tampered("tampered.journal", detail="the journal does not contain the sealed head")
+        if sealed is not None:
+            await self.custody.transact(lambda tx: tx.check_live())
+        message = (
+            "The chain is whole, it ends at the sealed head, and every live row verifies under the vault's key."
+            if sealed is not None
+            else "The chain is whole. Its seal was not checked: that needs the unlocked vault."
+        )
+        return LogReport(entries=len(entries), head=head.hash.hex(), keyed=sealed is not None, message=message)
+
+    async def shut_down(self) -> None:
+        """Lock and stop serving."""
+        await self.custody.lock()
+        if self.on_shut_down is not None:
+            self.on_shut_down()
+
+    async def sweep(self) -> None:
+        """Expire and retire what is due. Raises Locked."""
+        await self.custody.transact(sweep)
+
+
+def _count(tx: Transaction) -> tuple[int, bool]:
+    opened = sum(1 for row in tx.all(OperationRow) if state_of(row) in OPEN)
+    return opened, any(row.locked for row in tx.all(FactorRow))
+
+
+def _hash_at(entries: tuple[chain.Entry, ...], index: int) -> bytes:
+    return next((entry.hash for entry in entries if entry.index == index), b"")

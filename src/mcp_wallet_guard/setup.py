@@ -1,0 +1,149 @@
+"""Set-up: make a vault with a wallet and a second factor, and put settings in force, before any guard runs.
+
+`mcp-wallet-guard init`, the demo and the tests share this path. Each function takes the guard's lock for its time, so it
+fails with "misconfigured.already_running" beside a running guard. Threat: T-070, T-076, T-079, T-086.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+from mcp_wallet_guard.approvals.factors import totp
+from mcp_wallet_guard.assembly import StateFiles, build_guard, running
+from mcp_wallet_guard.config.file import LoadedSettings, load_settings
+from mcp_wallet_guard.config.settings import canonical, parse_settings
+from mcp_wallet_guard.daemon.lock import GuardLock
+from mcp_wallet_guard.desk import enrol
+from mcp_wallet_guard.errors import Misconfigured, Refused
+from mcp_wallet_guard.evidence import Clock
+from mcp_wallet_guard.keys import mnemonic, vault
+from mcp_wallet_guard.keys.kdf import KdfProfile
+from mcp_wallet_guard.keys.vault import EntryKind, UnlockedVault
+from mcp_wallet_guard.owner import OwnedGuard
+from mcp_wallet_guard.secret import Secret
+from mcp_wallet_guard.stores.base import Transaction
+
+LANGUAGE: Final = "english"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewWallet:
+    """What the owner must see once, and nobody else: 24 recovery words, and the authenticator's ``otpauth://`` text."""
+
+    address: str
+    words: tuple[str, ...]
+    factor_id: str
+    factor_uri: str
+    factor_secret: bytes
+
+    def __repr__(self) -> str:
+        return f"<NewWallet {self.address}>"
+
+
+def new_vault(path: Path, /, *, passphrase: Secret, profile: KdfProfile, label: str, now: int) -> NewWallet:
+    """A new vault file with one generated wallet and one TOTP factor. Blocks for one scrypt derivation.
+
+    The folder is made 0700 when it is missing. Raises Misconfigured("misconfigured.vault_exists").
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    opened = vault.create_vault(path, passphrase=passphrase, profile=profile)
+    try:
+        address, words = add_wallet(opened, label=label, now=now)
+        secret = totp.new_secret()
+        factor_id = add_factor(opened, secret, label=label, now=now)
+    finally:
+        opened.lock()
+    uri = totp.provisioning_uri(secret, label=label)
+    return NewWallet(address=address, words=words, factor_id=factor_id, factor_uri=uri, factor_secret=secret)
+
+
+def add_wallet(opened: UnlockedVault, /, *, label: str, now: int) -> tuple[str, tuple[str, ...]]:
+    """Generate a wallet in an open vault and save it: its address and its 24 recovery words, for the owner's eyes."""
+    entropy = mnemonic.generate_entropy()
+    try:
+        metadata = mnemonic.describe_account(entropy, index=0, language=LANGUAGE)
+        words = mnemonic.words_from_entropy(entropy, language=LANGUAGE)
+        opened.add_entry(kind=EntryKind.BIP39_ENTROPY, label=label, metadata=metadata, secret=entropy, created_at=now)
+        opened.save()
+        return str(metadata["address"]), words
+    finally:
+        entropy.wipe()
+
+
+def add_factor(opened: UnlockedVault, secret: bytes, /, *, label: str, now: int) -> str:
+    """Seal a factor's shared secret into an open vault and save it; the entry's id names the factor.
+
+    Raises Refused("factor.exists") when there is one: replacing it takes more than the passphrase (T-086).
+    """
+    if any(entry.kind is EntryKind.TOTP_SECRET for entry in opened.entries):
+        raise Refused("factor.exists")
+    held = Secret(secret)
+    try:
+        entry = opened.add_entry(kind=EntryKind.TOTP_SECRET, label=label, metadata={}, secret=held, created_at=now)
+        opened.save()
+        return entry.id
+    finally:
+        held.wipe()
+
+
+def write_settings(path: Path, text: str, /) -> LoadedSettings:
+    """Write a new guard.toml, 0600. Raises Misconfigured("misconfigured.settings") when it exists or is not valid."""
+    parse_settings(text)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Misconfigured("misconfigured.settings", detail=f"cannot write guard.toml: {error.strerror}") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return load_settings(path)
+
+
+async def put_in_force(loaded: LoadedSettings, passphrase: Secret, /, *, clock: Clock) -> None:
+    """Bind the factors to a store that is new, and seal the settings for the first time.
+
+    Raises Refused("policy.sealed") when settings were sealed before: changing them takes a code (`policy apply`), and
+    Refused("blocked.store") when the store is not new.
+    """
+    async with unlocked(loaded, passphrase, clock=clock) as owned:
+        custody = owned.custody
+        if custody.vault().sealed_settings is not None:
+            raise Refused("policy.sealed")
+        await bind_factors(owned)
+        await custody.apply_settings(canonical(loaded.settings))
+
+
+async def acknowledge_store(loaded: LoadedSettings, passphrase: Secret, /, *, code: str, clock: Clock) -> None:
+    """The owner accepts a store that is new, foreign or behind its anchor: passphrase and a fresh code (T-070, T-079).
+
+    After it no code of a step up to now is accepted, so a code that the lost store had seen stays used.
+    """
+    async with unlocked(loaded, passphrase, clock=clock) as owned:
+        await owned.desk.prove_code(code)
+        await bind_factors(owned)
+
+
+async def bind_factors(owned: OwnedGuard, /) -> None:
+    """Write or renew the factors' rows so that no code of a step up to now counts, and anchor the store."""
+    custody = owned.custody
+    factor_ids, step = custody.vault().factor_ids, totp.step_at(custody.clock.now())
+
+    def work(tx: Transaction) -> None:
+        for factor_id in factor_ids:
+            enrol(tx, factor_id, last_step=step)
+
+    await custody.acknowledge_store(work)
+
+
+@asynccontextmanager
+async def unlocked(loaded: LoadedSettings, passphrase: Secret, /, *, clock: Clock) -> AsyncIterator[OwnedGuard]:
+    """A started, unlocked guard that serves nobody, under the state directory's exclusive lock."""
+    with GuardLock(StateFiles(loaded.vault_path).directory):
+        async with running(build_guard(loaded, clock=clock)) as owned:
+            await owned.custody.unlock(passphrase)
+            yield owned
