@@ -54,6 +54,8 @@ _TO_OCTAL: Final = str.maketrans(
 _TO_BASE32HEX: Final = str.maketrans(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 )
+_READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
+_PIECE: Final = 1 << 20
 _MAX_BASE58: Final = 1400
 _MAX_DECIMAL: Final = 400
 
@@ -99,17 +101,14 @@ class _Scan:
             raw = view.encode("latin-1", "replace")
             if len(raw) >= self._sizes[0] and self._bytes(raw):
                 return True
-        return any(
-            self._bytes(decoded) or (depth < MAX_DEPTH and self._nested(decoded, depth=depth))
-            for decoded in _decodings(view)
-        )
+        return any(self._decoded(blob, depth=depth) for blob in _joined(_decodings(view)))
 
-    def _nested(self, decoded: bytes, *, depth: int) -> bool:
-        # Only what reads as text can hold another encoding; chance makes 16 such bytes out of noise once in 2^20.
-        if len(decoded) < MIN_SECRET_BYTES:
-            return False
-        printable = _printable(decoded)
-        return printable is not None and self.text(printable, depth=depth + 1)
+    def _decoded(self, blob: bytes, *, depth: int) -> bool:
+        if self._bytes(blob):
+            return True
+        # Only what reads as text can hold another encoding, and noise does not read as text for 22 characters.
+        readable = _READABLE.findall(blob) if depth < MAX_DEPTH else []
+        return bool(readable) and self.text(b"\n".join(readable).decode("utf-8", "ignore"), depth=depth + 1)
 
     def _bytes(self, data: bytes) -> bool:
         """Whether a protected byte string stands anywhere in `data`."""
@@ -157,6 +156,20 @@ class _Scan:
             raise TooMuchWork
 
 
+def _joined(decodings: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in few pieces: one search of a long piece is much cheaper than many of short ones."""
+    piece: list[bytes] = []
+    size = 0
+    for decoded in decodings:
+        piece.append(decoded)
+        size += len(decoded)
+        if size >= _PIECE:
+            yield b"\0".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield b"\0".join(piece)
+
+
 def _decodings(view: str) -> Iterator[bytes]:
     """Every byte string that a run of `view` may stand for."""
     yield from _runs_of(view, backwards=True)
@@ -194,7 +207,7 @@ def _runs_of(text: str, *, backwards: bool) -> Iterator[bytes]:
             yield from _base32(run[::-1])
     if backwards:
         for run in _BASE58_RUN.findall(text):
-            if len(run) <= _MAX_BASE58:
+            if len(run) <= _MAX_BASE58 and not _HEX_ONLY.fullmatch(run):
                 yield from _base58(run)
                 yield from _base58(run[1:])
                 yield from _base58(run[::-1])
@@ -242,17 +255,6 @@ def _small_integers(numbers: list[int]) -> Iterator[bytes]:
             run.clear()
         if len(run) >= MIN_SECRET_BYTES:
             yield bytes(run)
-
-
-def _printable(decoded: bytes) -> str | None:
-    stripped = decoded.strip(b"\x00")
-    try:
-        text = stripped.decode("utf-8")
-    except UnicodeDecodeError:
-        # A run may have been longer than the encoded text: keep the longest readable part.
-        parts = re.findall(rb"[\x09\x0a\x0d\x20-\x7e]{22,}", stripped)
-        return b"\n".join(parts).decode("ascii") if parts else None
-    return text if len(text) >= MIN_SECRET_BYTES else None
 
 
 @lru_cache(maxsize=8)
