@@ -74,9 +74,6 @@ Wei = Annotated[int, Field(ge=0), BeforeValidator(_wei), PlainSerializer(str, re
 """Wei: an int here, decimal text in JSON, whose numbers are exact only up to 2**53."""
 
 
-# --- facts and the view -------------------------------------------------------------------------------------------
-
-
 @final
 class Facts(Model):
     """What was known about the outside when the operation was frozen, collected once.
@@ -158,8 +155,6 @@ class Evidence(Model):
 
 EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(tuple[Evidence, ...])
 
-
-# --- rows: what a store keeps -------------------------------------------------------------------------------------
 
 Column = str | int | bytes | None
 
@@ -283,17 +278,7 @@ class PairingRow(Row):
     expires_at: int
 
 
-ROWS: Final[tuple[type[Row], ...]] = (
-    OperationRow,
-    ApprovalRow,
-    AccountRow,
-    ReservationRow,
-    FactorRow,
-    PairingRow,
-)
-
-
-# --- answers: what a caller of the guard receives -----------------------------------------------------------------
+ROWS: Final[tuple[type[Row], ...]] = (OperationRow, ApprovalRow, AccountRow, ReservationRow, FactorRow, PairingRow)
 
 
 @final
