@@ -9,13 +9,12 @@ the two, method by method.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, final
 
 from mcp_wallet_guard.answers import GuardStatus, LogReport
 from mcp_wallet_guard.approvals.base import ApprovalDesk
-from mcp_wallet_guard.evidence import Done, Model, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
+from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.secret import Secret
 
@@ -65,14 +64,8 @@ class Port(Protocol):
     async def aclose(self) -> None: ...
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedGuard:
+class ServedGuard(Port, ApprovalDesk, GuardControl, Protocol):
     """A whole guard, as the daemon serves it. Which socket offers what is `methods.METHODS`' business."""
-
-    port: Port
-    desk: ApprovalDesk
-    control: GuardControl
 
 
 @final
