@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, final
 
-from mcp_wallet_guard.approvals.links import LinkFiles
+from mcp_wallet_guard.approvals.links import LinkFiles, link_url
+from mcp_wallet_guard.approvals.page import serve_page
 from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.config.settings import Settings
@@ -162,6 +163,20 @@ async def running(owned: OwnedGuard, /) -> AsyncIterator[OwnedGuard]:
         yield owned
     finally:
         await owned.aclose()
+
+
+@asynccontextmanager
+async def hosted(loaded: LoadedSettings, /, *, clock: Clock) -> AsyncIterator[OwnedGuard]:
+    """A started guard with its approval page on 127.0.0.1. The caller holds the state directory's lock."""
+    async with (
+        running(build_guard(loaded, clock=clock)) as owned,
+        serve_page(owned.desk, clock=clock, port=loaded.settings.approval.page_port) as port,
+    ):
+        base = f"http://127.0.0.1:{port}"
+        owned.page_address = base
+        owned.guard.page_url = lambda operation: f"{base}/a/{operation}"
+        owned.guard.link_url = lambda operation, secret: link_url(base, operation=operation, secret=secret)
+        yield owned
 
 
 def open_vault(files: StateFiles, passphrase: Secret, /, *, waiver: CheapKdf | None) -> UnlockedVault:
