@@ -276,6 +276,11 @@ def test_no_flipped_bit_of_a_journal_verifies(data: st.DataObject) -> None:
     assert answer(entries) == f"entry {place} is not what was written"
 
 
+def test_the_first_and_the_last_second_are_times_of_an_entry() -> None:
+    for at in (0, MAX_TIME):
+        assert check(append(Head(), event(at=at)))["at"] == at
+
+
 def test_checking_one_entry_says_nothing_about_its_place() -> None:
     entry = chain_of(3)[2]
     assert check(entry) == entry.fields

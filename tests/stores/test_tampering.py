@@ -176,11 +176,11 @@ async def test_a_row_copied_under_another_key_is_found(path: Path, kind: type[Ro
     store, table = await filled(path), TABLES[kind]
     keyed = table.names[0]
     rest = ", ".join(f'"{column}"' for column in columns(table)[1:])
-    attack(path, f"INSERT INTO \"{table.name}\" SELECT 'c', {rest} FROM \"{table.name}\" WHERE \"{keyed}\" = 'a'")
+    attack(path, f'INSERT INTO "{table.name}" SELECT \'c\', {rest} FROM "{table.name}" WHERE "{keyed}" = \'a\'')
     await finds_in_use(store, kind, "c")
     await store.close()
     await finds_at_unlock(path, "tampered.row")
-    attack(path, f"DELETE FROM \"{table.name}\" WHERE \"{keyed}\" = 'c'")
+    attack(path, f'DELETE FROM "{table.name}" WHERE "{keyed}" = \'c\'')
     await is_honest(path)
 
 

@@ -124,8 +124,8 @@ class SqliteFile:
         status = files.check_file(self._path)
         if status is None or (status.st_dev, status.st_ino) != self._identity:
             raise Tampered("tampered.store", detail=f"{self._path}: removed or replaced while in use")
-        self.run("begin", "BEGIN IMMEDIATE")
         try:
+            self.run("begin", "BEGIN IMMEDIATE")
             yield
         finally:
             self._roll_back()
