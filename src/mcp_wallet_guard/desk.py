@@ -17,6 +17,7 @@ import anyio.to_thread
 from mcp_wallet_guard import bookkeeping
 from mcp_wallet_guard.approvals import match_code as match_codes
 from mcp_wallet_guard.approvals import pairing
+from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.approvals.links import SPENT, LinkFiles, check_link
 from mcp_wallet_guard.ceremony import Move, advance, is_expired, state_of
@@ -47,7 +48,7 @@ OWNER: Final = "owner"
 class Desk:
     """Implements `approvals.base.ApprovalDesk`. Answers are serialised, so that one code proves one approval."""
 
-    def __init__(self, custody: Custody, links: LinkFiles, /, *, changed: Callable[[str], None]) -> None:
+    def __init__(self, custody: Custody, links: LinkFiles, /, *, changed: Callable[[str], bool]) -> None:
         self._custody: Final = custody
         self._links: Final = links
         self._changed: Final = changed
@@ -78,7 +79,7 @@ class Desk:
 
     async def approve(
         self, operation: str, /, *, view_hash: str, match_code: str, code: str | None, channel: Channel
-    ) -> None:
+    ) -> Continuation:
         """Verify and store one answer. A wrong match code uses up no one-time code."""
         if channel not in (Channel.PAGE, Channel.TERMINAL):
             raise FactorRejected("pairing.required")
@@ -92,7 +93,7 @@ class Desk:
             if approval.level >= Level.FACTOR:
                 used = await self._check_code(session.vault, code, paired=True)
             await self._custody.transact(lambda tx: _accept(tx, operation, channel, used))
-        await self._answered(operation)
+        return Continuation.NOW if await self._answered(operation) else Continuation.NEXT_CALL
 
     async def decline(self, operation: str, /, *, channel: Channel) -> None:
         """The person says no: the same effect is answered `declined` for ten minutes."""
@@ -204,9 +205,11 @@ class Desk:
         finally:
             secret.wipe()
 
-    async def _answered(self, operation: str) -> None:
-        self._changed(operation)
+    async def _answered(self, operation: str) -> bool:
+        """Wake a waiting call; True when there is one."""
+        waiting = self._changed(operation)
         await anyio.to_thread.run_sync(self._links.delete, operation)
+        return waiting
 
 
 def enrol(tx: Transaction, factor_id: str, /, *, last_step: int) -> None:

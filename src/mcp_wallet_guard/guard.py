@@ -289,10 +289,12 @@ class Guard:
             await waiter.wait()
         return waiter.is_set()
 
-    def _changed(self, operation: str) -> None:
+    def _changed(self, operation: str) -> bool:
         waiter = self._waiters.pop(operation, None)
-        if waiter is not None:
-            waiter.set()
+        if waiter is None:
+            return False
+        waiter.set()
+        return True
 
     async def _after_close(self, operations: tuple[str, ...]) -> None:
         for operation in operations:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Final, final
 
 from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.bookkeeping import sweep
 from mcp_wallet_guard.ceremony import OPEN, state_of
 from mcp_wallet_guard.custody import Custody
@@ -110,9 +111,11 @@ class OwnedGuard:
 
     async def approve(
         self, operation: str, /, *, view_hash: str, match_code: str, code: str | None, channel: Channel
-    ) -> None:
+    ) -> Continuation:
         """See `Desk.approve`."""
-        await self.desk.approve(operation, view_hash=view_hash, match_code=match_code, code=code, channel=channel)
+        return await self.desk.approve(
+            operation, view_hash=view_hash, match_code=match_code, code=code, channel=channel
+        )
 
     async def decline(self, operation: str, /, *, channel: Channel) -> None:
         """See `Desk.decline`."""
