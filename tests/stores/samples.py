@@ -30,8 +30,7 @@ def sample(kind: type[Row], key: str, version: int = 0) -> Row:
     """A row with every column filled, different in each column from the next version."""
     table = TABLES[kind]
     values: list[Column] = [key]
-    for field in table.fields[1:]:
-        values.append(_value(field, version))
+    values.extend(_value(field, version) for field in table.fields[1:])
     return table.row(values)
 
 
@@ -74,6 +73,12 @@ def dropping(kind: type[Row], key: str) -> Callable[[Transaction], None]:
     return work
 
 
+def checking(tx: Transaction) -> None:
+    """Work that verifies all there is."""
+    tx.check_live()
+    tx.check_entries(0)
+
+
 def account(key: str = "acc", nonce: int = 0) -> AccountRow:
     return AccountRow(account=key, next_nonce=nonce)
 
@@ -105,3 +110,30 @@ def attack(path: Path, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
     """What somebody with write access to the file does, in a connection of their own."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         return connection.execute(sql, values).fetchall()
+
+
+def contents(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """In place: the same file with other bytes."""
+    path.write_bytes(data)
+
+
+def make(path: Path) -> None:
+    path.touch(0o600, exist_ok=True)
+
+
+def allow(path: Path, mode: int) -> None:
+    path.chmod(mode)
+
+
+def replace(path: Path, other: Path) -> None:
+    """Another file, private, at this name."""
+    other.chmod(0o600)
+    other.rename(path)
+
+
+def remove(path: Path) -> None:
+    path.unlink()

@@ -20,7 +20,7 @@ from mcp_wallet_guard.journal.chain import Head
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.anchor import FORGED, Anchor, AnchorState, compare, read_anchor, write_anchor
 from mcp_wallet_guard.stores.sqlite import SqliteStore
-from tests.stores.samples import NOW, account, attack, event, filled, opened, writing
+from tests.stores.samples import NOW, account, attack, event, filled, opened, remove, replace, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def test_what_was_written_is_read(path: Path) -> None:
         write_anchor(path, anchor, key())
         assert read_anchor(path, key()) == anchor
     assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(path.parent) == ["vault.anchor"]
+    assert [each.name for each in path.parent.iterdir()] == ["vault.anchor"]
 
 
 def test_the_file_is_as_the_format_page_says(path: Path) -> None:
@@ -143,7 +143,7 @@ def test_an_anchor_in_a_place_that_is_not_private_is_refused(path: Path) -> None
 def test_what_a_crash_left_behind_is_in_nobodys_way(path: Path) -> None:
     path.with_name("vault.anchor.new").write_bytes(b"half")
     write_anchor(path, ANCHOR, key())
-    assert os.listdir(path.parent) == ["vault.anchor"]
+    assert [each.name for each in path.parent.iterdir()] == ["vault.anchor"]
 
 
 def test_a_full_disk_leaves_the_old_anchor(path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_the_old_anchor(path: Path) -> None:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     assert read_anchor(path, key()) == ANCHOR
-    assert os.listdir(path.parent) == ["vault.anchor"]
+    assert [each.name for each in path.parent.iterdir()] == ["vault.anchor"]
 
 
 # --- the comparison -----------------------------------------------------------------------------------------------
@@ -208,8 +208,7 @@ async def test_a_store_that_was_put_back_is_behind(database: Path) -> None:
     await store.transact(writing(account()), now=NOW)
     anchor = anchor_of(store)
     await store.close()
-    copy.chmod(0o600)
-    copy.rename(database)
+    replace(database, copy)
     old = await opened(database)
     state = await compare(anchor, old)
     assert (state, state.blocks) == (AnchorState.BEHIND, True)
@@ -225,10 +224,10 @@ async def test_a_store_that_was_deleted_or_replaced_is_foreign(database: Path, h
     store = await filled(database)
     anchor = anchor_of(store)
     await store.close()
-    database.unlink()
+    remove(database)
     if how == "replaced":
         await (await filled(database.with_name("theirs.db"))).close()
-        database.with_name("theirs.db").rename(database)
+        replace(database, database.with_name("theirs.db"))
     fresh = await opened(database)
     state = await compare(anchor, fresh)
     assert (state, state.blocks) == (AnchorState.FOREIGN, True)

@@ -15,7 +15,7 @@ from mcp_wallet_guard.errors import Misconfigured, Unavailable
 from mcp_wallet_guard.stores import files
 from mcp_wallet_guard.stores.sqlite import SqliteStore
 from mcp_wallet_guard.stores.sqlite_file import SqliteFile, durability
-from tests.stores.samples import NOW, filled, opened
+from tests.stores.samples import NOW, allow, contents, filled, make, opened, overwrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +44,9 @@ async def test_a_new_store_is_private(tmp_path: Path) -> None:
 
 async def test_a_folder_that_others_can_look_into_is_refused(path: Path) -> None:
     for mode in (0o750, 0o701, 0o777, 0o1777):
-        path.parent.chmod(mode)
+        allow(path.parent, mode)
         await refuses(path)
-    path.parent.chmod(0o700)
+    allow(path.parent, 0o700)
     await (await opened(path)).close()
 
 
@@ -95,7 +95,7 @@ async def test_a_file_that_is_not_plainly_ours_is_refused(path: Path, name: str,
     """The database, and the files beside it that SQLite would trust as much."""
     await (await filled(path)).close()
     target = path.with_name(name)
-    target.touch(0o600)
+    make(target)
     trick(target)
     await refuses(path)
 
@@ -110,13 +110,13 @@ async def test_a_folder_of_somebody_else_is_refused(path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"not a database at all, but long enough to look" * 100, None])
 async def test_a_damaged_file_is_unavailable_and_left_as_it_is(path: Path, damage: bytes | None) -> None:
     await (await filled(path)).close()
-    whole = path.read_bytes()
+    whole = contents(path)
     raw = damage if damage is not None else whole[:8192] + os.urandom(len(whole) - 16384) + whole[-8192:]
-    path.write_bytes(raw)
+    overwrite(path, raw)
     with pytest.raises(Unavailable) as caught:
         await SqliteStore(path).open(now=NOW)
     assert caught.value.code == "unavailable.store"
-    assert path.read_bytes() == raw
+    assert contents(path) == raw
 
 
 async def test_the_pragmas_that_protect_are_on(path: Path) -> None:
@@ -157,7 +157,7 @@ async def test_the_tables_are_strict_and_named_as_the_records(path: Path) -> Non
 
 
 async def test_an_empty_file_is_a_new_store(path: Path) -> None:
-    path.touch(0o600)
+    make(path)
     store = await opened(path)
     assert store.head is not None
     await store.close()
@@ -169,10 +169,10 @@ async def test_what_sqlite_finds_wrong_with_an_index_is_unavailable(path: Path) 
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'journal_by_subject'").fetchone()[0]
         size = connection.execute("PRAGMA page_size").fetchone()[0]
-    raw = bytearray(path.read_bytes())
+    raw = bytearray(contents(path))
     page = raw[(root - 1) * size : root * size]
     raw[(root - 1) * size : root * size] = page.replace(b"factors.a", b"factors.z")
-    path.write_bytes(raw)
+    overwrite(path, bytes(raw))
     with pytest.raises(Unavailable):
         await SqliteStore(path).open(now=NOW)
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 
 from mcp_wallet_guard.errors import Locked, Misconfigured, Unavailable
-from mcp_wallet_guard.evidence import ROWS, AccountRow, ApprovalRow, FactorRow, Row
+from mcp_wallet_guard.evidence import ROWS, AccountRow, FactorRow, Row
 from mcp_wallet_guard.journal import chain
-from mcp_wallet_guard.journal.chain import Head
+from mcp_wallet_guard.journal.chain import Entry
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS
 from mcp_wallet_guard.stores.sqlite import SqliteStore
 from mcp_wallet_guard.stores.tables import MAX_INT
 from tests.stores.samples import (
-    NOW, account, approval, attack, dropping, event, opened, row_key, sample, writing,
+    NOW,
+    account,
+    attack,
+    checking,
+    contents,
+    dropping,
+    event,
+    opened,
+    row_key,
+    sample,
+    writing,
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mcp_wallet_guard.stores.base import StateStore, Transaction
@@ -33,6 +41,14 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
+
+
+def chain_from(tx: Transaction, *, since: int) -> tuple[Entry, ...]:
+    return tx.check_entries(since)
+
+
+def about(tx: Transaction, *, subject: str) -> tuple[Entry, ...]:
+    return tx.entries(subject)
 
 
 async def read(store: StateStore, kind: type[Row], key: str) -> Row | None:
@@ -84,7 +100,7 @@ async def test_a_transaction_sees_what_it_wrote_and_others_do_not_before_it_ends
 async def test_work_that_raises_leaves_nothing_behind(path: Path) -> None:
     store = await opened(path)
     await store.transact(writing(account("a", 1)), now=NOW)
-    head, commits, bytes_before = store.head, store.commits, path.read_bytes()
+    head, commits, bytes_before = store.head, store.commits, contents(path)
 
     def work(tx: Transaction) -> None:
         tx.put(account("a", 2))
@@ -93,7 +109,7 @@ async def test_work_that_raises_leaves_nothing_behind(path: Path) -> None:
 
     with pytest.raises(KeyError):
         await store.transact(work, now=NOW)
-    assert (store.head, store.commits, path.read_bytes()) == (head, commits, bytes_before)
+    assert (store.head, store.commits, contents(path)) == (head, commits, bytes_before)
     assert await read(store, AccountRow, "a") == account("a", 1)
     await store.close()
 
@@ -150,14 +166,20 @@ async def test_a_transaction_that_ended_cannot_be_used(path: Path) -> None:
     store = await opened(path)
     kept: list[Transaction] = []
     await store.transact(kept.append, now=NOW)
+
+    def failing(tx: Transaction) -> None:
+        kept.append(tx)
+        raise KeyError
+
     with pytest.raises(KeyError):
-        await store.transact(lambda tx: (kept.append(tx), {}["x"]), now=NOW)
+        await store.transact(failing, now=NOW)
+    uses: list[Callable[[Transaction], object]] = [
+        lambda tx: tx.get(AccountRow, "a"), lambda tx: tx.all(AccountRow), lambda tx: tx.put(account()),
+        lambda tx: tx.drop(AccountRow, "a"), lambda tx: tx.append(event()), lambda tx: tx.entries("x"),
+        lambda tx: tx.check_live(), lambda tx: tx.check_entries(0),
+    ]  # fmt: skip
     for tx in kept:
-        for use in (
-            lambda tx: tx.get(AccountRow, "a"), lambda tx: tx.all(AccountRow), lambda tx: tx.put(account()),
-            lambda tx: tx.drop(AccountRow, "a"), lambda tx: tx.append(event()), lambda tx: tx.entries("x"),
-            lambda tx: tx.check_live(), lambda tx: tx.check_entries(0),
-        ):  # fmt: skip
+        for use in uses:
             with pytest.raises(ValueError, match="has ended"):
                 use(tx)
     await store.close()
@@ -165,9 +187,10 @@ async def test_a_transaction_that_ended_cannot_be_used(path: Path) -> None:
 
 async def test_reading_writes_nothing_and_is_no_commit(path: Path) -> None:
     store = await opened(path)
-    commits, before = store.commits, path.read_bytes()
-    await store.transact(lambda tx: (tx.get(AccountRow, "a"), tx.check_live()), now=NOW + 50)
-    assert (store.commits, path.read_bytes()) == (commits, before)
+    commits, before = store.commits, contents(path)
+    await store.transact(lambda tx: tx.get(AccountRow, "a"), now=NOW + 50)
+    await store.transact(checking, now=NOW + 50)
+    assert (store.commits, contents(path)) == (commits, before)
     await store.transact(writing(account()), now=NOW)
     assert store.commits == commits + 1
     await store.close()
@@ -187,7 +210,7 @@ async def test_the_chain_is_checked_from_any_index(path: Path) -> None:
         await store.transact(writing(account("a", number)), now=NOW)
     assert store.head is not None
     for since in (-3, 0, 1, 4):
-        checked = await store.transact(lambda tx, since=since: tx.check_entries(since), now=NOW)
+        checked = await store.transact(partial(chain_from, since=since), now=NOW)
         assert [entry.index for entry in checked] == list(range(max(since, 0), 5))
         assert checked[-1].head == store.head.journal
     assert await store.transact(lambda tx: tx.check_entries(5), now=NOW) == ()
@@ -214,7 +237,9 @@ async def test_a_new_store_draws_its_id_and_journals_it(path: Path) -> None:
 
 async def test_two_new_stores_have_two_ids(tmp_path: Path) -> None:
     one, two = await opened(tmp_path / "one.db"), await opened(tmp_path / "two.db")
-    assert one.head and two.head and one.head.store_id != two.head.store_id
+    assert one.head is not None
+    assert two.head is not None
+    assert one.head.store_id != two.head.store_id
     await one.close()
     await two.close()
 
@@ -244,7 +269,8 @@ async def test_without_the_key_only_unsealed_entries_are_written(path: Path) -> 
     assert chain.verify(entries) == entries[-1].head
     await store.close()
     again = await opened(path)
-    assert again.head and again.head.journal == entries[-1].head
+    assert again.head is not None
+    assert again.head.journal == entries[-1].head
     await again.transact(lambda tx: tx.check_entries(0), now=NOW)
     await again.close()
 
@@ -287,7 +313,8 @@ async def test_time_never_goes_back_inside_a_transaction(path: Path) -> None:
     assert await store.transact(lambda tx: tx.now, now=NOW + 40) == NOW + 100
     assert await store.transact(lambda tx: tx.now, now=NOW + 101) == NOW + 101
     await store.transact(writing(account()), now=NOW + 40)
-    assert store.head and store.head.highest_time == NOW + 100
+    assert store.head is not None
+    assert store.head.highest_time == NOW + 100
     await store.close()
 
 
@@ -310,116 +337,6 @@ async def test_a_clock_too_far_behind_the_highest_time_seen_stops_everything(pat
     assert store.head is None
     assert (await store.unseal(row_key(), now=late)) == head
     await store.close()
-
-
-# --- many at once -------------------------------------------------------------------------------------------------
-
-
-async def test_eight_tasks_that_race_for_one_approval_leave_one_winner(path: Path) -> None:
-    """Threat: T-009."""
-    store = await opened(path)
-    await store.transact(writing(*(approval(f"op-{number}") for number in range(20))), now=NOW)
-    winners: list[str] = []
-
-    def consume(key: str) -> Any:
-        def work(tx: Transaction) -> bool:
-            row = tx.get(ApprovalRow, key)
-            if row is None:
-                return False
-            tx.drop(ApprovalRow, key)
-            tx.append(event(key, kind=Kind.CONSUMED))
-            return True
-
-        return work
-
-    async def racer() -> None:
-        for number in range(20):
-            if await store.transact(consume(f"op-{number}"), now=NOW):
-                winners.append(f"op-{number}")
-
-    async with anyio.create_task_group() as group:
-        for _ in range(8):
-            group.start_soon(racer)
-    assert sorted(winners) == sorted(f"op-{number}" for number in range(20))
-    for number in range(20):
-        entries = await store.transact(lambda tx, number=number: tx.entries(f"op-{number}"), now=NOW)
-        assert [entry.fields["kind"] for entry in entries] == ["operation.consumed"]
-    await store.close()
-
-
-async def test_a_cancelled_caller_leaves_a_whole_transaction_or_none(path: Path) -> None:
-    store = await opened(path)
-    results: list[int] = []
-
-    async def spender(number: int) -> None:
-        await store.transact(writing(account("a", number)), now=NOW)
-        results.append(number)
-
-    for number in range(30):
-        with anyio.move_on_after(0.0002 * number):
-            await spender(number)
-    row = await store.transact(lambda tx: tx.get(AccountRow, "a"), now=NOW)
-    assert row is None or row.next_nonce == max(results)
-    await store.transact(lambda tx: (tx.check_live(), tx.check_entries(0)), now=NOW)
-    await store.close()
-
-
-async def test_two_guards_on_one_file_do_not_both_go_on(path: Path) -> None:
-    """The lock file keeps them apart; should it fail, one of them stops, and the file stays whole."""
-    first, second = await opened(path), await opened(path)
-    await first.transact(writing(account("a", 1)), now=NOW)
-    with pytest.raises(Exception, match="replaced or rolled back"):
-        await second.transact(writing(account("a", 2)), now=NOW)
-    await first.transact(writing(account("a", 3)), now=NOW)
-    await first.transact(lambda tx: (tx.check_live(), tx.check_entries(0)), now=NOW)
-    await first.close()
-    await second.close()
-
-
-RACER = """
-import sys, anyio
-from pathlib import Path
-from mcp_wallet_guard.errors import GuardError
-from tests.stores.samples import NOW, account, opened, writing
-async def main():
-    won = 0
-    for number in range(25):
-        try:
-            store = await opened(Path(sys.argv[1]))
-            try:
-                await store.transact(writing(account("a", number)), now=NOW)
-                won += 1
-            finally:
-                await store.close()
-        except GuardError:
-            pass
-    print(won)
-anyio.run(main)
-"""
-
-
-def test_four_processes_on_one_file_leave_it_whole(path: Path) -> None:
-    folders = os.pathsep.join(each for each in sys.path if each)
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACER, str(path)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": folders},
-        )
-        for _ in range(4)
-    ]
-    won = sum(int(racer.communicate(timeout=60)[0]) for racer in racers)
-
-    async def check() -> Head:
-        store = await opened(path)
-        await store.transact(lambda tx: (tx.check_live(), tx.check_entries(0)), now=NOW)
-        assert store.head is not None
-        head = store.head.journal
-        await store.close()
-        return head
-
-    assert anyio.run(check).index == won > 0
 
 
 # --- opening ------------------------------------------------------------------------------------------------------

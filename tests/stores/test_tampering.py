@@ -5,27 +5,34 @@ Each attack has its honest twin: the same store, untouched or put right again, w
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mcp_wallet_guard.errors import GuardError, Misconfigured, Tampered
-from mcp_wallet_guard.evidence import ROWS, ApprovalRow, FactorRow, OperationRow, Row
+from mcp_wallet_guard.errors import Tampered
+from mcp_wallet_guard.evidence import ROWS, FactorRow, OperationRow, Row
 from mcp_wallet_guard.journal import chain
-from mcp_wallet_guard.journal.chain import Entry, Head
+from mcp_wallet_guard.journal.chain import Head
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.sqlite import SqliteStore
-from mcp_wallet_guard.stores.tables import TABLES, Table
+from mcp_wallet_guard.stores.tables import TABLES
+from tests.stores.attacks import columns, edited, finds_at_unlock, finds_in_use, is_honest, refuses
 from tests.stores.samples import (
-    KEY, NOW, account, approval, attack, dropping, event, filled, opened, other, row_key, sample, writing,
+    KEY,
+    NOW,
+    account,
+    attack,
+    dropping,
+    event,
+    filled,
+    row_key,
+    sample,
+    writing,
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from mcp_wallet_guard.stores.base import Transaction
 
 pytestmark = pytest.mark.anyio
 
@@ -35,49 +42,6 @@ KINDS = pytest.mark.parametrize("kind", ROWS, ids=lambda kind: str(kind.table))
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
-
-
-def columns(table: Table) -> list[str]:
-    return [*table.names, "entry", "mac"]
-
-
-def edited(table: Table, column: str, value: Any) -> Any:
-    if column == "entry":
-        return value + 1
-    if column == "mac":
-        return bytes(32)
-    return other(table.fields[table.names.index(column)], value)
-
-
-async def refuses(store: SqliteStore, work: Callable[[Transaction], object], code: str) -> None:
-    before, commits = store.head, store.commits
-    with pytest.raises(Tampered) as caught:
-        await store.transact(work, now=NOW)
-    assert caught.value.code == code
-    assert (store.head, store.commits) == (before, commits)
-
-
-async def finds_in_use(store: SqliteStore, kind: type[Row], key: str, code: str = "tampered.row") -> None:
-    """Every way to read the row says so, and nothing is written."""
-    await refuses(store, lambda tx: tx.get(kind, key), code)
-    await refuses(store, lambda tx: tx.all(kind), code)
-    await refuses(store, lambda tx: tx.check_live(), code)
-
-
-async def finds_at_unlock(path: Path, code: str) -> None:
-    store = SqliteStore(path)
-    await store.open(now=NOW)
-    with pytest.raises(Tampered) as caught:
-        await store.unseal(row_key(), now=NOW)
-    assert caught.value.code == code
-    assert store.head is None
-    await store.close()
-
-
-async def is_honest(path: Path) -> None:
-    store = await opened(path)
-    await store.transact(lambda tx: (tx.check_live(), tx.check_entries(0)), now=NOW)
-    await store.close()
 
 
 # --- rows, while the guard runs -----------------------------------------------------------------------------------
@@ -328,172 +292,3 @@ async def test_a_journal_that_was_cut_or_lengthened_is_found(path: Path) -> None
     await finds_at_unlock(path, "tampered.journal")
     attack(path, "DELETE FROM journal WHERE entry = ?", (more.index,))
     await is_honest(path)
-
-
-# --- the whole store ----------------------------------------------------------------------------------------------
-
-
-async def test_the_whole_file_put_back_while_the_guard_runs_is_found(path: Path) -> None:
-    """Copied over in place, so that name and file stay the same."""
-    store = await filled(path)
-    copy = path.with_name("copy.db")
-    shutil.copyfile(path, copy)
-    await store.transact(writing(approval("op-9")), now=NOW)
-    later = path.read_bytes()
-    path.write_bytes(copy.read_bytes())
-    with pytest.raises(GuardError) as caught:
-        await store.transact(writing(account()), now=NOW)
-    assert caught.value.code in {"tampered.store", "unavailable.store"}
-    await store.seal()
-    with pytest.raises(GuardError) as caught:
-        await store.unseal(row_key(), now=NOW)
-    assert caught.value.code in {"tampered.store", "unavailable.store"}
-    await store.close()
-    path.write_bytes(later)
-    await is_honest(path)
-
-
-async def test_rows_and_head_put_back_by_sql_while_the_guard_runs_are_found(path: Path) -> None:
-    """The same attack through SQLite itself: every table as it was, all of it with its own MACs."""
-    store = await filled(path)
-    copy = path.with_name("copy.db")
-    shutil.copyfile(path, copy)
-    await store.transact(writing(sample(ApprovalRow, "a", 9)), now=NOW)
-    names = [*(table.name for table in TABLES.values()), "journal", "head"]
-    rows = {name: attack(copy, f"SELECT * FROM {name}") for name in names}
-    for name in names:
-        attack(path, f"DELETE FROM {name}")
-        for row in rows[name]:
-            attack(path, f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
-    await finds_in_use(store, ApprovalRow, "a", "tampered.store")
-    await store.seal()
-    with pytest.raises(Tampered) as caught:
-        await store.unseal(row_key(), now=NOW)
-    assert caught.value.code == "tampered.store"
-    await store.close()
-
-
-@pytest.mark.parametrize("how", ["removed", "replaced"])
-async def test_a_file_that_was_removed_or_replaced_while_the_guard_runs_is_found(path: Path, how: str) -> None:
-    store = await filled(path)
-    if how == "replaced":
-        shutil.copyfile(path, path.with_name("copy.db"))
-        path.with_name("copy.db").chmod(0o600)
-        path.with_name("copy.db").rename(path)
-    else:
-        path.unlink()
-    await refuses(store, writing(account()), "tampered.store")
-    await refuses(store, lambda tx: tx.get(FactorRow, "a"), "tampered.store")
-    await store.close()
-
-
-async def test_a_file_that_was_opened_to_others_while_the_guard_runs_is_found(path: Path) -> None:
-    store = await filled(path)
-    path.chmod(0o644)
-    with pytest.raises(Misconfigured):
-        await store.transact(writing(account()), now=NOW)
-    path.chmod(0o600)
-    await store.transact(writing(account()), now=NOW)
-    await store.close()
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "CREATE TRIGGER quiet BEFORE INSERT ON journal BEGIN SELECT RAISE(IGNORE); END",
-        "CREATE TRIGGER revive AFTER DELETE ON approvals BEGIN UPDATE factors SET failures = 0; END",
-        "CREATE TABLE mine (x)",
-        "CREATE VIEW seen AS SELECT * FROM operations",
-        "CREATE INDEX mine ON factors (failures)",
-        "DROP INDEX journal_by_subject",
-        "ALTER TABLE factors ADD COLUMN trusted TEXT",
-        "ALTER TABLE factors RENAME COLUMN failures TO misses",
-        "DROP TABLE pairings",
-    ],
-)
-async def test_a_foreign_schema_is_found_while_the_guard_runs_and_at_the_next_start(path: Path, sql: str) -> None:
-    store = await filled(path)
-    attack(path, sql)
-    await refuses(store, writing(account()), "tampered.store")
-    await store.close()
-    again = SqliteStore(path)
-    with pytest.raises(Tampered) as caught:
-        await again.open(now=NOW)
-    assert caught.value.code == "tampered.store"
-
-
-# --- while the vault is locked ------------------------------------------------------------------------------------
-
-
-async def test_entries_written_while_locked_are_adopted(path: Path) -> None:
-    store = await filled(path)
-    await store.seal()
-    for number in range(3):
-        await store.append_unsealed(event("locked", n=number))
-    assert attack(path, "SELECT count(*) FROM journal WHERE mac IS NULL") == [(3,)]
-    head = await store.unseal(row_key(), now=NOW)
-    assert attack(path, "SELECT count(*) FROM journal WHERE mac IS NOT NULL") == [(head.journal.index + 1,)]
-    found = await store.transact(lambda tx: tx.entries("locked"), now=NOW)
-    assert [entry.fields["data"] for entry in found] == [{"n": 0}, {"n": 1}, {"n": 2}]
-    await store.transact(lambda tx: tx.check_entries(0), now=NOW)
-    await store.close()
-    await is_honest(path)
-
-
-@pytest.mark.parametrize("attacked", ["edited", "removed", "sealed", "gap"])
-async def test_entries_written_while_locked_are_a_chain_or_are_refused(path: Path, attacked: str) -> None:
-    store = await filled(path)
-    assert store.head is not None
-    tip = store.head.journal
-    await store.seal()
-    await store.append_unsealed(event("one"))
-    await store.append_unsealed(event("two"))
-    first = chain.append(tip, event("one", forged=True), sealed=attacked == "sealed")
-    if attacked in {"edited", "sealed"}:
-        values = (first.body, first.hash, first.index)
-        attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", values)
-    if attacked == "sealed":
-        second = chain.append(first.head, event("two"), sealed=False)
-        values = (second.body, second.hash, second.index)
-        attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", values)
-    if attacked == "gap":
-        attack(path, "DELETE FROM journal WHERE entry = ?", (tip.index + 1,))
-    if attacked == "removed":  # the process that wrote them knows; a new process cannot
-        attack(path, "DELETE FROM journal WHERE entry > ?", (tip.index,))
-    for _ in range(2):
-        with pytest.raises(Tampered) as caught:
-            await store.unseal(row_key(), now=NOW)
-        assert caught.value.code == "tampered.journal"
-    with pytest.raises(Tampered):
-        if attacked == "removed":
-            await store.append_unsealed(event("three"))
-        else:
-            await store.unseal(row_key(), now=NOW)
-    await store.close()
-
-
-async def test_a_store_rolled_back_while_locked_is_found_by_the_process_that_wrote_it(path: Path) -> None:
-    store = await filled(path)
-    names = [*(table.name for table in TABLES.values()), "journal", "head"]
-    rows = {name: attack(path, f"SELECT * FROM {name}") for name in names}
-    await store.transact(dropping(FactorRow, "a"), now=NOW)
-    await store.seal()
-    for name in names:
-        attack(path, f"DELETE FROM {name}")
-        for row in rows[name]:
-            attack(path, f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
-    with pytest.raises(Tampered) as caught:
-        await store.unseal(row_key(), now=NOW)
-    assert caught.value.code == "tampered.store"
-    await store.close()
-
-
-async def test_the_unverified_journal_is_what_the_file_says(path: Path) -> None:
-    store = await filled(path)
-    entries = await store.journal()
-    assert chain.verify(entries) == (store.head.journal if store.head else None)
-    assert await store.journal(since=5) == entries[5:]
-    attack(path, "UPDATE journal SET hash = X'00' WHERE entry = 5")
-    changed = await store.journal()
-    assert changed[5] == Entry(5, entries[5].body, b"\x00")
-    await store.close()
