@@ -106,9 +106,9 @@ class LinkFiles:
 
     def sweep(self, keep: Collection[str] = (), /) -> int:
         """Remove every link but those of the operations in `keep`; how many went. For the guard's start."""
+        kept = {_file_name(operation) for operation in keep}
         if not os.path.lexists(self.directory):
             return 0
-        kept = {_file_name(operation) for operation in keep}
         with self._opened() as directory:
             with os.scandir(directory) as entries:
                 names = [entry.name for entry in entries if entry.name not in kept and _is_ours(entry.name)]
