@@ -1,0 +1,84 @@
+"""A ceremony costs at most 10 ms of CPU and 6 commits, and a guard does not grow with the ceremonies that it ran.
+
+CPU is the guard's alone: the chain is a stand-in that answers at once, so that no network and no EVM is measured.
+Commits are counted by the store from proposal to released receipt; the settlement's is left out.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Final
+
+import anyio
+from figure import Figure
+from stand_in import StandInChain, stand_in
+
+from mcp_wallet_guard.evidence import Done, Pending
+from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.testing.chain import SimulatedChain
+from mcp_wallet_guard.testing.clock import ScriptedClock
+from mcp_wallet_guard.testing.wallet import GuardedWallet, make_wallet
+
+NAME: Final = "ceremony"
+START: Final = 1_800_000_000
+PAYEE: Final = Address.from_bytes(bytes(range(1, 21)))
+ROUNDS: Final = 60
+GROWTH_FROM: Final = 1_000
+GROWTH_TO: Final = 10_000
+
+
+def run(*, once: bool) -> list[Figure]:
+    clock = ScriptedClock(START)
+    with tempfile.TemporaryDirectory() as folder, SimulatedChain.in_thread(clock=clock) as chain:
+        made = make_wallet(Path(folder) / "wallet", chain=chain, clock=clock)
+
+        async def measure() -> list[Figure]:
+            async with made.open() as wallet:
+                quick = stand_in(wallet)
+                costs = [await ceremony(wallet, quick, number) for number in range(3 if once else ROUNDS)]
+                cpu = statistics.median(cost for cost, _ in costs)
+                commits = max(commit for _, commit in costs)
+                growth = await grown(wallet, quick, once=once)
+            return [
+                Figure(name="ceremony, without scrypt and network", value=cpu * 1000, unit="ms CPU", limit=10),
+                Figure(name="ceremony, settlement left out", value=commits, unit="commits", limit=6),
+                Figure(name="memory, ceremony 1,000 to 10,000", value=growth / 1024, unit="KiB", limit=1024),
+            ]
+
+        return anyio.run(measure)
+
+
+async def ceremony(wallet: GuardedWallet, quick: StandInChain, number: int) -> tuple[float, int]:
+    """One payment from proposal to receipt: seconds of CPU, and commits without the settlement's."""
+    wallet.made.clock.advance(700)  # earlier payments retire, so that each starts from the same state
+    reference = f"n-{number}"
+    commits, cpu = wallet.owned.custody.store.commits, time.process_time()
+    pending = await wallet.pay(PAYEE, "0.1", reference=reference)
+    assert isinstance(pending, Pending), pending
+    swept = int(number > 0)  # retiring the one before is a commit of its own, once for any number of them
+    await wallet.approve(pending.operation)
+    done = await wallet.pay(PAYEE, "0.1", reference=reference)
+    assert isinstance(done, Done) and done.outcome == "mined", done
+    settled = 1
+    return time.process_time() - cpu, wallet.owned.custody.store.commits - commits - settled - swept
+
+
+async def grown(wallet: GuardedWallet, quick: StandInChain, *, once: bool) -> int:
+    """Bytes that Python's heap grew from ceremony 1,000 to 10,000 (20 to 40 when run once)."""
+    first, last = (20, 40) if once else (GROWTH_FROM, GROWTH_TO)
+    for number in range(1_000_000, 1_000_000 + first):
+        await ceremony(wallet, quick, number)
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(2_000_000, 2_000_000 + last - first):
+        await ceremony(wallet, quick, number)
+    gc.collect()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return after - before

@@ -1,0 +1,72 @@
+"""A chain that answers at once, so that a benchmark measures the guard and not a node."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, final
+
+from mcp_wallet_guard.chains.base import ChainFacts, Settlement
+from mcp_wallet_guard.operations.evm import Eip1559
+from mcp_wallet_guard.operations.intents import Effect
+from mcp_wallet_guard.operations.values import Address, BaseUnits, ChainId
+from mcp_wallet_guard.proofs import Signed
+
+if TYPE_CHECKING:
+    from mcp_wallet_guard.testing.wallet import GuardedWallet
+
+
+@final
+class StandInChain:
+    """Implements `chains.base.Chain` without a network: everything that is sent is mined at once."""
+
+    def __init__(self, chain_id: ChainId) -> None:
+        self.chain_id = chain_id
+        self.nonce = 0
+        self.mined: bytes | None = None
+
+    async def facts(self, *, account: Address, payee: Address) -> ChainFacts:
+        return ChainFacts(
+            nonce=self.nonce,
+            pending_nonce=self.nonce,
+            balance=BaseUnits(10**24),
+            base_fee=10**9,
+            payee_has_code=False,
+        )
+
+    async def prepare(self, effect: Effect, /, *, nonce: int, facts: ChainFacts) -> Eip1559:
+        return Eip1559(
+            chain=self.chain_id,
+            nonce=nonce,
+            max_priority_fee_per_gas=10**9,
+            max_fee_per_gas=3 * 10**9,
+            gas=21_000,
+            to=effect.to,
+            value=effect.value,
+        )
+
+    def check_fees(self, tx: Eip1559, /) -> None:
+        """Everything is cheap here."""
+
+    async def broadcast(self, signed: Signed, /) -> None:
+        self.nonce += 1
+        self.mined = signed.transaction_hash
+
+    async def settlement(self, transaction_hash: bytes, /) -> Settlement | None:
+        return Settlement(outcome="mined", block_number=1, fee=1) if transaction_hash == self.mined else None
+
+    async def transaction_count(self, account: Address, /) -> int:
+        return self.nonce
+
+    async def balance(self, account: Address, /) -> BaseUnits:
+        return BaseUnits(10**24)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def stand_in(wallet: GuardedWallet) -> StandInChain:
+    """Put a stand-in where the unlocked guard's chain is."""
+    custody = wallet.owned.custody
+    chain = StandInChain(custody.session().settings.chain)
+    custody._session = replace(custody.session(), chain=chain)  # noqa: SLF001  # a guard has no door for this
+    return chain
