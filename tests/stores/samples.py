@@ -112,6 +112,14 @@ def attack(path: Path, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
         return connection.execute(sql, values).fetchall()
 
 
+def copy_of(path: Path) -> Path:
+    """A whole copy beside the database, what is in a write-ahead log included."""
+    copy = path.with_name("copy.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    return copy
+
+
 def contents(path: Path) -> bytes:
     return path.read_bytes()
 

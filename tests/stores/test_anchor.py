@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from mcp_wallet_guard.journal.chain import Head
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.anchor import FORGED, Anchor, AnchorState, compare, read_anchor, write_anchor
 from mcp_wallet_guard.stores.sqlite import SqliteStore
-from tests.stores.samples import NOW, account, attack, event, filled, opened, remove, replace, writing
+from tests.stores.samples import NOW, account, attack, copy_of, event, filled, opened, remove, replace, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -202,8 +201,7 @@ async def test_a_store_without_an_anchor_or_with_a_forged_one_is_blocked(databas
 async def test_a_store_that_was_put_back_is_behind(database: Path) -> None:
     store = await filled(database)
     await store.close()
-    copy = database.with_name("copy.db")
-    shutil.copyfile(database, copy)
+    copy = copy_of(database)
     store = await opened(database)
     await store.transact(writing(account()), now=NOW)
     anchor = anchor_of(store)

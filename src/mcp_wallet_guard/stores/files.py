@@ -25,16 +25,20 @@ _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 def check_folder(folder: Path, /) -> None:
-    """Raises Misconfigured("misconfigured.permissions") unless `folder` is ours alone and local."""
+    """Raises Misconfigured("misconfigured.permissions") unless `folder` is ours alone."""
     try:
         status = folder.stat()
     except OSError as error:
         raise Misconfigured("misconfigured.permissions", detail=f"{folder}: {error.strerror}") from None
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise Misconfigured("misconfigured.permissions", detail=f"{folder}: not a folder of mode 0700 that is ours")
+
+
+def check_local(folder: Path, /) -> None:
+    """Raises Misconfigured for a folder on a network file system. Known on Linux only."""
     try:
         mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # not Linux: docs/formats/state-store.md says so
+    except OSError:
         return
     kind = filesystem(folder.resolve(), mounts)
     if kind in _NETWORK:

@@ -237,6 +237,7 @@ class SqliteFile:
         except OSError as error:
             raise Misconfigured("misconfigured.permissions", detail=f"{folder}: {error.strerror}") from None
         files.check_folder(folder)
+        files.check_local(folder)
         for sibling in _SIBLINGS:
             files.check_file(self._path.with_name(self._path.name + sibling))
         if files.check_file(self._path) is None:
@@ -257,6 +258,7 @@ class SqliteFile:
             "foreign_keys=ON",
             "cell_size_check=ON",
             "mmap_size=0",
+            "fullfsync=ON",  # macOS: fsync alone leaves the data in the drive's cache
         ):
             self.run(f"pragma {pragma}", f"PRAGMA {pragma}")
         self.run("pragma synchronous", f"PRAGMA synchronous={synchronous}")
