@@ -178,8 +178,8 @@ async def test_what_sqlite_finds_wrong_with_an_index_is_unavailable(path: Path) 
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-30 22 0:26 / /home rw - nfs4 server:/home rw
-31 30 0:27 / /home/me/local\\040disk rw - xfs /dev/sdb1 rw
+30 22 0:26 / /srv rw - nfs4 server:/export rw
+31 30 0:27 / /srv/team/local\\040disk rw - xfs /dev/sdb1 rw
 broken line
 32 22 0:28 / - short
 """
@@ -188,8 +188,8 @@ broken line
 @pytest.mark.parametrize(
     ("folder", "kind"),
     [
-        ("/", "ext4"), ("/var/lib", "ext4"), ("/home", "nfs4"), ("/home/me", "nfs4"), ("/homely", "ext4"),
-        ("/home/me/local disk/wallet", "xfs"),
+        ("/", "ext4"), ("/var/lib", "ext4"), ("/srv", "nfs4"), ("/srv/team", "nfs4"), ("/srvs", "ext4"),
+        ("/srv/team/local disk/wallet", "xfs"),
     ],
 )  # fmt: skip
 def test_the_file_system_of_a_folder_is_that_of_its_nearest_mount(folder: str, kind: str) -> None:
@@ -206,6 +206,6 @@ def test_a_folder_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatc
     files.check_local(tmp_path)
     table.write_text(MOUNTS)
     files.check_local(tmp_path)
-    table.write_text(f"30 22 0:26 / {tmp_path} rw - nfs4 server:/home rw\n")
+    table.write_text(f"30 22 0:26 / {tmp_path} rw - nfs4 server:/export rw\n")
     with pytest.raises(Misconfigured):
         files.check_local(tmp_path)
