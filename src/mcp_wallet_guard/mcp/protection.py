@@ -1,0 +1,153 @@
+"""What an author of a wallet server uses: `protect(mcp, port)`, then ``@wallet.spends`` and ``@wallet.reads``.
+
+Each verb wraps *and* registers, so that the order of decorators cannot expose a naked function. Nothing here approves.
+Threat: T-001, T-005, T-056, T-107.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Generic, ParamSpec, TypeVar, final, overload
+
+from mcp.server.mcpserver import MCPServer
+
+from mcp_wallet_guard.evidence import WalletInfo
+from mcp_wallet_guard.mcp.answers import output_schema
+from mcp_wallet_guard.mcp.base import GuardPort
+from mcp_wallet_guard.mcp.ceremonies import Ceremonies
+from mcp_wallet_guard.mcp.classification import PROMPT_PREFIX, Classification
+from mcp_wallet_guard.mcp.handlers import check_distinct, check_returns_intent, inspect_handler, refuse
+from mcp_wallet_guard.mcp.link import GuardLink
+from mcp_wallet_guard.mcp.server_adapter import ServerAdapter
+from mcp_wallet_guard.mcp.tools import Tools
+from mcp_wallet_guard.operations.intents import Intent
+from mcp_wallet_guard.operations.values import Address
+
+DEFAULT_WAIT_SECONDS: Final = 45.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@final
+class GuardedTool(Generic[P]):
+    """What a decorated name stands for. It is not callable: a guarded tool is called through MCP only."""
+
+    __slots__ = ("name", "role")
+
+    def __init__(self, *, name: str, role: str | None) -> None:
+        self.name: Final = name
+        self.role: Final = role
+
+    def __repr__(self) -> str:
+        return f"<GuardedTool {self.name}>"
+
+
+def protect(
+    mcp: MCPServer[Any],
+    port: GuardPort | Callable[[], Awaitable[GuardPort]],
+    /,
+    *,
+    reads: Sequence[str] = (),
+    wait_seconds: float = DEFAULT_WAIT_SECONDS,
+) -> Protection:
+    """Put `mcp` behind the guard that `port` is, or that calling it connects to.
+
+    From here on every result, error and message of the server is filtered, and whatever is not classified is not
+    served. `reads` classifies what only reads: names of tools that are registered already, URIs and URI templates of
+    resources, prompts as ``prompt:name``. `wait_seconds` (at most 50) is how long a call waits for a person who opened
+    the page. A factory that raises leaves the server up; its tools then answer with the reason.
+    Raises Misconfigured for a server that is protected already, an unknown name, or an SDK that differs.
+    """
+    return Protection(mcp, port, reads=reads, wait_seconds=wait_seconds)
+
+
+@final
+class Protection:
+    """The guard of one server. Made by `protect`."""
+
+    def __init__(
+        self,
+        mcp: MCPServer[Any],
+        port: GuardPort | Callable[[], Awaitable[GuardPort]],
+        /,
+        *,
+        reads: Sequence[str],
+        wait_seconds: float,
+    ) -> None:
+        others = [name for name in reads if "://" in name or name.startswith(PROMPT_PREFIX)]
+        self._link: Final = GuardLink(port)
+        self._tools: Final = Tools(self._link, Ceremonies(self._link, wait_seconds=wait_seconds))
+        self._adapter: Final = ServerAdapter(mcp, link=self._link, classification=Classification(others))
+        self._adapter.install()
+        for name in reads:
+            if name not in others:
+                self._classify_read(name)
+
+    @overload
+    def spends(self, handler: Callable[P, Intent | Awaitable[Intent]], /) -> GuardedTool[P]: ...
+
+    @overload
+    def spends(
+        self, /, *, role: str | None = None, name: str | None = None
+    ) -> Callable[[Callable[P, Intent | Awaitable[Intent]]], GuardedTool[P]]: ...
+
+    def spends(
+        self, handler: Callable[..., Any] | None = None, /, *, role: str | None = None, name: str | None = None
+    ) -> Any:
+        """Register a tool that returns an intent; the guard freezes it, asks its owner and signs.
+
+        The tool's answer is `Done`, `Pending` or `RefusedAnswer`. `role` is recorded; over stdio the one principal is
+        the local owner, who has every role. Raises Misconfigured("misconfigured.tool"); the detail says why.
+        """
+
+        def register(function: Callable[..., Any]) -> GuardedTool[Any]:
+            inspected = inspect_handler(function, name=name)
+            check_returns_intent(inspected)
+            check_distinct(inspected.name, taken=self._adapter.names())
+            wrapper = self._tools.spending(inspected)
+            self._adapter.register(inspected, wrapper, spends=True, output_schema=output_schema())
+            return GuardedTool(name=inspected.name, role=role)
+
+        return register if handler is None else register(handler)
+
+    @overload
+    def reads(self, handler: Callable[P, R], /) -> GuardedTool[P]: ...
+
+    @overload
+    def reads(self, /, *, name: str | None = None) -> Callable[[Callable[P, R]], GuardedTool[P]]: ...
+
+    def reads(self, handler: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
+        """Register a tool that changes nothing. Its results are filtered and each call is journalled."""
+
+        def register(function: Callable[..., Any]) -> GuardedTool[Any]:
+            return self._register_read(function, name=name, like=None)
+
+        return register if handler is None else register(handler)
+
+    def verify(self) -> None:
+        """Raises Misconfigured unless every part of the guard is in place. Runs at start and at each tools/list."""
+        self._adapter.verify()
+
+    async def info(self) -> WalletInfo:
+        """Public facts about the wallet. Raises GuardError when the guard cannot be reached."""
+        async with self._link.port() as port:
+            return await port.info()
+
+    async def balance(self, address: Address | None = None) -> str:
+        """Wei held by `address`, or by the wallet's account, as decimal text. Raises GuardError."""
+        async with self._link.port() as port:
+            return await port.balance(None if address is None else address.value)
+
+    def _classify_read(self, name: str) -> None:
+        tool = self._adapter.tool(name)
+        if tool is None:
+            refuse(f"there is no tool {name!r} to classify; register it first, or use @wallet.reads")
+        self._register_read(tool.fn, name=name, like=self._adapter.withdraw(name))
+
+    def _register_read(self, function: Callable[..., Any], *, name: str | None, like: Any) -> GuardedTool[Any]:
+        inspected = inspect_handler(function, name=name)
+        check_distinct(inspected.name, taken=self._adapter.names())
+        wrapper = self._tools.reading(inspected, lambda: self._adapter.shape(inspected.name).shape)
+        self._adapter.register(inspected, wrapper, spends=False, output_schema=None, like=like)
+        return GuardedTool(name=inspected.name, role=None)

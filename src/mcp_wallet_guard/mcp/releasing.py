@@ -1,0 +1,150 @@
+"""All that a server sends, on its way out: results, errors, notifications, requests to the client.
+
+A result with a hit is replaced whole; a notification with a hit is dropped; an error keeps its number and gets the
+standard's own sentence. Threat: T-057, T-058, T-060.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, final
+
+from mcp.server.session import ServerSession
+from mcp.shared.dispatcher import CallOptions
+from mcp.shared.exceptions import MCPError, NoBackChannelError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    PARSE_ERROR,
+    MissingRequiredClientCapabilityErrorData,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+
+from mcp_wallet_guard.errors import CATALOGUE, GuardError
+from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.mcp.answers import new_incident
+from mcp_wallet_guard.mcp.link import GuardLink
+from mcp_wallet_guard.proofs import Released
+
+logger: Final = logging.getLogger(__name__)
+
+_SENTENCES: Final = {
+    PARSE_ERROR: "Parse error",
+    INVALID_REQUEST: "Invalid request",
+    METHOD_NOT_FOUND: "Method not found",
+    INVALID_PARAMS: "Invalid request parameters",
+    MISSING_REQUIRED_CLIENT_CAPABILITY: "The client lacks a required capability",
+}
+_CONTENT: Final = frozenset({"resources/read", "prompts/get", "completion/complete"})
+"""Results that are an author's data. Without fingerprints they stay; the others are the guard's or constant text."""
+
+
+@final
+class Releaser:
+    """Step 9 for one protected server."""
+
+    def __init__(self, link: GuardLink, /) -> None:
+        self._link = link
+
+    async def result(self, wire: dict[str, Any], /, *, method: str, version: str) -> dict[str, Any]:
+        """`wire` as it was checked. For a tool a hit gives an error result without structured content, since a client
+        validates that; for anything else it raises MCPError."""
+        released = await self._released(wire, needs_guard=method in _CONTENT)
+        if released is not None:
+            checked: dict[str, Any] = released.payload
+            return checked
+        incident = new_incident()
+        logger.warning("a result of %s was withheld (incident %s)", method, incident)
+        text = f"{CATALOGUE['tampered.result']} (incident {incident})"
+        if method != "tools/call":
+            raise MCPError(code=INTERNAL_ERROR, message=text)
+        replaced: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True}
+        if version in MODERN_PROTOCOL_VERSIONS:
+            replaced["resultType"] = "complete"
+        return replaced
+
+    def error(self, error: BaseException, /, *, method: str) -> MCPError:
+        """An MCPError with a sentence of the standard or of ours, never the text of `error`."""
+        if isinstance(error, GuardError):
+            return MCPError(code=INVALID_PARAMS, message=error.public, data={"code": error.code})
+        if isinstance(error, ValidationError):
+            return MCPError(code=INVALID_PARAMS, message=_SENTENCES[INVALID_PARAMS])
+        if isinstance(error, MCPError) and error.error.code in _SENTENCES:
+            code = error.error.code
+            return MCPError(code=code, message=_SENTENCES[code], data=_data(error))
+        incident = new_incident()
+        logger.error("%s failed (incident %s)", method, incident, exc_info=error)
+        return MCPError(code=INTERNAL_ERROR, message=f"The server failed (incident {incident}).")
+
+    def session(self, session: ServerSession, /, *, meta: Any) -> ServerSession:
+        """A session like `session` whose messages pass here, both those of the request and the unrelated ones."""
+        outbound, connection = session._request_outbound, session._connection  # noqa: SLF001  # see server_adapter
+        if not isinstance(connection.outbound, Channel):
+            connection.outbound = Channel(connection.outbound, releaser=self)
+        return ServerSession(Channel(outbound, releaser=self), connection, request_meta=meta)
+
+    async def message(self, params: Mapping[str, Any] | None, /, *, method: str) -> bool:
+        """Whether a message of the server may be sent."""
+        if params is None or await self._released(dict(params), needs_guard=True) is not None:
+            return True
+        logger.warning("a message %s was withheld (incident %s)", method, new_incident())
+        return False
+
+    async def _released(self, payload: object, *, needs_guard: bool) -> Released | None:
+        try:
+            fingerprints = await self._link.fingerprints()
+        except GuardError:
+            if needs_guard:
+                return None
+            fingerprints = self._link.known
+        try:
+            return check_released(payload, fingerprints=fingerprints)
+        except GuardError:
+            return None
+
+
+@final
+class Channel:
+    """An outgoing channel of the SDK, request-scoped or of the connection, that filters."""
+
+    def __init__(self, inner: Any, /, *, releaser: Releaser) -> None:
+        self._inner = inner
+        self._releaser = releaser
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def send_raw_request(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> dict[str, Any]:
+        """Ask the client, unless the question holds a secret."""
+        if not await self._releaser.message(params, method=method):
+            raise NoBackChannelError(method)
+        answer: dict[str, Any] = await self._inner.send_raw_request(method, params, opts)
+        return answer
+
+    async def notify(self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None) -> None:
+        """Tell the client, unless the message holds a secret."""
+        if await self._releaser.message(params, method=method):
+            await self._inner.notify(method, params, opts)
+
+    async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
+        """Report progress; a message that holds a secret is left out."""
+        if message is not None and not await self._releaser.message({"message": message}, method="progress"):
+            message = None
+        await self._inner.progress(progress, total, message)
+
+
+def _data(error: MCPError) -> Any:
+    if error.error.code != MISSING_REQUIRED_CLIENT_CAPABILITY:
+        return None
+    try:
+        parsed = MissingRequiredClientCapabilityErrorData.model_validate(error.error.data)
+    except ValidationError:
+        return None
+    return parsed.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,180 @@
+"""What is registered instead of a handler: the one function through which each guarded tool is called.
+
+The naked function is never exposed. Whatever happens inside, a caller receives the guard's answer, a released result,
+or a fixed sentence; the reason goes to the log. Threat: T-001, T-056, T-057, T-058.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Literal, final
+
+import anyio
+import anyio.to_thread
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
+from mcp_types import CallToolResult, InputRequiredResult
+
+from mcp_wallet_guard.errors import GuardError, Misconfigured, Tampered
+from mcp_wallet_guard.evidence import Done, ReadRecord
+from mcp_wallet_guard.filters.inbound import check_arguments
+from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.mcp import answers
+from mcp_wallet_guard.mcp.arguments import Call
+from mcp_wallet_guard.mcp.ceremonies import PRINCIPAL, Ceremonies
+from mcp_wallet_guard.mcp.elicitation import Host
+from mcp_wallet_guard.mcp.handlers import CALL, CONTEXT, Handler
+from mcp_wallet_guard.mcp.link import GuardLink
+
+logger: Final = logging.getLogger(__name__)
+
+Outcome = CallToolResult | InputRequiredResult
+Wrapper = Callable[..., Awaitable[Outcome]]
+
+
+@final
+class Tools:
+    """Makes wrappers around handlers, for one protected server."""
+
+    def __init__(self, link: GuardLink, ceremonies: Ceremonies, /) -> None:
+        self._link = link
+        self._ceremonies = ceremonies
+
+    def spending(self, handler: Handler, /) -> Wrapper:
+        """The handler proposes, the guard disposes."""
+
+        async def call(call: Call, context: Context[Any, Any]) -> Outcome:
+            try:
+                await self._admit(call)
+                outcome = await self._ceremonies.spend(
+                    tool=handler.name,
+                    arguments=call.text,
+                    host=Host(context, tool=handler.name),
+                    body=functools.partial(_run, handler, call, context),
+                )
+            except GuardError as error:
+                _log(handler.name, error, incident=answers.new_incident())
+                return answers.to_result(answers.to_refused(error))
+            except Exception as error:  # noqa: BLE001  # a crash of the author's code: its text stays in the log
+                incident = answers.new_incident()
+                _log_crash(handler.name, error, incident=incident)
+                return answers.to_result(answers.to_refused(Misconfigured("misconfigured.tool")))
+            if isinstance(outcome, InputRequiredResult):
+                return outcome
+            return await self._released(outcome)
+
+        return _presented(handler, call)
+
+    def reading(self, handler: Handler, shape: Callable[[], FuncMetadata], /) -> Wrapper:
+        """The handler's result is filtered and journalled before it is returned. `shape` is how the SDK would
+        convert it."""
+
+        async def call(call: Call, context: Context[Any, Any]) -> Outcome:
+            incident = answers.new_incident()
+            outcome: Literal["released", "blocked", "failed", "refused"] = "refused"
+            try:
+                await self._admit(call)
+                outcome = "failed"
+                result = shape().convert_result(await _run(handler, call, context))
+                outcome = "blocked"
+                check_released(result, fingerprints=await self._link.fingerprints())
+                await self._record(handler.name, "released")
+            except GuardError as error:
+                _log(handler.name, error, incident=incident)
+                await self._record_quietly(handler.name, outcome, code=error.code, incident=incident)
+                return answers.error_result(f"{error.public} (incident {incident})")
+            except Exception as error:  # noqa: BLE001  # the same
+                _log_crash(handler.name, error, incident=incident)
+                await self._record_quietly(handler.name, "failed", code=None, incident=incident)
+                return answers.error_result(answers.FAILED.format(incident=incident))
+            return result
+
+        return _presented(handler, call)
+
+    async def _admit(self, call: Call) -> None:
+        # A secret of the vault is named before anything else: its owner must replace it.
+        check_arguments(call.raw, fingerprints=await self._link.fingerprints())
+        if call.refusal is not None:
+            raise call.refusal
+
+    async def _released(self, answer: answers.Answer) -> CallToolResult:
+        try:
+            check_released(answer, fingerprints=await self._link.fingerprints())
+        except (Tampered, GuardError) as error:
+            incident = answers.new_incident()
+            _log("answer", error, incident=incident)
+            if isinstance(answer, Done):
+                return answers.to_result(answers.withheld(answer, incident=incident))
+            return answers.to_result(answers.to_refused(Tampered("tampered.result")))
+        return answers.to_result(answer)
+
+    async def _record(
+        self,
+        tool: str,
+        outcome: Literal["released", "blocked", "failed", "refused"],
+        *,
+        code: str | None = None,
+        incident: str | None = None,
+    ) -> None:
+        record = ReadRecord(tool=tool, principal=PRINCIPAL, outcome=outcome, code=code, incident=incident)
+        async with self._link.port() as port:
+            await port.record_read(record)
+
+    async def _record_quietly(
+        self,
+        tool: str,
+        outcome: Literal["released", "blocked", "failed", "refused"],
+        *,
+        code: str | None,
+        incident: str,
+    ) -> None:
+        try:
+            await self._record(tool, outcome, code=code, incident=incident)
+        except GuardError as error:
+            _log(tool, error, incident=incident)  # nothing is being released, so nothing more is refused
+
+
+async def _run(handler: Handler, call: Call, context: Context[Any, Any]) -> object:
+    arguments = dict(call.arguments)
+    if handler.context is not None:
+        arguments[handler.context] = context
+    if inspect.iscoroutinefunction(handler.function):
+        return await handler.function(**arguments)
+    result = await anyio.to_thread.run_sync(functools.partial(handler.function, **arguments))
+    return await result if inspect.isawaitable(result) else result
+
+
+def _presented(handler: Handler, call: Callable[[Call, Context[Any, Any]], Awaitable[Outcome]]) -> Wrapper:
+    """A function with the handler's name, text and schema, but not the handler: nobody unwraps to it."""
+
+    async def wrapper(**keywords: Any) -> Outcome:
+        checked, context = keywords.pop(CALL, None), keywords.pop(CONTEXT, None)
+        if type(checked) is not Call or not isinstance(context, Context) or keywords:
+            # The SDK called without our validation: a changed SDK, or a call around it.
+            raise Misconfigured("misconfigured.tool", detail=f"{handler.name!r} was called around the guard")
+        return await call(checked, context)
+
+    extra = inspect.Parameter(CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=Context)
+    parameters = [*handler.parameters, extra]
+    wrapper.__name__ = handler.function.__name__
+    wrapper.__qualname__ = handler.function.__qualname__
+    wrapper.__module__ = handler.function.__module__
+    wrapper.__doc__ = handler.function.__doc__
+    # Both, always: the SDK reads the signature for the schema and the annotations for the context.
+    wrapper.__signature__ = inspect.Signature(parameters, return_annotation=handler.returns)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {each.name: each.annotation for each in parameters if each.annotation is not each.empty}
+    if handler.returns is not inspect.Signature.empty:
+        wrapper.__annotations__["return"] = handler.returns
+    return wrapper
+
+
+def _log(tool: str, error: GuardError, *, incident: str) -> None:
+    logger.info("tool %s: %s %s (incident %s)", tool, error.code, error.detail, incident)
+
+
+def _log_crash(tool: str, error: Exception, *, incident: str) -> None:
+    # The traceback passes the record filter of `records.py` like every other record.
+    logger.error("tool %s failed (incident %s)", tool, incident, exc_info=error)
