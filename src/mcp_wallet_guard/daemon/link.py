@@ -64,11 +64,7 @@ class Link:
             connection = await sockets.connect(directory, role)
             stream = FrameStream(connection, frame_seconds=FRAME_SECONDS, write_seconds=WRITE_SECONDS)
             try:
-                await stream.send(wire.hello(role))
-                _check_greeting(await stream.receive(), role)
-            except Disconnected:
-                stream.close()
-                raise Unavailable("unavailable.daemon") from None
+                await _greet(stream, role)
             except BaseException:
                 stream.close()
                 raise
@@ -190,11 +186,16 @@ class Link:
                 waiting.wake.set()
 
 
-def _check_greeting(body: bytes, role: Role) -> None:
+async def _greet(stream: FrameStream, role: Role) -> None:
     try:
-        wire.parse_greeting(body, role=role)
+        await stream.send(wire.hello(role))
+        refusal = wire.parse_reply_to_hello(await stream.receive(), role=role)
+    except Disconnected:
+        raise Unavailable("unavailable.daemon") from None
     except InvalidInput:
         raise _break_of_protocol() from None
+    if refusal is not None:
+        raise refusal
 
 
 def _break_of_protocol() -> Misconfigured:

@@ -89,7 +89,7 @@ class ApproveArguments(Arguments):
     operation: Name
     view_hash: Name
     match_code: Typed
-    code: Typed | None
+    code: Annotated[str | None, Field(max_length=64, repr=False)]
     channel: Literal[Channel.TERMINAL]
 
 

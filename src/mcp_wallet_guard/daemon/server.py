@@ -233,8 +233,7 @@ class DaemonServer:
     async def _reply(self, session: _Session, call: _Call) -> bytes:
         """What the guard says, framed. Errors travel as (kind, code); what was not foreseen stays here."""
         try:
-            value = await _run(self._guard, call)
-            return wire.result(call.number, call.method.result_to_json(value))
+            return _framed(call, await _run(self._guard, call))
         except GuardError as error:
             return wire.failure(error, number=call.number, role=session.role)
         except Exception as error:  # noqa: BLE001  # the daemon outlives a bug, and says where it is but not with what
@@ -248,6 +247,14 @@ async def _run(guard: ServedGuard, call: _Call) -> Any:
     if call.method.run is not None:
         return await call.method.run(guard, call.arguments)
     raise Misconfigured("misconfigured")
+
+
+def _framed(call: _Call, value: Any) -> bytes:
+    """A result that is too large is the guard's fault, not the caller's. Raises Unavailable."""
+    try:
+        return wire.result(call.number, call.method.result_to_json(value))
+    except InvalidInput:
+        raise Unavailable("unavailable", detail="the result does not fit into a frame") from None
 
 
 async def _try_to_send(stream: FrameStream, data: bytes) -> None:

@@ -125,15 +125,20 @@ def parse(body: bytes, /) -> dict[str, Any]:
 def parse_greeting(body: bytes, /, *, role: Role) -> None:
     """Check the first message of the other side.
 
-    Raises InvalidInput when it is no hello, Misconfigured("misconfigured.protocol") for another role or version, and
-    the error itself where the server sent one instead.
+    Raises InvalidInput when it is no hello, Misconfigured("misconfigured.protocol") for another role or version.
     """
-    message = parse(body)
-    if "error" in message:
-        raise error_of(_validated(Failure, message).error)
-    hello = _validated(Greeting, message).hello
+    hello = _validated(Greeting, parse(body)).hello
     if hello.version != VERSION or hello.role != role:
         raise Misconfigured("misconfigured.protocol", detail=f"version {VERSION}, role {role.value} expected")
+
+
+def parse_reply_to_hello(body: bytes, /, *, role: Role) -> GuardError | None:
+    """The server's first message: its refusal, or None for a hello. Raises as `parse_greeting`."""
+    message = parse(body)
+    if "error" in message:
+        return error_of(_validated(Failure, message).error)
+    parse_greeting(body, role=role)
+    return None
 
 
 def parse_from_client(body: bytes, /) -> Request | Cancel:
