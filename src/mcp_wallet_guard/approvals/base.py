@@ -20,10 +20,7 @@ class Continuation(StrEnum):
     """A call is waiting: it signs at once."""
 
     NEXT_CALL = "next_call"
-    """The next identical call signs, if it comes within `NEXT_CALL_SECONDS`."""
-
-
-NEXT_CALL_SECONDS = 120
+    """The next identical call signs, if it comes within `ceremony.SIGN_WITHIN_SECONDS`."""
 
 
 class ApprovalDesk(Protocol):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from mcp_wallet_guard.approvals.base import NEXT_CALL_SECONDS, Continuation
+from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.approvals.markup import Html, document, join, tag
 from mcp_wallet_guard.approvals.style import INTEGRITY
+from mcp_wallet_guard.ceremony import SIGN_WITHIN_SECONDS
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.evidence import ApprovalRequest, Finding, ViewField
 
@@ -97,7 +98,7 @@ def approved_page(continuation: Continuation, /) -> bytes:
     if continuation is Continuation.NOW:
         sentence = "It is being signed now, because the call that asked for it is waiting."
     else:
-        minutes = NEXT_CALL_SECONDS // 60
+        minutes = SIGN_WITHIN_SECONDS // 60
         sentence = (
             f"Nothing is signed yet. The next identical call within {minutes} minutes signs it, once. "
             "Without such a call it lapses."

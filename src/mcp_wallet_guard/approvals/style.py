@@ -42,7 +42,7 @@ dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .lead dd { font-size: 1.35rem; line-height: 1.4; font-weight: 600; }
 .lead.amount dd { font-size: 2.4rem; line-height: 1.2; }
 .lead.payee dd, .digest dd { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-.lead.payee dd { font-size: 1.2rem; }
+.lead.payee dd { font-size: 1.05rem; }
 .digest dd { font-size: .8rem; color: var(--soft); }
 .findings { list-style: none; margin: 1rem 0 0; padding: 0; }
 .findings li { margin: .5rem 0; padding: .6rem .8rem; border-left: 5px solid var(--line); background: var(--ground); }
@@ -55,7 +55,8 @@ dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .confirm { margin-top: 1.25rem; padding-top: 1rem; border-top: 3px solid var(--line); }
 .match { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1rem; margin: 0 0 .5rem; }
 .match strong { font: 700 1.9rem/1.2 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-.codes { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .25rem 1rem; }
+.codes { display: grid; align-items: end; gap: .25rem 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }
 label { display: block; margin: .5rem 0 .25rem; font-weight: 600; }
 input[type=text] {
   width: 100%; padding: .6rem .7rem; border: 1px solid var(--soft); border-radius: 8px;

@@ -18,7 +18,8 @@ from typing import Final, TextIO, TypeVar, final
 import anyio
 import anyio.to_thread
 
-from mcp_wallet_guard.approvals.base import NEXT_CALL_SECONDS, ApprovalDesk, Continuation
+from mcp_wallet_guard.approvals.base import ApprovalDesk, Continuation
+from mcp_wallet_guard.ceremony import SIGN_WITHIN_SECONDS
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.errors import Expired, FactorRejected, Unavailable
 from mcp_wallet_guard.evidence import ApprovalRequest, Channel, Clock
@@ -152,7 +153,7 @@ def _what_next(continuation: Continuation) -> str:
         return "Approved. It is being signed now, because the call that asked for it is waiting."
     return (
         "Approved. Nothing is signed yet: the next identical call within "
-        f"{NEXT_CALL_SECONDS // 60} minutes signs it, once. Without such a call it lapses."
+        f"{SIGN_WITHIN_SECONDS // 60} minutes signs it, once. Without such a call it lapses."
     )
 
 
