@@ -8,15 +8,18 @@ is no switch for certificate verification. Threat: T-046, T-057.
 from __future__ import annotations
 
 import base64
+import functools
 import ipaddress
 import json
 import re
+import ssl
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, final
 from urllib.parse import unquote_to_bytes
 
 import anyio
+import anyio.to_thread
 import httpx2
 
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
@@ -104,7 +107,7 @@ class Egress:
             raise Misconfigured("misconfigured.settings", detail="egress limits are out of range")
         self._timeout: Final = timeout_seconds
         self._max_bytes: Final = max_response_bytes
-        self._transport: Final = httpx2.AsyncHTTPTransport(verify=True, trust_env=False, retries=0)
+        self._transports: Final[dict[str, httpx2.AsyncHTTPTransport]] = {}
 
     async def post_json(self, url: PinnedUrl, body: object, /) -> Any:
         """POST `body` as JSON and return the answer's JSON, strictly read: no duplicate keys, no NaN, no junk.
@@ -130,11 +133,13 @@ class Egress:
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
-        await self._transport.aclose()
+        while self._transports:
+            _, transport = self._transports.popitem()
+            await transport.aclose()
 
     async def _exchange(self, url: PinnedUrl, content: bytes) -> bytes:
         request = _request(url, content, self._timeout)
-        response = await self._transport.handle_async_request(request)
+        response = await (await self._transport(request.url.scheme)).handle_async_request(request)
         try:
             if response.status_code != 200:
                 raise _BadAnswer(f"status {response.status_code}")
@@ -150,6 +155,27 @@ class Egress:
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
+
+
+    async def _transport(self, scheme: str) -> httpx2.AsyncHTTPTransport:
+        """Made when first needed: reading the trusted certificates takes tens of milliseconds."""
+        if scheme not in self._transports:
+            trust = await anyio.to_thread.run_sync(_trusted) if scheme == "https" else _trusts_nobody()
+            made = httpx2.AsyncHTTPTransport(verify=trust, trust_env=False, retries=0)
+            if self._transports.setdefault(scheme, made) is not made:
+                await made.aclose()
+        return self._transports[scheme]
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """The trusted certificate authorities, host names checked. One for the process: it never changes."""
+    return httpx2.create_ssl_context(verify=True, trust_env=False)
+
+
+def _trusts_nobody() -> ssl.SSLContext:
+    """For plain http, where no handshake happens: should one happen all the same, no certificate passes."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class _BadAnswer(Exception):
