@@ -17,12 +17,14 @@ from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.assembly import StateFiles, build_guard, running
 from mcp_wallet_guard.config.file import LoadedSettings, load_settings
 from mcp_wallet_guard.config.settings import canonical, parse_settings
+from mcp_wallet_guard.danger import CheapKdf
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.desk import enrol
 from mcp_wallet_guard.errors import Misconfigured, Refused
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.keys import mnemonic, vault
-from mcp_wallet_guard.keys.kdf import KdfProfile
+from mcp_wallet_guard.keys.kdf import DEFAULT, cheap_profile
+from mcp_wallet_guard.keys.passphrases import passphrase_from_text
 from mcp_wallet_guard.keys.vault import EntryKind, UnlockedVault
 from mcp_wallet_guard.owner import OwnedGuard
 from mcp_wallet_guard.secret import Secret
@@ -46,12 +48,19 @@ class NewWallet:
         return f"<NewWallet {self.address}>"
 
 
-def new_vault(path: Path, /, *, passphrase: Secret, profile: KdfProfile, label: str, now: int) -> NewWallet:
-    """A new vault file with one generated wallet and one TOTP factor. Blocks for one scrypt derivation.
+def passphrase_from(text: str, /) -> Secret:
+    """A passphrase from text. Raises InvalidInput("invalid_input.passphrase")."""
+    return passphrase_from_text(text)
+
+
+def new_vault(path: Path, /, *, passphrase: Secret, label: str, now: int, waiver: CheapKdf | None = None) -> NewWallet:
+    """A new vault file with one generated wallet and one TOTP factor. Blocks for one scrypt derivation, of the default
+    cost unless a `waiver` makes it cheap.
 
     The folder is made 0700 when it is missing. Raises Misconfigured("misconfigured.vault_exists").
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    profile = DEFAULT if waiver is None else cheap_profile(waiver)
     opened = vault.create_vault(path, passphrase=passphrase, profile=profile)
     try:
         address, words = add_wallet(opened, label=label, now=now)

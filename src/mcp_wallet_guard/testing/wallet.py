@@ -25,8 +25,6 @@ from mcp_wallet_guard.assembly import build_guard, running
 from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.config.presets import ask_everything
 from mcp_wallet_guard.evidence import Channel, Done, Pending, Proposal, RefusedAnswer
-from mcp_wallet_guard.keys.kdf import cheap_profile
-from mcp_wallet_guard.keys.passphrases import passphrase_from_text
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset
 from mcp_wallet_guard.owner import OwnedGuard
 from mcp_wallet_guard.secret import Secret
@@ -106,7 +104,7 @@ class GuardedWallet:
 
 def passphrase() -> Secret:
     """The passphrase of every made wallet."""
-    return passphrase_from_text(PASSPHRASE)
+    return setup.passphrase_from(PASSPHRASE)
 
 
 def make_wallet(
@@ -122,7 +120,7 @@ def make_wallet(
     event loop of its own: use a worker thread from async code."""
     waiver = danger.cheap_kdf(reason=WAIVER_REASON)
     new = setup.new_vault(
-        folder / "vault.json", passphrase=passphrase(), profile=cheap_profile(waiver), label="main", now=clock.now()
+        folder / "vault.json", passphrase=passphrase(), label="main", now=clock.now(), waiver=waiver
     )
     account = Account("main", chain.chain_id, Address.parse(new.address))
     text = ask_everything(
