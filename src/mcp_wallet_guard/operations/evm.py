@@ -16,6 +16,7 @@ from mcp_wallet_guard.operations.values import UINT256_MAX, Address, ChainId, ke
 
 TYPE_1559: Final = b"\x02"
 GAS_MAX: Final = 2**32 - 1
+DATA_MAX: Final = rlp.MAX_BYTES - 1024  # so that whatever encodes, signature included, also parses
 UINT64_MAX: Final = 2**64 - 1
 SECP256K1_N: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -47,7 +48,9 @@ class Eip1559:
         )
         if any(type(value) is not int or not 0 <= value <= limit for value, limit in limits):
             raise InvalidInput("invalid_input.transaction")
-        if self.max_priority_fee_per_gas > self.max_fee_per_gas or type(self.data) is not bytes:
+        if type(self.chain) is not ChainId or type(self.to) is not Address or type(self.data) is not bytes:
+            raise InvalidInput("invalid_input.transaction")
+        if self.max_priority_fee_per_gas > self.max_fee_per_gas or len(self.data) > DATA_MAX:
             raise InvalidInput("invalid_input.transaction")
 
     @property

@@ -208,7 +208,9 @@ class Asset:
     address: Address | None = None
 
     def __post_init__(self) -> None:
-        if re.fullmatch(r"[A-Za-z0-9.]{1,12}", self.symbol) is None or not 0 <= self.decimals <= 77:
+        if re.fullmatch(r"[A-Za-z0-9.]{1,12}", self.symbol) is None:
+            raise InvalidInput("invalid_input")
+        if type(self.decimals) is not int or not 0 <= self.decimals <= 77:
             raise InvalidInput("invalid_input")
 
     @property
