@@ -11,6 +11,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.server import DaemonServer, Limits
 from mcp_wallet_guard.errors import (
@@ -142,7 +143,7 @@ class MemoryGuard:
 
     async def approve(
         self, operation: str, /, *, view_hash: str, match_code: str, code: str | None, channel: Channel
-    ) -> None:
+    ) -> Continuation:
         self._check_unlocked()
         if (view_hash, match_code) != (VIEW_HASH, MATCH_CODE):
             raise FactorRejected("match_code.rejected")
@@ -155,6 +156,7 @@ class MemoryGuard:
         )  # fmt: skip
         self.answers[operation] = Done(operation=operation, outcome="mined", receipt=receipt, message=channel.value)
         self.decided[operation].set()
+        return Continuation.NEXT_CALL
 
     async def decline(self, operation: str, /, *, channel: Channel) -> None:
         self._check_unlocked()

@@ -155,11 +155,12 @@ async def test_a_length_that_no_frame_has_ends_the_connection(directory: Path, g
 
 
 async def test_a_frame_of_exactly_the_cap_is_read(directory: Path, guard: MemoryGuard) -> None:
-    empty = {"args": PROPOSE | {"intent": {"to": ""}, "wait_milliseconds": 0}, "id": 1, "method": "propose"}
-    filling = "x" * (262_144 - len(rfc8785.dumps(empty)))
-    empty["args"]["intent"]["to"] = filling  # type: ignore[index]
+    def asking(to: str) -> bytes:
+        args = PROPOSE | {"intent": {"to": to}, "wait_milliseconds": 0}
+        return framed({"args": args, "id": 1, "method": "propose"})
+
     async with served(guard, directory), raw(directory, Role.MCP) as client:
-        await client.send(framed(empty))
+        await client.send(asking("x" * (4 + 262_144 - len(asking("")))))
         assert (await client.receive())["result"]["code"] == "locked"
 
 
@@ -233,7 +234,7 @@ async def test_one_connection_too_many_is_refused_and_the_other_socket_does_not_
             port, owner = DaemonClient(directory), ControlClient(directory)
             with pytest.raises(RateLimited):
                 await (port.info() if role is Role.MCP else owner.control_status())
-            assert await (owner.control_status() if role is Role.MCP else port.info())
+            assert (await (owner.control_status() if role is Role.MCP else port.info())).locked
             await port.aclose()
             await owner.aclose()
         async with raw(directory, role):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_wallet_guard.approvals.base import ApprovalDesk
+from mcp_wallet_guard.approvals.base import ApprovalDesk, Continuation
 from mcp_wallet_guard.daemon import methods
 from mcp_wallet_guard.daemon.base import GuardControl, Port, Role, ServedGuard
 from mcp_wallet_guard.daemon.client import ControlClient, DaemonClient
@@ -54,14 +54,13 @@ def test_each_method_is_run_in_exactly_one_way() -> None:
 
 
 def test_the_clients_fit_the_protocols(directory: Path) -> None:
-    port: GuardPort = DaemonClient(directory)
-    desk: ApprovalDesk = ControlClient(directory)
-    control: GuardControl = ControlClient(directory)
-    served_guard: ServedGuard = MemoryGuard()
-    assert port
-    assert desk
-    assert control
-    assert served_guard
+    ports: list[GuardPort] = [DaemonClient(directory), MemoryGuard()]
+    desks: list[ApprovalDesk] = [ControlClient(directory), MemoryGuard()]
+    controls: list[GuardControl] = [ControlClient(directory), MemoryGuard()]
+    guards: list[ServedGuard] = [MemoryGuard()]
+    for protocol, objects in ((GuardPort, ports), (ApprovalDesk, desks), (GuardControl, controls), (Port, guards)):
+        for each in objects:
+            assert _public(protocol).keys() <= set(dir(type(each)))
 
 
 async def test_a_payment_is_proposed_approved_and_answered(directory: Path, guard: MemoryGuard) -> None:
@@ -96,7 +95,7 @@ async def test_a_payment_is_proposed_approved_and_answered(directory: Path, guar
                 code=CODE,
                 channel=Channel.TERMINAL,
             )
-            is None
+            is Continuation.NEXT_CALL
         )
         done = await client.propose(PROPOSAL, wait_seconds=1)
         assert isinstance(done, Done)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mcp_wallet_guard.approvals.base import Continuation
     from mcp_wallet_guard.daemon.methods import Method
     from mcp_wallet_guard.filters.fingerprints import FingerprintSet
     from mcp_wallet_guard.secret import Secret
@@ -157,9 +158,9 @@ class ControlClient:
 
     async def approve(
         self, operation: str, /, *, view_hash: str, match_code: str, code: str | None, channel: Channel
-    ) -> None:
+    ) -> Continuation:
         """`channel` is `TERMINAL`: what comes over this socket came from one. Raises InvalidInput for others."""
-        await self._line.call(
+        return await self._line.call(
             methods.APPROVE,
             lambda: methods.ApproveArguments(
                 operation=operation,

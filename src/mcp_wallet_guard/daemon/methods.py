@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar, final
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.daemon.base import Role, ServedGuard
 from mcp_wallet_guard.daemon.wire import canonical_bytes
 from mcp_wallet_guard.errors import InvalidInput
@@ -205,8 +206,8 @@ async def _fingerprints(guard: ServedGuard, _: Nothing) -> Fingerprints:
     return Fingerprints.of(await guard.fingerprints())
 
 
-async def _approve(guard: ServedGuard, a: ApproveArguments) -> None:
-    await guard.approve(
+async def _approve(guard: ServedGuard, a: ApproveArguments) -> Continuation:
+    return await guard.approve(
         a.operation, view_hash=a.view_hash, match_code=a.match_code, code=a.code, channel=Channel.TERMINAL
     )
 
@@ -257,7 +258,9 @@ REQUEST: Final = Method(
     run=lambda g, a: g.request(a.operation),
     finishes=True,
 )
-APPROVE: Final = Method(name="approve", arguments=ApproveArguments, result=_NONE, run=_approve, finishes=True)
+APPROVE: Final = Method(
+    name="approve", arguments=ApproveArguments, result=TypeAdapter(Continuation), run=_approve, finishes=True
+)
 DECLINE: Final = Method(
     name="decline",
     arguments=DeclineArguments,
