@@ -230,6 +230,9 @@ async def test_cancelling_at_any_moment_never_spoils_the_connection(directory: P
                 await client.balance("0x00")
         assert await client.balance(None) == "1000000000000000000"
         assert server._connections[Role.MCP] <= 1
+        link = client._line._link
+        assert link is not None
+        assert (link._waiting, link._abandoned) == ({}, set())
         await client.aclose()
 
 

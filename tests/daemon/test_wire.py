@@ -44,10 +44,10 @@ def test_only_canonical_objects_are_read_and_everything_else_is_invalid_input(bo
     try:
         message = wire.parse(body)
     except InvalidInput as refusal:
-        reason = (refusal.code, refusal.detail)
+        said = f"{refusal.code}{refusal.detail}"
     else:
-        reason = None if rfc8785.dumps(message) == body else ("another spelling was read", "")
-    assert reason in {None, ("invalid_input", "")}
+        said = "read" if rfc8785.dumps(message) == body else "another spelling was read"
+    assert said in {"read", "invalid_input"}
 
 
 def test_depth_is_counted_outside_strings_only() -> None:

@@ -37,6 +37,7 @@ R = TypeVar("R")
 class _Waiting:
     """One open call: its reply once it is there, and what wakes its task."""
 
+    sent: bool = False
     reply: wire.Result | GuardError | None = None
     wake: anyio.Event = field(default_factory=anyio.Event)
 
@@ -93,10 +94,11 @@ class Link:
         self._waiting[number] = waiting
         try:
             await self._send(request, secret)
+            waiting.sent = True
             reply = await self._reply_to(waiting)
         finally:
             del self._waiting[number]
-            if waiting.reply is None and self._broken is None:
+            if waiting.sent and waiting.reply is None and self._broken is None:
                 await self._abandon(number)
             self._wake_next()
         if isinstance(reply, GuardError):
