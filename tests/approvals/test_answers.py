@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 
+from mcp_wallet_guard.approvals.gate import SENTENCES
 from mcp_wallet_guard.approvals.page import csrf_token
 from mcp_wallet_guard.errors import CATALOGUE, Tampered
 from mcp_wallet_guard.evidence import ApprovalRequest, Finding
@@ -80,8 +81,9 @@ async def test_the_token_of_one_operation_or_browser_does_not_serve_another(
     other = ReadPage((await browser.get("/a/op-1")).text).form("/approve").hidden["csrf"]
     mine = await filled(person)
     assert other != mine["csrf"]
-    assert (await post(person.browser, "/a/op-2/approve", **mine)).status_code == 403
-    assert (await post(person.browser, "/a/op-1/approve", **(mine | {"csrf": other}))).status_code == 403
+    for path, form in (("/a/op-2/approve", mine), ("/a/op-1/approve", mine | {"csrf": other})):
+        response = await post(person.browser, path, **form)
+        assert (response.status_code, ReadPage(response.text).alert) == (403, SENTENCES[403])
     assert (await post(person.browser, "/a/op-1/approve", **mine)).status_code == 200
 
 
@@ -102,7 +104,7 @@ async def test_the_form_of_one_view_cannot_be_relabelled_as_another(desk: Memory
     desk.refreeze("op-1", a_view(amount="99 ETH"))
     present = (await desk.request("op-1")).view_hash
     response = await post(person.browser, "/a/op-1/approve", **(form | {"view_hash": present}))
-    assert response.status_code == 403
+    assert (response.status_code, ReadPage(response.text).alert) == (403, SENTENCES[403])
     # And with a token to match, the code that was read belongs to the old view.
     token = person.browser.cookies[COOKIE]
     minted = csrf_token(token, operation="op-1", view_hash=present)
