@@ -156,7 +156,6 @@ class Egress:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
 
-
     async def _transport(self, scheme: str) -> httpx2.AsyncHTTPTransport:
         """Made when first needed: reading the trusted certificates takes tens of milliseconds."""
         if scheme not in self._transports:

@@ -164,6 +164,18 @@ async def test_a_broadcast_answered_with_another_hash_is_a_lie(
     assert_silent(caught.value)
 
 
+async def test_a_refused_broadcast_is_no_success_because_the_node_shows_another_transaction(
+    chain: Web3Chain, node: SimulatedChain
+) -> None:
+    ticket = signed(transaction())
+    node.fail("eth_sendRawTransaction", message="nonce too low")
+    node.lie("eth_getTransactionByHash", {"hash": "0x" + "11" * 32})
+    with pytest.raises(Unavailable):
+        await chain.broadcast(ticket)
+    node.lie("eth_getTransactionByHash", {"hash": "0x" + ticket.transaction_hash.hex()})
+    await chain.broadcast(ticket)
+
+
 async def test_fewer_pending_than_mined_transactions_are_not_believed(chain: Web3Chain, node: SimulatedChain) -> None:
     node.lie("eth_getTransactionCount", lambda params, _: "0x5" if params[1] == "latest" else "0x4")
     with pytest.raises(Unavailable) as caught:
@@ -259,6 +271,7 @@ async def test_no_method_beside_the_known_ones_can_be_asked(chain: Web3Chain, no
         with pytest.raises(KeyError):
             await provider.make_request(method, [])
     assert sum(node.asked.values()) == 0
+    assert provider.global_ccip_read_enabled is False
 
 
 @pytest.mark.parametrize("show", [repr, lambda chain: repr(chain._eth.w3.provider), lambda chain: f"{vars(chain)}"])

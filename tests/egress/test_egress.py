@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mcp_wallet_guard.egress import Egress, PinnedUrl, _request
+from mcp_wallet_guard.egress import Egress, PinnedUrl, _request, _trusted
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
 from tests.egress.servers import answering, response
 
@@ -253,9 +253,11 @@ async def test_a_certificate_that_no_authority_signed_is_refused_even_if_the_env
         async with httpx2.AsyncClient(verify=trusting) as client:
             assert (await client.post(url)).json() == {"result": "0x1"}
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        _trusted.cache_clear()  # what the process trusts is read once: read it under this environment
         egress = Egress(timeout_seconds=5, max_response_bytes=1000)
         assert "ConnectError" in (await failure(egress, url)).detail
         await egress.aclose()
+        _trusted.cache_clear()
         assert len(server.requests) == 1
 
 

@@ -88,7 +88,7 @@ def _result(answer: object, number: int) -> object:
 def _node_error(error: object) -> NodeError | Unavailable:
     if not isinstance(error, dict) or type(error.get("code")) is not int or not isinstance(error.get("message"), str):
         return garbled("not a JSON-RPC error object")
-    message = error["message"][:1024].lower()
+    message = error["message"].lower()
     return NodeError(code=error["code"], already_known=any(words in message for words in _KNOWN_WORDS))
 
 

@@ -48,7 +48,8 @@ class Eip1559:
         )
         if any(type(value) is not int or not 0 <= value <= limit for value, limit in limits):
             raise InvalidInput("invalid_input.transaction")
-        if type(self.chain) is not ChainId or type(self.to) is not Address or type(self.data) is not bytes:
+        kinds = ((self.chain, ChainId), (self.to, Address), (self.data, bytes))
+        if any(type(value) is not kind for value, kind in kinds):
             raise InvalidInput("invalid_input.transaction")
         if self.max_priority_fee_per_gas > self.max_fee_per_gas or len(self.data) > DATA_MAX:
             raise InvalidInput("invalid_input.transaction")
@@ -99,9 +100,7 @@ def parse_signed(data: bytes, /) -> SignedEip1559:
     s = rlp.decode_int(items[11], limit=SECP256K1_N - 1)
     if r == 0 or s == 0:
         raise InvalidInput("invalid_input.transaction")
-    return SignedEip1559(
-        transaction=_transaction(items[:9]), y_parity=rlp.decode_int(items[9], limit=1), r=r, s=s
-    )
+    return SignedEip1559(transaction=_transaction(items[:9]), y_parity=rlp.decode_int(items[9], limit=1), r=r, s=s)
 
 
 def transaction_hash(signed: bytes, /) -> bytes:

@@ -129,9 +129,7 @@ def from_json(data: object, /) -> Intent:
             reference=reference,
         )
     if kind == "unsigned_transaction" and set(fields) == {"unsigned_bytes"}:
-        return UnsignedTransaction(
-            unsigned_bytes=_hex(fields["unsigned_bytes"]), account=account, reference=reference
-        )
+        return UnsignedTransaction(unsigned_bytes=_hex(fields["unsigned_bytes"]), account=account, reference=reference)
     raise InvalidInput("invalid_input")
 
 
