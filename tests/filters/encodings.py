@@ -43,9 +43,7 @@ ENCODINGS: Final[dict[str, Callable[[bytes], object]]] = {
     "base64 url-safe": lambda s: base64.urlsafe_b64encode(s).decode(),
     "base64 read backwards": lambda s: base64.b64encode(s).decode()[::-1],
     "base64 inside more": lambda s: base64.b64encode(b"key=" + s + b";more text here").decode(),
-    "base64 over lines": lambda s: "\n".join(
-        base64.b64encode(s).decode()[i : i + 11] for i in range(0, 44, 11)
-    ),
+    "base64 over lines": lambda s: "\n".join(base64.b64encode(s).decode()[i : i + 11] for i in range(0, 44, 11)),
     "base64 of hex": lambda s: base64.b64encode(s.hex().encode()).decode(),
     "base64 of base64": lambda s: base64.b64encode(base64.b64encode(s)).decode(),
     "base64 of json": lambda s: base64.b64encode(json.dumps({"k": s.hex()}).encode()).decode(),

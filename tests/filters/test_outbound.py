@@ -140,7 +140,16 @@ def test_the_work_is_linear() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a" * 200_000, "1," * 90_000, "0x" * 90_000, "1" * 200_000, "A2" * 90_000, "\\" * 90_000, "é" * 90_000],
+    [
+        "a" * 200_000,
+        "1," * 90_000,
+        "0x" * 90_000,
+        "1" * 200_000,
+        "A2" * 90_000,
+        "\\" * 90_000,
+        "é" * 90_000,
+        "'\\\"" * 40_000,
+    ],
 )
 def test_monotonous_text_is_searched_in_bounded_time(text: str) -> None:
     start = time.process_time()

@@ -51,7 +51,7 @@ class Wallet:
             return Transfer(to=to, amount=amount)
 
         @self.protection.spends
-        def pay_slowly(to: Address, amount: Amount, ctx: Context) -> Transfer:  # type: ignore[type-arg]
+        def pay_slowly(to: Address, amount: Amount, ctx: Context) -> Transfer:
             """Send ETH, from a worker thread."""
             assert ctx.request_id
             self.bodies += 1
@@ -82,7 +82,7 @@ def answering(action: Any, then: Callable[[ElicitRequestURLParams], None] | None
 
 
 def status(result: CallToolResult) -> dict[str, Any]:
-    assert result.structured_content is not None
+    assert isinstance(result.structured_content, dict)
     return result.structured_content
 
 
@@ -119,7 +119,8 @@ async def test_a_person_who_opens_the_page_and_approves_gets_the_receipt_in_the_
 @pytest.mark.parametrize("mode", ERAS)
 async def test_a_person_who_approves_while_the_call_waits_gets_the_receipt(mode: str) -> None:
     guard = MemoryGuard()
-    async with connected(Wallet(guard, wait=10), mode, answering("accept")) as client, anyio.create_task_group() as tasks:
+    wallet = Wallet(guard, wait=10)
+    async with connected(wallet, mode, answering("accept")) as client, anyio.create_task_group() as tasks:
 
         async def person() -> None:
             await anyio.sleep(0.05)
@@ -357,7 +358,7 @@ async def test_a_nested_call_asks_nobody_and_uses_no_state(mode: str) -> None:
     wallet = Wallet(guard, wait=30)
 
     @wallet.protection.reads
-    async def outer(ctx: Context) -> str:  # type: ignore[type-arg]
+    async def outer(ctx: Context) -> str:
         result = await ctx.mcp_server.call_tool("pay", ARGUMENTS, ctx)
         assert isinstance(result, CallToolResult)
         return str(status(result)["status"])

@@ -37,6 +37,7 @@ _DECIMAL_RUN: Final = re.compile(r"[0-9]{32,}")
 _GROUPED_RUN: Final = re.compile(r"(?<![0-9])[0-9]{1,3}+(?:[,._' ][0-9]{3}(?![0-9])){9,}+")
 _INTS_RUN: Final = re.compile(r"(?<![\w.])-?[0-9]{1,3}+(?:[\s,;:|\"'\[\](){}]{1,8}+-?[0-9]{1,3}+(?![0-9.]))++")
 _INT: Final = re.compile(r"-?[0-9]+")
+_QUOTED: Final = re.compile(r"([\"'])([^\"'\n]*+)\1(\s*:)?")
 _HEX_PREFIX: Final = re.compile(r"0[xX](?=[0-9a-fA-F])")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[^\W\d_]+")
@@ -44,16 +45,9 @@ _SEPARATORS: Final = str.maketrans("", "", " \t\r\n,;:|.\"'`()[]{}<>=*#~!?@$^&\\
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^0-9A-Za-z]+")
 
 _BASE58: Final = {c: n for n, c in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
-_BASE64: Final = {
-    c: n
-    for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-}
-_TO_OCTAL: Final = str.maketrans(
-    {c: f"{n:02o}" for c, n in _BASE64.items()} | {"-": f"{62:02o}", "_": f"{63:02o}"}
-)
-_TO_BASE32HEX: Final = str.maketrans(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV"
-)
+_BASE64: Final = {c: n for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")}
+_TO_OCTAL: Final = str.maketrans({c: f"{n:02o}" for c, n in _BASE64.items()} | {"-": f"{62:02o}", "_": f"{63:02o}"})
+_TO_BASE32HEX: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 _READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
 _PIECE: Final = 1 << 20
 _MAX_BASE58: Final = 1400
@@ -179,6 +173,10 @@ def _decodings(view: str) -> Iterator[bytes]:
     bare = _NOT_ALPHANUMERIC.sub("", _HEX_PREFIX.sub("", view))
     if bare not in (view, squeezed):
         yield from _runs_of(bare, backwards=False)
+    values = [value for _, value, is_key in _QUOTED.findall(view) if not is_key]
+    if len(values) > 1:
+        # A secret that is split over the fields of JSON inside a text.
+        yield from _runs_of("".join(values), backwards=False)
     for line in view.splitlines():
         if 21 <= len(line) <= _MAX_BASE58 and not line.isalnum():
             run = _NOT_ALPHANUMERIC.sub("", line)
@@ -269,5 +267,3 @@ def _marks(marks: frozenset[tuple[int, int]]) -> tuple[re.Pattern[bytes], dict[i
 @cache
 def _known_prefixes() -> frozenset[str]:
     return frozenset(word[:PREFIX_LETTERS] for language in sorted(LIST_SHA256) for word in word_list(language))
-
-

@@ -72,8 +72,26 @@ def _text(record: logging.LogRecord) -> str:
         parts = [str(record.msg), _repr(record.args)]
     if record.exc_info and record.exc_info[0] is not None:
         parts.append("".join(traceback.format_exception(*record.exc_info)))
+        # And each message unformatted: a traceback indents the lines of a message, which may split what is in it.
+        parts += [_repr_error(error) for error in _related(record.exc_info[1])]
     parts += [record.exc_text or "", record.stack_info or ""]
     return "\n".join(parts)
+
+
+def _related(error: BaseException | None) -> list[BaseException]:
+    """`error`, its causes and contexts and the members of groups, each once."""
+    found = [] if error is None else [error]
+    for each in found:
+        members = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+        found += [e for e in (each.__cause__, each.__context__, *members) if e is not None and e not in found]
+    return found
+
+
+def _repr_error(error: BaseException) -> str:
+    try:
+        return f"{error}\n{error.args!r}"
+    except Exception:  # noqa: BLE001  # logging will not be able to write it either
+        return ""
 
 
 def _withhold(record: logging.LogRecord) -> None:
