@@ -106,10 +106,11 @@ async def test_the_owner_shuts_it_down_over_control_sock_and_gets_the_answer_fir
 
 
 async def test_a_second_daemon_says_that_one_is_running(directory: Path) -> None:
-    async with daemon(directory) as first, daemon(directory) as second:
+    async with daemon(directory) as first:
         await first.until("ready")
-        await second.until("refused misconfigured.already_running")
-        assert await second.end() == 6
+        async with daemon(directory) as second:
+            await second.until("refused misconfigured.already_running")
+            assert await second.end() == 6
         client = DaemonClient(directory)
         assert (await client.info()).locked
         await client.aclose()

@@ -2,7 +2,7 @@
 
 `flock` on a file that is never removed: a lock that goes with its process leaves nothing stale behind, and a file that
 stays cannot be locked twice under one name. A child made by `fork` alone would share the lock; the guard makes none.
-Threat: T-010, T-110.
+Threat: T-110.
 """
 
 from __future__ import annotations
