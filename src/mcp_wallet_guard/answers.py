@@ -26,9 +26,7 @@ SENTENCES: Final[dict[str, str]] = {
 """Every sentence about an operation that a model may read."""
 
 
-def answer(
-    row: OperationRow, /, *, repeated: bool = False, url: str | None = None
-) -> Done | Pending | RefusedAnswer:
+def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = None) -> Done | Pending | RefusedAnswer:
     """The answer that a row stands for. `url` is the approval page's address with the opaque id only."""
     state = state_of(row)
     if state in {State.PROPOSED, State.HELD}:

@@ -175,7 +175,7 @@ async def hosted(loaded: LoadedSettings, /, *, clock: Clock) -> AsyncIterator[Ow
         base = f"http://127.0.0.1:{port}"
         owned.page_address = base
         owned.guard.page_url = lambda operation: f"{base}/a/{operation}"
-        owned.guard.link_url = lambda operation, secret: link_url(base, operation=operation, secret=secret)
+        owned.desk.link_url = lambda operation, secret: link_url(base, operation=operation, secret=secret)
         yield owned
 
 

@@ -29,7 +29,7 @@ from mcp_wallet_guard.ceremony import (
 from mcp_wallet_guard.chains.base import ChainFacts
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.errors import AlreadyUsed, Expired, InvalidInput, Tampered, Unavailable
+from mcp_wallet_guard.errors import AlreadyUsed, Expired, InvalidInput, Refused, Tampered, Unavailable
 from mcp_wallet_guard.evidence import (
     AccountRow,
     ApprovalRow,
@@ -84,9 +84,7 @@ def account_row(tx: Transaction, account: str, /) -> AccountRow:
     return tx.get(AccountRow, account) or AccountRow(account=account, next_nonce=0)
 
 
-def find_equal(
-    tx: Transaction, /, *, effect: bytes, principal: str
-) -> tuple[Equal, OperationRow | None]:
+def find_equal(tx: Transaction, /, *, effect: bytes, principal: str) -> tuple[Equal, OperationRow | None]:
     """The operation that an equal call of the same principal meets, the most binding first."""
     found: dict[Equal, OperationRow] = {}
     for row in tx.all(OperationRow):
@@ -129,11 +127,24 @@ def queue(tx: Transaction, row: OperationRow, /) -> None:
     note(tx, row, principal=row.principal, tool=row.tool, intent=row.intent)
 
 
-def freeze(tx: Transaction, row: OperationRow, approval: ApprovalRow, /) -> None:
-    """Store a frozen operation with its approval, and let it hold the account's nonce."""
+def check_account(tx: Transaction, account: str, /) -> None:
+    """Raises Refused("blocked.unknown") while nobody knows whether something that this account signed was sent."""
+    if any(State(row.state) in {State.SIGNED, State.UNKNOWN} for row in unsettled(tx, account)):
+        raise Refused("blocked.unknown")
+
+
+def check_nonce(tx: Transaction, account: str, /, *, nonce: int, claimed: int) -> None:
+    """Raises Unavailable when `nonce` is further above the node's than what we have on its way: the node lied to us,
+    then or now, and what is signed for a later nonce could be kept back and sent another day (Threat: T-039)."""
+    if nonce - claimed > len(unsettled(tx, account)):
+        raise Unavailable("unavailable.node", detail="the node's nonce went back")
+
+
+def freeze(tx: Transaction, row: OperationRow, approval: ApprovalRow, /, *, before: OperationRow | None) -> None:
+    """Store a frozen operation with its approval, and let it hold the account's nonce. `before` was queued, or None."""
     account = account_row(tx, row.account)
-    if account.holder not in (None, row.id):
-        raise Unavailable(detail="another operation holds the nonce")
+    if account.holder not in (None, row.id) or tx.get(OperationRow, row.id) != before:
+        raise Unavailable(detail="another operation holds the nonce, or this one moved on meanwhile")
     tx.put(row)
     tx.put(approval)
     tx.put(replace(account, holder=row.id))
@@ -152,10 +163,8 @@ def freeze(tx: Transaction, row: OperationRow, approval: ApprovalRow, /) -> None
 
 def close(tx: Transaction, row: OperationRow, move: Move, /, *, code: str) -> OperationRow:
     """Refuse, expire or supersede an open operation: its approval goes, its nonce is free."""
-    closed = advance(row, move, at=tx.now, code=code)
-    tx.put(closed)
-    if tx.get(ApprovalRow, row.id) is not None:
-        tx.drop(ApprovalRow, row.id)
+    closed = _move(tx, row, move, code=code)
+    _drop_approval(tx, row.id)
     _release_nonce(tx, row)
     note(tx, closed, code=code)
     return closed
@@ -236,6 +245,8 @@ def consume(
     operation = operation_of(row, settings)
     if fresh.chain.nonce > operation.transaction.nonce:
         raise Expired("superseded")
+    check_nonce(tx, row.account, nonce=operation.transaction.nonce, claimed=fresh.chain.nonce)
+    check_account(tx, row.account)
     check_same_revision(approved=approval.policy_revision, in_force=revision)
     effect = effect_of(row, settings)
     authorized = check_authorized(
@@ -276,6 +287,12 @@ def consume(
     return signable
 
 
+def held(tx: Transaction, settings: Settings, /, *, nonce: int, fresh: ChainFacts) -> int:
+    """`reserved`, once `nonce` is one that the node's claims can stand by. Raises as `check_nonce`."""
+    check_nonce(tx, settings.account.id, nonce=nonce, claimed=fresh.nonce)
+    return reserved(tx, settings)
+
+
 def reserved(tx: Transaction, settings: Settings, /) -> int:
     """Wei that consumed but unsettled operations may still take from the account."""
     rows = tx.all(ReservationRow)
@@ -284,8 +301,7 @@ def reserved(tx: Transaction, settings: Settings, /) -> int:
 
 def burn(tx: Transaction, row: OperationRow, /) -> OperationRow:
     """A crash or refusal between consume and stored bytes: nothing left the process, the approval is gone."""
-    burned = advance(row, Move.BURN, at=tx.now, outcome="burned")
-    tx.put(burned)
+    burned = _move(tx, row, Move.BURN, outcome="burned")
     _finish_reservation(tx, row.id)
     _drop_approval(tx, row.id)
     _release_nonce(tx, row)
@@ -295,8 +311,7 @@ def burn(tx: Transaction, row: OperationRow, /) -> OperationRow:
 
 def lose_signature(tx: Transaction, row: OperationRow, /, *, code: str) -> OperationRow:
     """The signer returned something that does not verify: no broadcast, nonce and budget stay held."""
-    lost = advance(row, Move.LOSE, at=tx.now, outcome="signed_but_invalid")
-    tx.put(lost)
+    lost = _move(tx, row, Move.LOSE, outcome="signed_but_invalid")
     _drop_approval(tx, row.id)
     note(tx, lost, outcome="signed_but_invalid", code=code)
     return lost
@@ -304,14 +319,7 @@ def lose_signature(tx: Transaction, row: OperationRow, /, *, code: str) -> Opera
 
 def record_signed(tx: Transaction, row: OperationRow, signed: Signed, /) -> OperationRow:
     """Step 8: store the verified bytes before anybody sends them; the nonce is used from here on."""
-    stored = advance(
-        row,
-        Move.SIGN,
-        at=tx.now,
-        signed_bytes=signed.signed_bytes,
-        transaction_hash=signed.transaction_hash,
-    )
-    tx.put(stored)
+    stored = _move(tx, row, Move.SIGN, signed_bytes=signed.signed_bytes, transaction_hash=signed.transaction_hash)
     _drop_approval(tx, row.id)
     account = account_row(tx, row.account)
     nonce = signed.operation.transaction.nonce
@@ -322,36 +330,41 @@ def record_signed(tx: Transaction, row: OperationRow, signed: Signed, /) -> Oper
 
 def record_sent(tx: Transaction, row: OperationRow, /, *, receipt: str | None) -> OperationRow:
     """The node took the bytes, or must be assumed to have. `receipt` passed the outbound filter."""
-    sent = advance(row, Move.SEND, at=tx.now, outcome=None, receipt=receipt)
-    tx.put(sent)
+    sent = _move(tx, row, Move.SEND, outcome=None, receipt=receipt)
     note(tx, sent, receipt=receipt)
     return sent
 
 
 def record_unknown(tx: Transaction, row: OperationRow, /) -> OperationRow:
     """The node did not say whether it took the bytes."""
-    unknown = advance(row, Move.LOSE, at=tx.now, outcome="unknown")
-    tx.put(unknown)
+    unknown = _move(tx, row, Move.LOSE, outcome="unknown")
     note(tx, unknown, outcome="unknown")
     return unknown
 
 
 def record_settled(tx: Transaction, row: OperationRow, /, *, outcome: str, receipt: str | None) -> OperationRow:
     """The chain decided."""
-    settled = advance(row, Move.SETTLE, at=tx.now, outcome=outcome, receipt=receipt)
-    tx.put(settled)
+    settled = _move(tx, row, Move.SETTLE, outcome=outcome, receipt=receipt)
     _finish_reservation(tx, row.id)
+    _release_nonce(tx, row)
     note(tx, settled, outcome=outcome, receipt=receipt)
     return settled
 
 
-def unsettled(tx: Transaction, /) -> tuple[OperationRow, ...]:
-    """Operations past their consume that the chain has not decided."""
-    return tuple(
-        row
-        for row in tx.all(OperationRow)
-        if State(row.state) not in OPEN and State(row.state) not in ENDS
-    )
+def unsettled(tx: Transaction, account: str, /) -> tuple[OperationRow, ...]:
+    """Operations of an account that are past their consume and that the chain has not decided."""
+    past = frozenset(State) - OPEN - ENDS
+    return tuple(row for row in tx.all(OperationRow) if row.account == account and State(row.state) in past)
+
+
+def _move(tx: Transaction, row: OperationRow, move: Move, /, **changes: object) -> OperationRow:
+    """Move and store `row`. Raises Unavailable when it is not what is stored any more: the caller must look again,
+    since what it was about to write would undo what happened meanwhile."""
+    if tx.get(OperationRow, row.id) != row:
+        raise Unavailable(detail="the operation moved on meanwhile")
+    moved = advance(row, move, at=tx.now, **changes)
+    tx.put(moved)
+    return moved
 
 
 def _drop_approval(tx: Transaction, operation: str) -> None:

@@ -226,7 +226,7 @@ def check_authorized(
     if principal not in principals:
         raise NotAuthorized(detail=f"principal {principal!r}")
     if open_operations >= MAX_OPEN_PER_PRINCIPAL:
-        raise RateLimited()
+        raise RateLimited
     return mint(Authorized, principal=principal, tool=tool, effect_hash=effect_hash)
 
 
@@ -245,9 +245,9 @@ def check_confirmed(decoded: Decoded, permitted: Permitted, approval: ApprovalRo
     if approval.policy_revision != permitted.policy_revision:
         raise Refused("policy.changed")
     if approval.consumed_at is not None:
-        raise AlreadyUsed()
+        raise AlreadyUsed
     if now >= approval.expires_at or now >= decoded.operation.expires_at:
-        raise Expired()
+        raise Expired
     answers = answers_of(approval)
     obligations = permitted.obligations
     if len({answer.approver for answer in answers}) < max(1, obligations.approvers):
@@ -270,7 +270,7 @@ def check_proven(decoded: Decoded, permitted: Permitted, approval: ApprovalRow, 
         raise Tampered("tampered.operation", detail="the factor was given for something else")
     answers = answers_of(approval)
     if not answers:
-        raise FactorRejected()
+        raise FactorRejected
     level = min(_proven_level(answer) for answer in answers)
     if level < permitted.obligations.level:
         raise FactorRejected(detail=f"level {int(level)} below {int(permitted.obligations.level)}")

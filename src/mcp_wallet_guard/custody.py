@@ -7,7 +7,8 @@ Threat: T-016, T-070, T-099.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TypeVar, final
@@ -16,7 +17,7 @@ import anyio
 import anyio.to_thread
 
 from mcp_wallet_guard.chains.base import Chain
-from mcp_wallet_guard.config.settings import Settings, canonical, difference, from_canonical
+from mcp_wallet_guard.config.settings import Settings, difference, from_canonical
 from mcp_wallet_guard.danger import Waiver
 from mcp_wallet_guard.errors import GuardError, Locked, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Clock
@@ -24,10 +25,9 @@ from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
-from mcp_wallet_guard.stores.anchor import Anchor, AnchorState, compare, read_anchor, write_anchor
+from mcp_wallet_guard.stores.anchor import Anchor, compare, read_anchor, write_anchor
 from mcp_wallet_guard.stores.base import StateStore, Transaction
 
-A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -109,7 +109,6 @@ class Custody:
         self._lock: Final = anyio.Lock()
         self._session: Session | None = None
         self._vault: OpenVault | None = None
-        self._read_chain: tuple[bytes, Chain] | None = None
         self._unlocked_at = 0
         self._used_at = 0
         self.blocked: str | None = None
@@ -153,33 +152,41 @@ class Custody:
         """
         async with self._lock:
             vault = await anyio.to_thread.run_sync(self._parts.open_vault, passphrase)
-            await self._close_vault()
             try:
+                await self._close_vault()
                 await self._open(vault)
             except BaseException:
                 vault.lock()
-                await self._close_vault()
+                with anyio.CancelScope(shield=True):
+                    await self._close_vault()
                 raise
-        for hook in self.on_unlock:
-            await hook()
+        try:
+            for hook in self.on_unlock:
+                await hook()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.lock()
+            raise
 
     async def lock(self) -> None:
         """Wipe the keys. Open operations stay in the store. Idempotent."""
         async with self._lock:
-            try:
-                if self._vault is not None:
-                    await self.transact(_journal(Event(kind=Kind.GUARD_LOCKED, at=self.clock.now(), data={})))
-            except GuardError:
-                # A store that takes no entry, or was tampered with, must not keep the keys in memory.
-                pass
-            finally:
-                await self._close_vault()
+            with anyio.CancelScope(shield=True):
+                try:
+                    if self._vault is not None:
+                        await self.transact(_journal(Event(kind=Kind.GUARD_LOCKED, at=self.clock.now(), data={})))
+                        await self._advance_anchor(self._vault)
+                except GuardError:
+                    pass  # a store that takes no entry, or was tampered with, must not keep the keys in memory
+                finally:
+                    await self._close_vault()
 
     async def tick(self) -> None:
         """Lock after the settings' idle time or absolute age. Called about once a second, and by tests."""
-        if self._session is None:
+        if self._vault is None:
             return
-        now, limits = self.clock.now(), self._session.settings.lock
+        settings = self._parts.edited_settings if self._session is None else self._session.settings
+        now, limits = self.clock.now(), settings.lock
         idle = now - self._used_at >= limits.idle_minutes * 60
         if idle or now - self._unlocked_at >= limits.max_hours * 3600:
             await self.lock()
@@ -189,21 +196,30 @@ class Custody:
 
         Raises Locked; Refused("blocked.store", "blocked.vault"); PolicyDenied("policy.missing").
         """
-        session = self.unlocked()
-        if self.blocked is not None:
-            raise Refused(self.blocked)
-        if difference_of_vault(session.settings, self._parts.edited_settings):
+        self.vault()
+        if (session := self._session) is None:
+            raise PolicyDenied("policy.missing")
+        self.counting_vault()
+        if session.settings.vault != self._parts.edited_settings.vault:
             raise Refused("blocked.vault")
-        self._used_at = self.clock.now()
         return session
 
-    def unlocked(self) -> Session:
-        """The session even while spending is blocked. Raises Locked, PolicyDenied("policy.missing")."""
-        if self._vault is None:
-            raise Locked
-        if self._session is None:
-            raise PolicyDenied("policy.missing")
-        return self._session
+    def touch(self) -> None:
+        """The owner is here, or what the owner approved is paid: idle time starts again. What an agent asks does not
+        count, or it could keep the vault open by asking."""
+        self._used_at = self.clock.now()
+
+    @asynccontextmanager
+    async def undisturbed(self, session: Session, /) -> AsyncIterator[None]:
+        """No lock, unlock or `policy apply` comes between what is done in here: from the consume to the stored bytes.
+
+        Raises Locked, or PolicyDenied("policy.changed") when `session` is not the one in force any more. Threat: T-099.
+        """
+        async with self._lock:
+            if self.session() is not session:
+                raise PolicyDenied("policy.changed", detail="the settings changed while the node was asked")
+            self.touch()
+            yield
 
     def vault(self) -> OpenVault:
         """The open vault, for factors and sealing. Raises Locked."""
@@ -211,35 +227,45 @@ class Custody:
             raise Locked
         return self._vault
 
+    def counting_vault(self) -> OpenVault:
+        """The open vault, while the store is the one that counted the codes. Raises Locked, Refused("blocked.store"):
+        a store that was put back would take a used code again (Threat: T-070, T-079)."""
+        vault = self.vault()
+        if self.blocked is not None:
+            raise Refused(self.blocked)
+        return vault
+
     def settings_for_reads(self) -> Settings:
         """The settings that reads run on: those in force, else the vault file's, which only an unlock authenticates.
 
         Raises Locked when the settings refuse reads while locked, PolicyDenied when nothing was ever sealed.
         """
+        settings = self.public_settings()
+        if self._vault is None and not settings.locked_reads:
+            raise Locked
+        return settings
+
+    def public_settings(self) -> Settings:
+        """The same for what is no secret of a locked wallet: its chain and account. Raises PolicyDenied."""
         if self.in_force is None:
             sealed = self._parts.peek_settings()
             if sealed is None:
                 raise PolicyDenied("policy.missing")
             self.in_force = from_canonical(sealed)
-        if self._vault is None and not self.in_force.locked_reads:
-            raise Locked
         return self.in_force
 
-    def chain_for_reads(self) -> Chain:
-        """The chain that reads use."""
-        if self._session is not None:
-            return self._session.chain
-        settings = self.settings_for_reads()
-        key = canonical(settings)
-        if self._read_chain is None or self._read_chain[0] != key:
-            self._read_chain = (key, self._parts.make_chain(settings))
-        return self._read_chain[1]
+    @property
+    def session_for_reads(self) -> Session | None:
+        """The session also while spending is blocked, None while locked."""
+        return self._session
+
+    def make_chain(self, settings: Settings, /) -> Chain:
+        """A new connection to the node that `settings` pin; the caller closes it."""
+        return self._parts.make_chain(settings)
 
     def differences(self) -> tuple[str, ...]:
         """What guard.toml says and the sealed settings do not: it changes nothing until `policy apply`."""
-        if self.in_force is None:
-            return ()
-        return difference(self.in_force, self._parts.edited_settings)
+        return () if self.in_force is None else difference(self.in_force, self._parts.edited_settings)
 
     @property
     def revision(self) -> int | None:
@@ -247,12 +273,9 @@ class Custody:
         return None if self._session is None else self._session.revision
 
     def check_applicable(self, text: bytes, /) -> None:
-        """Raises Tampered, Misconfigured or Locked when `apply_settings` could not put `text` in force."""
-        self.vault().signer(from_canonical(text))
-
-    async def in_thread(self, call: Callable[[A], T], argument: A, /) -> T:
-        """Run a blocking call of one argument in a worker thread."""
-        return await anyio.to_thread.run_sync(call, argument)
+        """Raises Tampered, Misconfigured, Locked or Refused("blocked.store") when `apply_settings` could not put `text`
+        in force: a store that was put back does not know which codes were used."""
+        self.counting_vault().signer(from_canonical(text))
 
     async def transact(self, work: Callable[[Transaction], T], /) -> T:
         """One durable transaction. Raises Locked, Tampered, Unavailable."""
@@ -260,26 +283,21 @@ class Custody:
 
     async def move_anchor(self) -> None:
         """Write the store's head to the anchor file. After a consume's commit and before its signature."""
-        head = self.store.head
-        if head is None or self._vault is None:
-            raise Locked
-        anchor = Anchor(store_id=head.store_id, journal=head.journal)
-        key = self._vault.key("anchor")
-        try:
-            await anyio.to_thread.run_sync(lambda: write_anchor(self._parts.anchor_path, anchor, key))
-        finally:
-            key.wipe()
+        await self._write_anchor(self.vault())
 
     async def apply_settings(self, text: bytes, /) -> None:
-        """Seal canonical settings, journal the change, and put them in force. The caller verified a factor."""
-        settings = from_canonical(text)
-        vault = self.vault()
-        signer = vault.signer(settings)
-        revision = await anyio.to_thread.run_sync(vault.seal_settings, text)
-        data = {"revision": revision, "settings": text.decode("utf-8")}
-        await self.transact(_journal(Event(kind=Kind.POLICY_APPLIED, at=self.clock.now(), data=data)))
-        await self._put_in_force(vault, settings, revision, signer)
-        if self.blocked is None:
+        """Seal canonical settings, journal the change, and put them in force. The caller verified a factor.
+
+        Raises as `check_applicable`. What is approved already was approved under other settings and is refused.
+        """
+        async with self._lock:
+            self.check_applicable(text)
+            settings, vault = from_canonical(text), self.vault()
+            signer = vault.signer(settings)
+            revision = await anyio.to_thread.run_sync(vault.seal_settings, text)
+            data = {"revision": revision, "settings": text.decode("utf-8")}
+            await self.transact(_journal(Event(kind=Kind.POLICY_APPLIED, at=self.clock.now(), data=data)))
+            await self._put_in_force(vault, settings, revision, signer)
             await self.move_anchor()
 
     async def acknowledge_store(self, bind: Callable[[Transaction], None], /) -> None:
@@ -291,28 +309,26 @@ class Custody:
     async def aclose(self) -> None:
         """Lock and close store and connections. Idempotent."""
         await self.lock()
-        if self._read_chain is not None:
-            await self._read_chain[1].aclose()
-            self._read_chain = None
         await self.store.close()
 
     async def _open(self, vault: OpenVault) -> None:
         now = self.clock.now()
         rows = vault.key("rows")
-        self._vault = vault
         try:
             await self.store.unseal(rows, now=now)
         finally:
             rows.wipe()
         await self._check_anchor(vault)
+        self._vault = vault
         self._unlocked_at = self._used_at = now
         self.fingerprints = vault.fingerprints
         sealed = vault.sealed_settings
         if sealed is not None:
             settings = from_canonical(sealed[1])
             await self._put_in_force(vault, settings, sealed[0], vault.signer(settings))
-        data = {"blocked": self.blocked, "differences": list(self.differences())}
+        data = {"blocked": self.blocked, "differences": list(self.differences()), "revision": self.revision}
         await self.transact(_journal(Event(kind=Kind.GUARD_UNLOCKED, at=now, data=data)))
+        await self._advance_anchor(vault)
 
     async def _check_anchor(self, vault: OpenVault) -> None:
         key = vault.key("anchor")
@@ -322,11 +338,26 @@ class Custody:
             key.wipe()
         state = await compare(anchor, self.store)
         self.blocked = "blocked.store" if state.blocks else None
-        if state is AnchorState.AHEAD:
-            await self.move_anchor()
         if self.blocked is not None:
             event = Event(kind=Kind.STORE_BLOCKED, at=self.clock.now(), data={"anchor": state.value})
             await self.transact(_journal(event))
+
+    async def _advance_anchor(self, vault: OpenVault) -> None:
+        """Anchor what this run wrote, and repair an anchor that a crash left behind its store. Not while blocked: an
+        anchor that does not belong to the store is the evidence."""
+        if self.blocked is None:
+            await self._write_anchor(vault)
+
+    async def _write_anchor(self, vault: OpenVault) -> None:
+        head = self.store.head
+        if head is None:
+            raise Locked
+        anchor = Anchor(store_id=head.store_id, journal=head.journal)
+        key = vault.key("anchor")
+        try:
+            await anyio.to_thread.run_sync(lambda: write_anchor(self._parts.anchor_path, anchor, key))
+        finally:
+            key.wipe()
 
     async def _put_in_force(self, vault: OpenVault, settings: Settings, revision: int, signer: Signer) -> None:
         chain = self._parts.make_chain(settings)
@@ -349,16 +380,11 @@ class Custody:
     async def _close_vault(self) -> None:
         session, self._session = self._session, None
         vault, self._vault = self._vault, None
-        if session is not None:
-            await _end(session)
         if vault is not None:
             vault.lock()
-            await self.store.seal()
-
-
-def difference_of_vault(sealed: Settings, edited: Settings, /) -> bool:
-    """Whether guard.toml names another vault than the sealed settings do."""
-    return sealed.vault != edited.vault
+        await self.store.seal()
+        if session is not None:
+            await _end(session)
 
 
 def _journal(event: Event) -> Callable[[Transaction], None]:

@@ -19,7 +19,7 @@ from mcp_wallet_guard.approvals import match_code as match_codes
 from mcp_wallet_guard.approvals import pairing
 from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.approvals.factors import totp
-from mcp_wallet_guard.approvals.links import SPENT, LinkFiles, check_link
+from mcp_wallet_guard.approvals.links import SPENT, LinkFiles, check_link, new_link_secret
 from mcp_wallet_guard.ceremony import Move, advance, is_expired, state_of
 from mcp_wallet_guard.clearsign.view import plain_text
 from mcp_wallet_guard.custody import Custody, OpenVault, Session
@@ -46,13 +46,17 @@ OWNER: Final = "owner"
 
 @final
 class Desk:
-    """Implements `approvals.base.ApprovalDesk`. Answers are serialised, so that one code proves one approval."""
+    """Implements `approvals.base.ApprovalDesk`. Answers are serialised, so that one code proves one approval.
+
+    `link_url` gives the address of an operation's link with its secret, or None without a page.
+    """
 
     def __init__(self, custody: Custody, links: LinkFiles, /, *, changed: Callable[[str], bool]) -> None:
         self._custody: Final = custody
         self._links: Final = links
         self._changed: Final = changed
         self._lock: Final = anyio.Lock()
+        self.link_url: Callable[[str, str], str] | None = None
 
     @property
     def store_id(self) -> str:
@@ -62,7 +66,7 @@ class Desk:
 
     async def requests(self) -> tuple[ApprovalRequest, ...]:
         """All open requests, oldest first. Raises Locked."""
-        session = self._custody.session()
+        session = self._owner_session()
 
         def work(tx: Transaction) -> tuple[ApprovalRequest, ...]:
             waiting = [row for row in tx.all(OperationRow) if _is_waiting(row, now=tx.now)]
@@ -73,7 +77,7 @@ class Desk:
 
     async def request(self, operation: str, /) -> ApprovalRequest:
         """One open request. Raises InvalidInput("invalid_input.id"), Expired, AlreadyUsed."""
-        session = self._custody.session()
+        session = self._owner_session()
         row, approval = await self._custody.transact(lambda tx: bookkeeping.open_rows(tx, operation))
         return _request(session, row, approval)
 
@@ -84,7 +88,7 @@ class Desk:
         if channel not in (Channel.PAGE, Channel.TERMINAL):
             raise FactorRejected("pairing.required")
         async with self._lock:
-            session = self._custody.session()
+            session = self._owner_session()
             _, approval = await self._custody.transact(lambda tx: bookkeeping.open_rows(tx, operation))
             if view_hash != approval.view_hash.hex():
                 raise FactorRejected("match_code.rejected", detail="another view was shown")
@@ -100,7 +104,7 @@ class Desk:
         if channel not in (Channel.PAGE, Channel.TERMINAL):
             raise FactorRejected("pairing.required")
         async with self._lock:
-            self._custody.session()
+            self._owner_session()
 
             def work(tx: Transaction) -> None:
                 row, _ = bookkeeping.open_rows(tx, operation)
@@ -112,7 +116,7 @@ class Desk:
     async def pair_by_link(self, operation: str, link_secret: str, /) -> str:
         """Spend the owner's link for a pairing token. Raises FactorRejected("pairing.required")."""
         async with self._lock:
-            session = self._custody.session()
+            session = self._owner_session()
 
             def work(tx: Transaction) -> str:
                 approval = tx.get(ApprovalRow, operation)
@@ -155,7 +159,9 @@ class Desk:
     async def use_code(self, code: str, /) -> None:
         """Use up a fresh code of the owner's for something that is not a payment, such as `policy apply`."""
         async with self._lock:
-            factor_id, step = await self._check_code(self._custody.vault(), code, paired=True)
+            vault = self._custody.counting_vault()
+            self._custody.touch()
+            factor_id, step = await self._check_code(vault, code, paired=True)
             await self._custody.transact(lambda tx: _use_step(tx, factor_id, step, paired=True))
 
     async def prove_code(self, code: str, /) -> None:
@@ -165,15 +171,16 @@ class Desk:
             vault = self._custody.vault()
             factor_id = _factor_id(vault)
             row = await self._custody.transact(lambda tx: tx.get(FactorRow, factor_id))
-            self._compare(vault, row or FactorRow(id=factor_id, kind=totp.KIND, last_step=-1), code)
+            row = row or FactorRow(id=factor_id, kind=totp.KIND, last_step=-1)
+            self._compare(vault, row, code, now=self._custody.clock.now())
 
     async def unlock_factor(self, code: str, /) -> None:
         """Open a locked-out factor with a fresh code. The caller checked the passphrase."""
         async with self._lock:
-            vault = self._custody.vault()
+            vault = self._custody.counting_vault()
             factor_id = _factor_id(vault)
-            row = await self._custody.transact(lambda tx: _factor(tx, factor_id))
-            step = self._compare(vault, row, code)
+            row, now = await self._custody.transact(lambda tx: (_factor(tx, factor_id), tx.now))
+            step = self._compare(vault, row, code, now=now)
 
             def work(tx: Transaction) -> None:
                 tx.put(totp.unlock(_factor(tx, factor_id), step))
@@ -181,34 +188,72 @@ class Desk:
 
             await self._custody.transact(work)
 
+    # --- the owner's links ----------------------------------------------------------------------------------------
+
+    async def write_link(self, operation: str, secret: str, /) -> None:
+        """Put the link of a new request where only the owner finds it; nothing without a page."""
+        if self.link_url is not None:
+            await anyio.to_thread.run_sync(self._links.write, operation, self.link_url(operation, secret))
+
+    async def keep_link(self, row: OperationRow, /) -> None:
+        """Make the link again when it is missing: a disk that was full, or a crash, may have left none."""
+        if self.link_url is not None and not await anyio.to_thread.run_sync(self._links.path(row.id).exists):
+            await self.renew_link(row)
+
+    async def renew_link(self, row: OperationRow, /) -> None:
+        """A new secret in place of one that the store knows only by its hash. A link that was used stays used."""
+        if self.link_url is None:
+            return
+        secret, link_hash = new_link_secret()
+
+        def work(tx: Transaction) -> bool:
+            approval = tx.get(ApprovalRow, row.id)
+            if approval is None or approval.link_hash == SPENT:
+                return False
+            tx.put(replace(approval, link_hash=link_hash))
+            bookkeeping.note(tx, row, link="renewed")
+            return True
+
+        with anyio.CancelScope(shield=True):
+            if await self._custody.transact(work):
+                await self.write_link(row.id, secret)
+
     async def _check_code(self, vault: OpenVault, code: str | None, *, paired: bool) -> tuple[str, int]:
         """Count an attempt, then compare. The factor and the accepted step, which the caller must use up."""
         factor_id = _factor_id(vault)
         typed = totp.canonical_code("" if code is None else code)
 
-        def begin(tx: Transaction) -> FactorRow:
+        def begin(tx: Transaction) -> tuple[FactorRow, int]:
             row = totp.begin_attempt(_factor(tx, factor_id), now=tx.now, paired=paired)
             tx.put(row)
             data = {"paired": paired, "failures": row.failures, "unpaired_failures": row.unpaired_failures}
             kind = Kind.FACTOR_LOCKED_OUT if row.locked else Kind.FACTOR_ATTEMPT
             tx.append(Event(kind=kind, at=tx.now, subject=factor_id, data=data))
-            return row
+            return row, tx.now
 
-        row = await self._custody.transact(begin)
-        return factor_id, self._compare(vault, row, typed)
+        row, now = await self._custody.transact(begin)
+        return factor_id, self._compare(vault, row, typed, now=now)
 
-    def _compare(self, vault: OpenVault, row: FactorRow, code: str) -> int:
+    def _owner_session(self) -> Session:
+        """The session for something that only a person does."""
+        session = self._custody.session()
+        self._custody.touch()
+        return session
+
+    @staticmethod
+    def _compare(vault: OpenVault, row: FactorRow, code: str, *, now: int) -> int:
         secret = vault.factor_secret(row.id)
         try:
             with secret.reveal() as view:
-                return totp.check_code(view, code, now=self._custody.clock.now(), last_step=row.last_step)
+                return totp.check_code(view, code, now=now, last_step=row.last_step)
         finally:
             secret.wipe()
 
     async def _answered(self, operation: str) -> bool:
         """Wake a waiting call; True when there is one."""
         waiting = self._changed(operation)
-        await anyio.to_thread.run_sync(self._links.delete, operation)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._links.delete, operation)
         return waiting
 
 
@@ -235,7 +280,8 @@ def _accept(tx: Transaction, operation: str, channel: Channel, used: tuple[str, 
         factor_id=used[0] if used else None,
         factor_step=used[1] if used else None,
     )
-    tx.put(replace(approval, evidence=canonical(EVIDENCE.dump_python((answer,), mode="json"))))
+    evidence = canonical(EVIDENCE.dump_python((answer,), mode="json"))
+    tx.put(replace(approval, evidence=evidence, link_hash=SPENT))
     approved = advance(row, Move.APPROVE, at=tx.now, approved_at=tx.now)
     tx.put(approved)
     bookkeeping.note(tx, approved, evidence=answer.model_dump(mode="json"))

@@ -16,7 +16,15 @@ from mcp_wallet_guard import bookkeeping
 from mcp_wallet_guard.ceremony import Move, state_of
 from mcp_wallet_guard.chains.base import Settlement
 from mcp_wallet_guard.custody import Custody, Session
-from mcp_wallet_guard.errors import Expired, GuardError, InvalidInput, OverBudget, PolicyDenied, Tampered, Unavailable
+from mcp_wallet_guard.errors import (
+    Expired,
+    GuardError,
+    InvalidInput,
+    OverBudget,
+    PolicyDenied,
+    Tampered,
+    Unavailable,
+)
 from mcp_wallet_guard.evidence import OperationRow, Receipt, State, canonical
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.journal.events import Event, Kind
@@ -26,6 +34,9 @@ from mcp_wallet_guard.signers.check import check_signature, check_stored
 from mcp_wallet_guard.stores.base import Transaction
 
 SETTLE_SECONDS: Final = 3.0
+RESEND_SECONDS: Final = 60
+"""How long a sent transaction may be missing from the chain before the same bytes are sent once more, or before its
+used nonce is taken to mean that another one replaced it: nodes behind one address do not know the same at once."""
 _POLL_SECONDS: Final = 0.2
 
 
@@ -39,44 +50,58 @@ class Executor:
         self.settle_seconds = SETTLE_SECONDS
 
     async def execute(self, operation: str, /, *, principal: str) -> OperationRow:
-        """Run an approved operation to the end that can be reached now. Shield this from cancellation.
+        """Run an approved operation to the end that can be reached now.
 
-        Raises Refused's kinds, Tampered or Unavailable while nothing is signed; afterwards it returns the row.
+        Raises Refused's kinds, Tampered or Unavailable while nothing is signed; once the bytes are stored it returns
+        the row. A cancelled caller stops it before the consume or after the broadcast, not in between (T-100).
         """
         session = self._custody.session()
-        signable = await self._consume(session, operation, principal)
-        await self._custody.move_anchor()
         row = await self._row(operation)
-        signed = await self._sign(session, row, signable)
-        if signed is None:
-            return await self._row(operation)
-        row = await self._custody.transact(lambda tx: bookkeeping.record_signed(tx, row, signed))
-        row = await self._send(session, row, signed)
-        return await self._await_settlement(session, row)
+        fresh = await self._fresh_claims(session, row)
+        with anyio.CancelScope(shield=True):
+            async with self._custody.undisturbed(session):
+                row, signed = await self._consume_and_sign(session, row, principal, fresh)
+            if signed is not None:
+                row = await self._send(session, row, signed)
+        return await self._await_settlement(row)
 
     async def settle_all(self) -> None:
         """Ask the chain about everything past its consume. A node that does not answer changes nothing."""
-        for row in await self._custody.transact(bookkeeping.unsettled):
-            await self.settle(row)
+        for row in await self._unsettled():
+            try:
+                await self._settle_once(row)
+            except Unavailable:
+                return
 
     async def resume(self) -> None:
         """After an unlock: burn what a crash cut off before its bytes were stored."""
-        for row in await self._custody.transact(bookkeeping.unsettled):
+        for row in await self._unsettled():
             if state_of(row) is State.CONSUMED:
-                await self._custody.transact(lambda tx, row=row: bookkeeping.burn(tx, row))  # type: ignore[misc]
+                await self._burn(row)
 
-    async def settle(self, row: OperationRow, /) -> OperationRow:
+    async def settle(self, operation: str, /) -> OperationRow:
         """The row after asking the chain once. Bytes that the chain does not have are sent again, identically."""
-        state = state_of(row)
-        if state is State.CONSUMED:
-            return await self._custody.transact(lambda tx: bookkeeping.burn(tx, row))
-        if state not in {State.SIGNED, State.SENT, State.UNKNOWN}:
-            return row
-        session = self._custody.session()
+        row = await self._row(operation)
         try:
-            return await self._settle(session, row, state)
+            return await self._settle_once(row)
         except Unavailable:
             return row
+
+    async def _unsettled(self) -> tuple[OperationRow, ...]:
+        account = self._custody.session().settings.account.id
+        return await self._custody.transact(lambda tx: bookkeeping.unsettled(tx, account))
+
+    async def _burn(self, row: OperationRow) -> OperationRow:
+        return await self._custody.transact(lambda tx: bookkeeping.burn(tx, row))
+
+    async def _settle_once(self, row: OperationRow) -> OperationRow:
+        state = state_of(row)
+        if state is State.CONSUMED:
+            return await self._burn(row)
+        session = self._custody.session()
+        if state not in {State.SIGNED, State.SENT, State.UNKNOWN} or row.account != session.settings.account.id:
+            return row
+        return await self._settle(session, row, state)
 
     async def _settle(self, session: Session, row: OperationRow, state: State) -> OperationRow:
         if row.signed_bytes is None or row.transaction_hash is None:
@@ -85,15 +110,19 @@ class Executor:
         if settlement is not None:
             return await self._record_settlement(session, row, settlement)
         operation = bookkeeping.operation_of(row, session.settings)
+        waited = self._custody.clock.now() - row.changed_at >= RESEND_SECONDS
         if await session.chain.transaction_count(operation.account.address) > operation.transaction.nonce:
             # The nonce is used and this transaction is not it, unless it was mined between the two questions.
             settlement = await session.chain.settlement(row.transaction_hash)
             if settlement is not None:
                 return await self._record_settlement(session, row, settlement)
-            return await self._settled(row, "replaced", row.receipt)
-        if state is State.SENT:
-            return row
-        return await self._send(session, row, _stored(session, row))
+            return await self._settled(row, "replaced", row.receipt) if waited else row
+        if state is not State.SENT:
+            return await self._send(session, row, _stored(session, row))
+        if waited:
+            # A node may forget what it took. It is the same transaction, so sending it again cannot pay twice.
+            await _is_sent(session, _stored(session, row))
+        return row
 
     async def _settle_unsigned(self, session: Session, row: OperationRow) -> OperationRow:
         """An invalid signature holds its nonce until the chain has gone past it."""
@@ -102,16 +131,30 @@ class Executor:
             return await self._settled(row, "replaced", None)
         return row
 
-    async def _consume(self, session: Session, operation: str, principal: str) -> Signable:
-        row = await self._row(operation)
+    async def _fresh_claims(self, session: Session, row: OperationRow) -> bookkeeping.FreshClaims:
         payee = bookkeeping.operation_of(row, session.settings).transaction.to
         claims = await session.chain.facts(account=session.settings.account.address, payee=payee)
-        fresh = bookkeeping.FreshClaims(collected_at=self._custody.clock.now(), chain=claims)
+        return bookkeeping.FreshClaims(collected_at=self._custody.clock.now(), chain=claims)
 
+    async def _consume_and_sign(
+        self, session: Session, row: OperationRow, principal: str, fresh: bookkeeping.FreshClaims
+    ) -> tuple[OperationRow, Signed | None]:
+        """The row and the verified signature; None when there is none, and the row says how it ended."""
+        signable = await self._consume(session, row, principal, fresh)
+        await self._custody.move_anchor()
+        consumed = await self._row(row.id)
+        signed = await self._sign(session, consumed, signable)
+        if signed is None:
+            return await self._row(row.id), None
+        return await self._custody.transact(lambda tx: bookkeeping.record_signed(tx, consumed, signed)), signed
+
+    async def _consume(
+        self, session: Session, row: OperationRow, principal: str, fresh: bookkeeping.FreshClaims
+    ) -> Signable:
         def work(tx: Transaction) -> Signable:
             return bookkeeping.consume(
                 tx,
-                operation,
+                row.id,
                 principal=principal,
                 principals=self._principals,
                 settings=session.settings,
@@ -130,16 +173,21 @@ class Executor:
             raise
 
     async def _close(self, row: OperationRow, move: Move, code: str) -> None:
-        await self._custody.transact(lambda tx: bookkeeping.close(tx, row, move, code=code))
+        """Close what may not be signed, unless it was closed meanwhile."""
+
+        def work(tx: Transaction) -> None:
+            if tx.get(OperationRow, row.id) == row:
+                bookkeeping.close(tx, row, move, code=code)
+
+        await self._custody.transact(work)
 
     async def _sign(self, session: Session, row: OperationRow, signable: Signable) -> Signed | None:
         """The verified signature, or None when there is none: the row says how it ended then."""
         address = session.settings.account.address
         try:
             signature = await session.signer.sign(signable)
-        except Exception:
-            # Nothing came back, so nothing can be sent: the approval is gone and the person is told.
-            await self._custody.transact(lambda tx: bookkeeping.burn(tx, row))
+        except Exception:  # noqa: BLE001  # nothing came back, so nothing can be sent: the person is told
+            await self._burn(row)
             return None
         try:
             return check_signature(signable, signature, address=address)
@@ -149,27 +197,30 @@ class Executor:
             return None
 
     async def _send(self, session: Session, row: OperationRow, signed: Signed) -> OperationRow:
-        receipt = await self._release(session, row, None)
+        """Broadcast stored bytes. Nothing is refused here: what fails leaves a row that the chain will settle."""
         try:
-            await session.chain.broadcast(signed)
+            receipt = await self._release(session, row, None)
+            if await _is_sent(session, signed):
+                return await self._custody.transact(lambda tx: bookkeeping.record_sent(tx, row, receipt=receipt))
+            if state_of(row) is not State.UNKNOWN:
+                return await self._custody.transact(lambda tx: bookkeeping.record_unknown(tx, row))
         except GuardError:
-            if state_of(row) is State.UNKNOWN:
-                return row
-            return await self._custody.transact(lambda tx: bookkeeping.record_unknown(tx, row))
-        return await self._custody.transact(lambda tx: bookkeeping.record_sent(tx, row, receipt=receipt))
-
-    async def _await_settlement(self, session: Session, row: OperationRow) -> OperationRow:
-        """Look for the receipt for a few seconds, so that most callers get it with the first answer."""
-        with anyio.move_on_after(self.settle_seconds):
-            while state_of(row) is State.SENT:
-                row = await self.settle(row)
-                if state_of(row) is State.SENT:
-                    await anyio.sleep(_POLL_SECONDS)
+            pass
         return row
 
-    async def _record_settlement(
-        self, session: Session, row: OperationRow, settlement: Settlement
-    ) -> OperationRow:
+    async def _await_settlement(self, row: OperationRow) -> OperationRow:
+        """Look for the receipt for a few seconds, so that most callers get it with the first answer."""
+        with anyio.move_on_after(self.settle_seconds):
+            try:
+                while state_of(row) is State.SENT:
+                    row = await self.settle(row.id)
+                    if state_of(row) is State.SENT:
+                        await anyio.sleep(_POLL_SECONDS)
+            except GuardError:
+                pass
+        return row
+
+    async def _record_settlement(self, session: Session, row: OperationRow, settlement: Settlement) -> OperationRow:
         receipt = await self._release(session, row, settlement)
         return await self._settled(row, settlement.outcome, receipt)
 
@@ -185,9 +236,7 @@ class Executor:
             released = check_released(receipt.model_dump(mode="json"), fingerprints=self._custody.fingerprints)
         except Tampered:
             incident = secrets.token_hex(8)
-            event = Event(
-                kind=Kind.INCIDENT, at=self._custody.clock.now(), subject=row.id, data={"incident": incident}
-            )
+            event = Event(kind=Kind.INCIDENT, at=self._custody.clock.now(), subject=row.id, data={"incident": incident})
             await self._custody.transact(lambda tx: tx.append(event))
             return None
         return canonical(released.payload)
@@ -197,6 +246,15 @@ class Executor:
         if row is None:
             raise InvalidInput("invalid_input.id")
         return row
+
+
+async def _is_sent(session: Session, signed: Signed) -> bool:
+    """Whether the node took the bytes. False says that nobody knows."""
+    try:
+        await session.chain.broadcast(signed)
+    except Exception:  # noqa: BLE001  # also a connection that a lock closed under it: it may have been sent
+        return False
+    return True
 
 
 def _stored(session: Session, row: OperationRow) -> Signed:

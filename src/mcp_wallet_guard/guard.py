@@ -47,11 +47,12 @@ from mcp_wallet_guard.operations.frozen import effect_hash, freeze
 from mcp_wallet_guard.operations.intents import Effect, Intent, UnsignedTransaction, from_json, resolve, to_json
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
-from mcp_wallet_guard.reads import ReadLog
+from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.stores.base import Transaction
 
 LOCAL_OWNER: Final = "local"
 MAX_WAIT_SECONDS: Final = 50.0
+SWEEP_SECONDS: Final = 60
 _Answer = Done | Pending | RefusedAnswer
 
 
@@ -76,11 +77,12 @@ class Guard:
         self._principals: Final = principals
         self._links: Final = links
         self._account_lock: Final = anyio.Lock()
-        self._waiters: Final[dict[str, anyio.Event]] = {}
+        self._waiters: Final[dict[str, list[anyio.Event]]] = {}
+        self._swept_at = 0
         self._reads: Final = ReadLog(custody)
+        self._read_chain: Final = ReadChain(custody)
         self.page_url: Callable[[str], str] | None = None
-        self.link_url: Callable[[str, str], str] | None = None
-        custody.on_unlock.append(self.executor.resume)
+        custody.on_unlock.append(self._resume)
 
     # --- GuardPort ------------------------------------------------------------------------------------------------
 
@@ -89,10 +91,10 @@ class Guard:
         try:
             intent = from_json(proposal.intent)
             first = await self._ask(proposal, intent)
-            if isinstance(first, Pending) and not first.queued and wait_seconds > 0:
-                if await self._wait(first.operation, seconds=min(wait_seconds, MAX_WAIT_SECONDS)):
-                    return await self._ask(proposal, intent, joined=first.operation)
-            return first
+            if not isinstance(first, Pending) or first.queued or wait_seconds <= 0:
+                return first
+            answered = await self._wait(first.operation, seconds=min(wait_seconds, MAX_WAIT_SECONDS))
+            return await self._ask(proposal, intent) if answered else first
         except GuardError as error:
             return await self._refusal(error)
 
@@ -107,16 +109,15 @@ class Guard:
     async def outcome(self, operation: str, /, *, principal: str) -> _Answer:
         """Like `status`, after asking the chain about what was sent."""
         try:
-            row = await self._own_row(operation, principal)
+            await self._own_row(operation, principal)
             async with self._account_lock:
-                row = await self.executor.settle(row)
-            return self._answer(row)
+                return self._answer(await self.executor.settle(operation))
         except GuardError as error:
             return await self._refusal(error)
 
     async def info(self) -> WalletInfo:
         """Public facts about the wallet; available while locked."""
-        settings = self.custody.in_force or self.custody.settings_for_reads()
+        settings = self.custody.public_settings()
         return WalletInfo(
             chain=str(settings.account.chain),
             account=settings.account.address.value,
@@ -129,7 +130,7 @@ class Guard:
         """Wei held by `address`, or by the wallet's account. Raises Locked, Unavailable, InvalidInput."""
         settings = self.custody.settings_for_reads()
         holder = settings.account.address if address is None else Address.parse(address)
-        return str(int(await self.custody.chain_for_reads().balance(holder)))
+        return str(int(await (await self._read_chain.connect()).balance(holder)))
 
     async def fingerprints(self) -> FingerprintSet:
         """Digests of the vault's secrets; kept through a lock."""
@@ -140,18 +141,32 @@ class Guard:
         await self._reads.add(record)
 
     async def aclose(self) -> None:
-        """Flush, lock, close. Idempotent."""
-        await self._reads.flush()
-        await self.custody.aclose()
+        """Flush, lock, close. Idempotent. A journal that takes nothing keeps no key in memory."""
+        try:
+            await self._reads.flush()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.custody.aclose()
+                await self._read_chain.aclose()
 
     async def tick(self) -> None:
-        """Once a second: auto-lock and the group commit of reads."""
-        await self._reads.flush()
-        await self.custody.tick()
+        """Once a second: auto-lock, the group commit of reads, and the end of what is past its time."""
+        try:
+            await self._reads.flush()
+        finally:
+            await self.custody.tick()
+        now = self.custody.clock.now()
+        if not self.custody.is_locked and self.custody.blocked is None and now - self._swept_at >= SWEEP_SECONDS:
+            await self.sweep()
+
+    async def sweep(self) -> None:
+        """Expire and retire what is due, with its links. Raises Locked, Tampered, Unavailable."""
+        async with self._account_lock:
+            await self._sweep()
 
     # --- the ceremony ---------------------------------------------------------------------------------------------
 
-    async def _ask(self, proposal: Proposal, intent: Intent, *, joined: str | None = None) -> _Answer:
+    async def _ask(self, proposal: Proposal, intent: Intent) -> _Answer:
         settings = self.custody.in_force
         if settings is None:
             settings = self.custody.settings_for_reads() if self.custody.is_locked else self.custody.session().settings
@@ -166,24 +181,26 @@ class Guard:
         )
         session = self.custody.session()
         async with self._account_lock:
-            closed = await self.custody.transact(bookkeeping.sweep)
-            await self._after_close(closed)
+            await self._sweep()
             await self.executor.settle_all()
             equal, row = await self.custody.transact(
                 lambda tx: bookkeeping.find_equal(tx, effect=ehash, principal=proposal.principal)
             )
             if equal is Equal.EXECUTE and row is not None:
-                # The critical section outlives the caller: a cancelled client changes nothing half-way (T-100).
-                with anyio.CancelScope(shield=True):
+                try:
                     return self._answer(await self.executor.execute(row.id, principal=proposal.principal))
-            if equal is Equal.REPEAT and row is not None:
-                return self._answer(row, repeated=row.id != joined)
+                finally:
+                    await self._after_close((row.id,))
+            if equal in {Equal.REPEAT, Equal.BLOCKED} and row is not None:
+                return self._answer(row, repeated=True)
             if equal is Equal.DECLINED:
                 raise Declined
-            if equal is Equal.BLOCKED and row is not None:
-                return self._answer(row, repeated=True)
             if equal is Equal.JOIN and row is not None and state_of(row) is State.FROZEN:
-                return self._answer(row)
+                if row.policy_revision == session.revision:
+                    await self.desk.keep_link(row)
+                    return self._answer(row)
+                await self._close_outdated(row)
+                row = None
             return await self._freeze(proposal, session, intent, effect, queued=row if equal is Equal.JOIN else None)
 
     async def _freeze(
@@ -204,7 +221,7 @@ class Guard:
             changed_at=now,
             expires_at=now + settings.approval.expires_minutes * 60,
         )
-        next_nonce, wait = await self.custody.transact(lambda tx: self._place_in_queue(tx, row))
+        next_nonce, wait = await self.custody.transact(lambda tx: self._place_in_queue(tx, row, queued))
         if wait:
             return self._answer(row)
         claims = await session.chain.facts(account=settings.account.address, payee=effect.to)
@@ -231,7 +248,7 @@ class Guard:
             decimals=settings.native.decimals,
         )
         decoded = check_decoded(operation, facts, effect=effect)
-        held = await self.custody.transact(lambda tx: bookkeeping.reserved(tx, settings))
+        held = await self.custody.transact(lambda tx: bookkeeping.held(tx, settings, nonce=nonce, fresh=claims))
         permitted = check_permitted(policy, decoded, revision=session.revision, facts=claims, reserved=held)
         link_secret, link_hash = new_link_secret()
         frozen = advance(
@@ -259,18 +276,18 @@ class Guard:
             link_hash=link_hash,
             match_salt=secrets.token_bytes(16),
         )
-        await self.custody.transact(lambda tx: bookkeeping.freeze(tx, frozen, approval))
-        if self.link_url is not None:
-            url = self.link_url(row.id, link_secret)
-            await anyio.to_thread.run_sync(self._links.write, row.id, url)
+        with anyio.CancelScope(shield=True):
+            await self.custody.transact(lambda tx: bookkeeping.freeze(tx, frozen, approval, before=queued))
+            await self.desk.write_link(row.id, link_secret)
         return self._answer(frozen)
 
-    def _place_in_queue(self, tx: Transaction, row: OperationRow) -> tuple[int, bool]:
+    def _place_in_queue(self, tx: Transaction, row: OperationRow, queued: OperationRow | None) -> tuple[int, bool]:
         """The account's next nonce by our own count, and whether another operation holds it unsigned."""
+        bookkeeping.check_account(tx, row.account)
         account = bookkeeping.account_row(tx, row.account)
         if account.holder in (None, row.id):
             return account.next_nonce, False
-        if tx.get(OperationRow, row.id) is None:
+        if queued is None:
             opened = bookkeeping.open_count(tx, row.principal)
             check_authorized(
                 principal=row.principal,
@@ -283,23 +300,60 @@ class Guard:
         return account.next_nonce, True
 
     async def _wait(self, operation: str, *, seconds: float) -> bool:
-        """Wait for the person's answer; True when it came."""
-        waiter = self._waiters.setdefault(operation, anyio.Event())
-        with anyio.move_on_after(seconds):
-            await waiter.wait()
-        return waiter.is_set()
+        """Wait for the person's answer; True when it came, also when it came before the wait began."""
+        waiter = anyio.Event()
+        self._waiters.setdefault(operation, []).append(waiter)
+        try:
+            row = await self.custody.transact(lambda tx: tx.get(OperationRow, operation))
+            if row is None or state_of(row) is not State.FROZEN:
+                return True
+            with anyio.move_on_after(seconds):
+                await waiter.wait()
+            return waiter.is_set()
+        finally:
+            waiting = self._waiters.get(operation, [])
+            if waiter in waiting:
+                waiting.remove(waiter)
+            if not waiting:
+                self._waiters.pop(operation, None)
 
     def _changed(self, operation: str) -> bool:
-        waiter = self._waiters.pop(operation, None)
-        if waiter is None:
-            return False
-        waiter.set()
-        return True
+        """Wake the calls that wait for this operation; whether there is one."""
+        waiters = self._waiters.pop(operation, [])
+        for waiter in waiters:
+            waiter.set()
+        return bool(waiters)
+
+    async def _sweep(self) -> None:
+        self._swept_at = self.custody.clock.now()
+        await self._after_close(await self.custody.transact(bookkeeping.sweep))
+
+    async def _close_outdated(self, row: OperationRow) -> None:
+        """A question under settings that are not in force any more: its answer would be refused."""
+        await self.custody.transact(lambda tx: bookkeeping.close(tx, row, Move.REFUSE, code="policy.changed"))
+        await self._after_close((row.id,))
 
     async def _after_close(self, operations: tuple[str, ...]) -> None:
-        for operation in operations:
-            await anyio.to_thread.run_sync(self._links.delete, operation)
-            self._changed(operation)
+        with anyio.CancelScope(shield=True):
+            for operation in operations:
+                self._changed(operation)
+                await anyio.to_thread.run_sync(self._links.delete, operation)
+
+    # --- links and restarts ---------------------------------------------------------------------------------------
+
+    async def _resume(self) -> None:
+        """After an unlock: what a crash cut off is burned, and every request that waits has a link to this run."""
+        if self.custody.blocked is not None or self.custody.revision is None:
+            return
+        async with self._account_lock:
+            await self.executor.resume()
+            await self._sweep()
+            waiting = await self.custody.transact(
+                lambda tx: tuple(row for row in tx.all(OperationRow) if state_of(row) is State.FROZEN)
+            )
+            await anyio.to_thread.run_sync(self._links.sweep, {row.id for row in waiting})
+            for row in waiting:
+                await self.desk.renew_link(row)
 
     async def _own_row(self, operation: str, principal: str) -> OperationRow:
         self.custody.session()

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final, final
 
+import anyio.to_thread
+
 from mcp_wallet_guard.answers import GuardStatus, LogReport
 from mcp_wallet_guard.approvals.base import Continuation
-from mcp_wallet_guard.bookkeeping import sweep
 from mcp_wallet_guard.ceremony import OPEN, state_of
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
@@ -178,15 +179,15 @@ class OwnedGuard:
     async def unlock_factor(self, passphrase: Secret, /, *, code: str) -> GuardStatus:
         """Open a locked-out factor: the passphrase again, one scrypt derivation, and a fresh code."""
         self.custody.vault()
-        await self.custody.in_thread(self._check_passphrase, passphrase)
+        await anyio.to_thread.run_sync(self._check_passphrase, passphrase)
         await self.desk.unlock_factor(code)
         return await self.control_status()
 
     async def verify_log(self) -> LogReport:
         """Verify the whole chain; when unlocked, also that it ends where the sealed head says. Raises Tampered."""
+        sealed = self.custody.store.head  # first: what is journalled meanwhile comes after it
         entries = await self.custody.store.journal()
-        head = await self.custody.in_thread(chain.verify, entries)
-        sealed = self.custody.store.head
+        head = await anyio.to_thread.run_sync(chain.verify, entries)
         if sealed is not None and _hash_at(entries, sealed.journal.index) != sealed.journal.hash:
             raise Tampered("tampered.journal", detail="the journal does not contain the sealed head")
         if sealed is not None:
@@ -206,7 +207,7 @@ class OwnedGuard:
 
     async def sweep(self) -> None:
         """Expire and retire what is due. Raises Locked."""
-        await self.custody.transact(sweep)
+        await self.guard.sweep()
 
 
 def _count(tx: Transaction) -> tuple[int, bool]:

@@ -1,4 +1,5 @@
-"""The journal of reads: in order, group-committed, from a bounded queue. No journal, no service.
+"""Reads: the chain that they ask, and their journal: in order, group-committed, from a bounded queue. No journal, no
+service.
 
 Threat: T-088, T-090.
 """
@@ -9,14 +10,44 @@ from typing import Final, final
 
 import anyio
 
+from mcp_wallet_guard.chains.base import Chain
+from mcp_wallet_guard.config.settings import canonical as canonical_settings
 from mcp_wallet_guard.custody import Custody
-from mcp_wallet_guard.errors import Unavailable
-from mcp_wallet_guard.evidence import ReadRecord
-from mcp_wallet_guard.journal.events import Event, Kind
-from mcp_wallet_guard.stores.base import Transaction
+from mcp_wallet_guard.errors import InvalidInput, Unavailable
+from mcp_wallet_guard.evidence import ReadRecord, canonical
+from mcp_wallet_guard.journal.events import MAX_DATA_BYTES, Event, Kind
 
 MAX_QUEUED: Final = 1_000
 MAX_PER_ENTRY: Final = 200
+MAX_RECORD_BYTES: Final = 1_024
+_ROOM: Final = MAX_DATA_BYTES - 64
+"""Bytes of one entry that records may fill."""
+
+
+@final
+class ReadChain:
+    """The connection that reads use: the session's while there is one, else one of its own, kept for a while."""
+
+    def __init__(self, custody: Custody, /) -> None:
+        self._custody: Final = custody
+        self._kept: tuple[bytes, Chain] | None = None
+
+    async def connect(self) -> Chain:
+        """Raises Locked when the settings refuse reads while locked, PolicyDenied when nothing was ever sealed."""
+        settings, session = self._custody.settings_for_reads(), self._custody.session_for_reads
+        if session is not None:
+            return session.chain
+        key = canonical_settings(settings)
+        if self._kept is None or self._kept[0] != key:
+            await self.aclose()
+            self._kept = (key, self._custody.make_chain(settings))
+        return self._kept[1]
+
+    async def aclose(self) -> None:
+        """Close what is kept. Idempotent."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            await kept[1].aclose()
 
 
 @final
@@ -29,33 +60,38 @@ class ReadLog:
         self._lock: Final = anyio.Lock()
 
     async def add(self, record: ReadRecord, /) -> None:
-        """Queue one read. Raises Unavailable when the queue is full and cannot be written."""
-        self._queue.append({**record.model_dump(mode="json", exclude_none=True), "at": self._custody.clock.now()})
+        """Queue one read. Raises Unavailable when the queue is full and cannot be written, InvalidInput for a record
+        of more than MAX_RECORD_BYTES."""
+        entry = {**record.model_dump(mode="json", exclude_none=True), "at": self._custody.clock.now()}
+        if len(canonical(entry).encode()) > MAX_RECORD_BYTES:
+            raise InvalidInput("invalid_input.size")
+        if len(self._queue) >= MAX_QUEUED:
+            await self.flush()
+        if len(self._queue) >= MAX_QUEUED:
+            raise Unavailable("unavailable.store", detail="the journal takes no reads")
+        self._queue.append(entry)
         if len(self._queue) >= MAX_PER_ENTRY:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what is queued, sealed or, while the vault is locked, unsealed. Keeps it when the store fails.
-
-        Raises Unavailable when more than MAX_QUEUED reads could not be written.
-        """
+        """Write what is queued, sealed or, while the vault is locked, unsealed. Keeps it when the store fails."""
         async with self._lock:
             while self._queue:
-                batch = self._queue[:MAX_PER_ENTRY]
+                batch = self._batch()
                 event = Event(kind=Kind.READ, at=self._custody.clock.now(), data={"reads": batch})
                 try:
-                    await self._append(event)
+                    await self._custody.store.append_unsealed(event)
                 except Unavailable:
-                    if len(self._queue) > MAX_QUEUED:
-                        raise
                     return
                 del self._queue[: len(batch)]
 
-    async def _append(self, event: Event) -> None:
-        def work(tx: Transaction) -> None:
-            tx.append(event)
-
-        if self._custody.is_locked:
-            await self._custody.store.append_unsealed(event)
-        else:
-            await self._custody.transact(work)
+    def _batch(self) -> list[dict[str, object]]:
+        """As many of the oldest as one entry holds."""
+        batch: list[dict[str, object]] = []
+        size = 0
+        for entry in self._queue[:MAX_PER_ENTRY]:
+            size += len(canonical(entry).encode()) + 1
+            if size > _ROOM:
+                break
+            batch.append(entry)
+        return batch

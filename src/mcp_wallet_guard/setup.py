@@ -1,7 +1,7 @@
 """Set-up: make a vault with a wallet and a second factor, and put settings in force, before any guard runs.
 
-`mcp-wallet-guard init`, the demo and the tests share this path. Each function takes the guard's lock for its time, so it
-fails with "misconfigured.already_running" beside a running guard. Threat: T-070, T-076, T-079, T-086.
+`mcp-wallet-guard init`, the demo and the tests share this path. What opens the store takes the guard's lock for its
+time, so it fails with "misconfigured.already_running" beside a running guard. Threat: T-070, T-076, T-079, T-086.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.assembly import StateFiles, build_guard, running
 from mcp_wallet_guard.config.file import LoadedSettings, load_settings
 from mcp_wallet_guard.config.settings import canonical, parse_settings
-from mcp_wallet_guard.danger import CheapKdf
 from mcp_wallet_guard.daemon.lock import GuardLock
+from mcp_wallet_guard.danger import CheapKdf
 from mcp_wallet_guard.desk import enrol
 from mcp_wallet_guard.errors import Misconfigured, Refused
-from mcp_wallet_guard.evidence import Clock
+from mcp_wallet_guard.evidence import Clock, FactorRow
 from mcp_wallet_guard.keys import mnemonic, vault
 from mcp_wallet_guard.keys.kdf import DEFAULT, cheap_profile
 from mcp_wallet_guard.keys.passphrases import passphrase_from_text
@@ -123,6 +123,8 @@ async def put_in_force(loaded: LoadedSettings, passphrase: Secret, /, *, clock: 
         custody = owned.custody
         if custody.vault().sealed_settings is not None:
             raise Refused("policy.sealed")
+        if custody.blocked is not None and await custody.transact(lambda tx: bool(tx.all(FactorRow))):
+            raise Refused(custody.blocked)
         await bind_factors(owned)
         await custody.apply_settings(canonical(loaded.settings))
 
