@@ -1,0 +1,206 @@
+"""Every command and option, in one place. Knows no other module of the package but errors, so that it is cheap.
+
+No option takes a secret: passphrases, codes and recovery words travel over the controlling terminal or a descriptor
+that is named. Threat: T-065.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from mcp_wallet_guard.errors import InvalidInput
+
+PROGRAM: Final = "mcp-wallet-guard"
+DIRECTORY: Final = ".mcp-wallet-guard"
+SETTINGS: Final = "guard.toml"
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - argparse has no public name for it
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises InvalidInput instead of leaving the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Part of ArgumentParser."""
+        raise InvalidInput("invalid_input", detail=f"{message} (see: {self.prog} --help)")
+
+
+def parse(words: list[str], /) -> argparse.Namespace:
+    """The options; `run` names the command as ``module:function``.
+
+    Raises InvalidInput for what is not understood; unknown words are not repeated, they may be a secret typed by
+    mistake. ``--help`` and ``--version`` print and leave with SystemExit(0).
+    """
+    options, unknown = make_parser().parse_known_args(words)
+    if unknown:
+        names = sorted({word.partition("=")[0] for word in unknown if word.startswith("--")})
+        what = f"unknown option {', '.join(names)}" if names else f"{len(unknown)} more arguments than expected"
+        raise InvalidInput("invalid_input", detail=f"{what} (see: {PROGRAM} --help)")
+    return options
+
+
+def make_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser(prog=PROGRAM, description="A signing guard for crypto-wallet MCP servers.", allow_abbrev=False)
+    parser.add_argument("--version", action=_Version, help="print the version")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    _add_init(commands)
+    _add_running(commands)
+    _add_approvals(commands)
+    _add_wallet(commands)
+    _add_factor(commands)
+    _add_records(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_init(commands: _Commands) -> None:
+    new = _command(
+        commands, "init", "init:init",
+        "Make a vault with a new wallet and a one-time-code factor, write guard.toml, and put it in force.",
+    )  # fmt: skip
+    new.add_argument("--chain-id", type=int, required=True, metavar="N", help="EIP-155 number of the one chain")
+    new.add_argument("--node", required=True, metavar="URL", help="the chain's node: https, or http to 127.0.0.1")
+    new.add_argument("--max-per-transaction", required=True, metavar="AMOUNT", help='ceiling, such as "0.1"')
+    new.add_argument("--symbol", default="ETH", metavar="TEXT", help="the native currency (default: ETH)")
+    new.add_argument("--decimals", type=int, default=18, metavar="N", help="its decimals (default: 18)")
+    new.add_argument("--account", default="main", metavar="NAME", help="a name for the account (default: main)")
+    new.add_argument(
+        "--mode", choices=("daemon", "embedded"), default="daemon", help="where the guard runs (default: daemon)"
+    )
+    new.add_argument(
+        "--kdf", choices=("default", "cheap"), default="default", help="scrypt's cost (default: about one second)"
+    )
+    new.add_argument(
+        "--danger-cheap-kdf", metavar="REASON", help="needed for --kdf cheap: why a weak vault is wanted; journalled"
+    )
+    _add_passphrase(new)
+    _add_secrets(new)
+
+
+def _add_running(commands: _Commands) -> None:
+    _command(commands, "start", "running:start", "Run the guard in the foreground: sockets, approval page, locked.")
+    _command(commands, "stop", "running:stop", "Lock the running guard and end it.")
+    unlock = _command(commands, "unlock", "running:unlock", "Unlock the running guard.")
+    _add_passphrase(unlock)
+    _command(commands, "lock", "running:lock", "Wipe the running guard's keys. Open requests stay.")
+    _command(commands, "status", "running:status", "How the running guard stands.")
+
+
+def _add_approvals(commands: _Commands) -> None:
+    approve = _command(
+        commands, "approve", "approval:approve", "Read a request on the controlling terminal and answer it."
+    )
+    approve.add_argument("id", nargs="?", metavar="ID", help="the request; may be left out when only one waits")
+    decline = _command(commands, "decline", "approval:decline", "Say no to a request, on the controlling terminal.")
+    decline.add_argument("id", nargs="?", metavar="ID", help="the request; may be left out when only one waits")
+    _command(commands, "requests", "approval:requests", "List what waits for an answer.")
+
+
+def _add_wallet(commands: _Commands) -> None:
+    wallet = _group(commands, "wallet", "The vault's wallets.")
+    create = _command(wallet, "create", "wallet:create", "Generate one more wallet in the vault; no guard may run.")
+    create.add_argument("--label", required=True, metavar="NAME", help="a name for it")
+    _add_passphrase(create)
+    _add_secrets(create)
+    _command(wallet, "address", "wallet:address", "The wallets' addresses, as the vault file says them in the open.")
+
+
+def _add_factor(commands: _Commands) -> None:
+    factor = _group(commands, "factor", "The second factor.")
+    enrol = _command(
+        factor, "enrol", "factor:enrol", "Enrol the first one-time-code factor of a vault; no guard may run."
+    )
+    enrol.add_argument("--label", default="main", metavar="NAME", help="its name in the app (default: main)")
+    _add_passphrase(enrol)
+    _add_secrets(enrol)
+    unlock = _command(
+        factor, "unlock", "factor:unlock", "Open a factor that wrong codes locked: passphrase and a fresh code."
+    )
+    _add_passphrase(unlock)
+    _add_code(unlock)
+
+
+def _add_records(commands: _Commands) -> None:
+    policy = _group(commands, "policy", "The settings in force.")
+    apply = _command(
+        policy, "apply", "policy:apply", "Show what guard.toml changes, and put it in force with a fresh code."
+    )
+    _add_code(apply)
+    _add_passphrase(apply, "the passphrase, which only the very first time needs, when no guard may run")
+    store = _group(commands, "store", "The guard's records.")
+    acknowledge = _command(
+        store, "acknowledge", "store:acknowledge",
+        "Accept records that are new, foreign or older than they were; no guard may run.",
+    )  # fmt: skip
+    _add_passphrase(acknowledge)
+    _add_code(acknowledge)
+    log = _group(commands, "log", "The journal.")
+    _command(
+        log, "verify", "log:verify",
+        "Verify the journal: its chain, and under the key too when an unlocked guard runs.",
+    )  # fmt: skip
+
+
+def _add_demo(commands: _Commands) -> None:
+    demo = _command(
+        commands, "demo", "demo:demo", "A guarded payment on a private chain, then attacks that fail.", located=False
+    )
+    demo.add_argument("--interactive", action="store_true", help="leave the approval to you")
+
+
+def _group(commands: _Commands, name: str, text: str) -> _Commands:
+    group = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    made: _Commands = group.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    return made
+
+
+def _command(
+    commands: _Commands, name: str, run: str, text: str, /, *, located: bool = True
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=run)
+    if located:
+        place = command.add_mutually_exclusive_group()
+        place.add_argument("--dir", type=Path, metavar="PATH", help=f"the guard's folder (default: ~/{DIRECTORY})")
+        place.add_argument("--config", type=Path, metavar="FILE", help=f"its settings (default: {SETTINGS} in there)")
+    command.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    command.add_argument("--debug", action="store_true", help="show where an unexpected error came from")
+    return command
+
+
+def _add_passphrase(command: argparse.ArgumentParser, what: str = "the passphrase") -> None:
+    command.add_argument(
+        "--passphrase-fd", type=_descriptor, metavar="N", help=f"read {what} from this descriptor, not the terminal"
+    )
+
+
+def _add_code(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--code-fd", type=_descriptor, metavar="N", help="read the one-time code from this descriptor")
+
+
+def _add_secrets(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--secrets-fd", type=_descriptor, metavar="N",
+        help="write what must be kept secret, as JSON, to this descriptor (above 2) instead of the terminal",
+    )  # fmt: skip
+
+
+def _descriptor(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise argparse.ArgumentTypeError("a descriptor is a small number")
+    return int(text)
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"{PROGRAM} {version(PROGRAM)}")
+        parser.exit(0)

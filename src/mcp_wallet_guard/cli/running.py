@@ -1,0 +1,100 @@
+"""``start``, ``stop``, ``unlock``, ``lock``, ``status``: the guard's own process. Threat: T-016, T-110."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from mcp_wallet_guard.answers import GuardStatus
+from mcp_wallet_guard.assembly import StateFiles, hosted
+from mcp_wallet_guard.cli.invocation import Invocation, run_async
+from mcp_wallet_guard.cli.output import Report, note, show
+from mcp_wallet_guard.daemon.lock import GuardLock
+from mcp_wallet_guard.daemon.run import Ready, serve_guard
+from mcp_wallet_guard.errors import CATALOGUE, Misconfigured
+from mcp_wallet_guard.keys.vault import read_public
+
+
+def start(invocation: Invocation, /) -> None:
+    """Serve until ``stop``, SIGTERM or SIGINT. Says on standard output, once, that everything listens.
+
+    Raises Misconfigured("misconfigured.already_running", "misconfigured.vault_missing"), VaultError.
+    """
+    loaded = invocation.load()
+    if loaded.settings.mode != "daemon":
+        raise Misconfigured("misconfigured.settings", detail='mode is "embedded": the MCP server runs the guard itself')
+    read_public(loaded.vault_path)
+    directory = StateFiles(loaded.vault_path).directory
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+    async def serve() -> None:
+        with GuardLock(directory) as lock:
+            async with hosted(loaded, clock=invocation.clock) as owned:
+
+                def ready(started: Ready) -> None:
+                    for waiver in owned.custody.waivers:
+                        note(f"warning: protection was lowered: {waiver}")
+                    for missing in started.hardening.missing:
+                        note(f"warning: this system does not offer: {missing}")
+                    show(_started(str(directory), owned.page_address), as_json=invocation.options.json)
+
+                await serve_guard(owned, directory=directory, lock=lock, tick=owned.tick, ready=ready)
+
+    run_async(serve)
+
+
+def stop(invocation: Invocation, /) -> Report:
+    """Raises Locked("not_running")."""
+    invocation.control(lambda client: client.shut_down())
+    return Report(fields={"stopped": True}, lines=("The guard is locked and ends.",))
+
+
+def unlock(invocation: Invocation, /) -> Report:
+    """Raises Locked("not_running"), VaultError, Tampered."""
+    invocation.control(lambda client: client.control_status())  # before a person types a passphrase for nobody
+    with invocation.passphrase() as passphrase:
+        return status_report(invocation.control(lambda client: client.unlock(passphrase)))
+
+
+def lock(invocation: Invocation, /) -> Report:
+    """Raises Locked("not_running")."""
+    return status_report(invocation.control(lambda client: client.lock()))
+
+
+def status(invocation: Invocation, /) -> Report:
+    """Raises Locked("not_running")."""
+    return status_report(invocation.control(lambda client: client.control_status()))
+
+
+def status_report(status: GuardStatus, /) -> Report:
+    """How a guard stands, and what its owner should do about it."""
+    lines = ["The wallet is locked." if status.locked else "The wallet is unlocked."]
+    if status.account is not None:
+        lines.append(f"Account:  {status.account}")
+    if status.page_url is not None:
+        lines.append(f"Page:     {status.page_url}")
+    if status.policy_revision is not None:
+        lines.append(f"Policy:   revision {status.policy_revision}")
+    if not status.locked:
+        lines.append(f"Waiting:  {status.open_operations}")
+    if status.blocked is not None:
+        lines.append(f"Blocked:  {CATALOGUE[status.blocked]}")
+    if status.factor_locked:
+        lines.append(f"Factor:   {CATALOGUE['factor.locked_out']}")
+    if status.settings_differ:
+        lines.append("guard.toml differs from what is in force (mcp-wallet-guard policy apply):")
+        lines += [f"   {change}" for change in status.settings_differ]
+    lines += [f"Lowered:  {waiver}" for waiver in status.waivers]
+    return Report(fields=status.model_dump(mode="json"), lines=tuple(lines))
+
+
+def _started(directory: str, page: str | None) -> Report:
+    return Report(
+        fields={"running": True, "pid": os.getpid(), "directory": directory, "page_url": page},
+        lines=(
+            f"The guard of {directory} runs, locked. Approval page: {page}",
+            "Unlock it in another terminal: mcp-wallet-guard unlock",
+        ),
+    )
