@@ -1,4 +1,4 @@
-"""`import mcp_wallet_guard` costs at most 1.5 times `import pydantic, cryptography`, and loads only pinned modules."""
+"""What an author imports costs at most 1.5 times `import pydantic, cryptography`, and loads only pinned modules."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ NAME: Final = "import"
 LIMIT: Final = 1.5
 ROUNDS: Final = 15
 PINNED: Final = Path(__file__).with_name("import_modules.txt")
-OURS: Final = "import mcp_wallet_guard"
+# What an author's server imports; the bare package is lazy and would measure nothing.
+OURS: Final = "from mcp_wallet_guard import Address, Amount, Transfer, WalletGuard"
 THEIRS: Final = "import pydantic, cryptography"
 # CPU time of the import alone; what starting an interpreter costs is the same on both sides and left out.
 CPU: Final = "import time; t = time.process_time(); {}; print(time.process_time() - t)"
 LOADED: Final = (
-    "import json, sys; import mcp_wallet_guard;"
+    "import json, sys; " + OURS + ";"
     "print(json.dumps(sorted({m for m in sys.modules if m.split('.')[0] == 'mcp_wallet_guard'}"
     " | {m for m in sys.modules if m in ('web3', 'mcp', 'eth_account', 'httpx2', 'starlette', 'uvicorn')})))"
 )

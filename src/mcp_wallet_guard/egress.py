@@ -15,18 +15,17 @@ import re
 import ssl
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, final
 from urllib.parse import unquote_to_bytes
 
 import anyio
 import anyio.to_thread
 import httpx2
 
+from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
 
 MAX_URL: Final = 2048
-MAX_DEPTH: Final = 64
-_STRUCTURE: Final = re.compile(rb"\\.|[\"\[\]{}]", re.DOTALL)
 _URL: Final = re.compile(
     r"(?P<scheme>https?)://"
     r"(?:(?P<userinfo>[A-Za-z0-9._~!$&'()*+,;=:%-]{1,512})@)?"
@@ -193,35 +192,8 @@ def _request(url: PinnedUrl, content: bytes, timeout: float) -> httpx2.Request:
 
 
 def _strict_json(raw: bytes) -> Any:
-    _check_depth(raw)
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except ValueError:
-        pass
-    raise _BadAnswer("not strict JSON")
-
-
-def _check_depth(raw: bytes) -> None:
-    """Before parsing: CPython's parser recurses in C, and where some library raised the recursion limit it crashes."""
-    depth, in_string = 0, False
-    for token in _STRUCTURE.finditer(raw):
-        sign = token[0]
-        if sign == b'"':
-            in_string = not in_string
-        elif not in_string and sign in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise _BadAnswer(f"nested deeper than {MAX_DEPTH}")
-        elif not in_string and sign in b"]}":
-            depth -= 1
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("duplicate key")
-    return document
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError("no such number in JSON")
+        return strict_json.loads(raw)
+    except ValueError as error:
+        reason = str(error)
+    raise _BadAnswer(reason)

@@ -63,7 +63,7 @@ class Channel(StrEnum):
 class Model(BaseModel):
     """A frozen payload at an edge: unknown keys refused, no coercion, errors repeat no input."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
 
 
 def _wei(value: object) -> object:
@@ -153,7 +153,7 @@ class Evidence(Model):
     factor_step: int | None = None
 
 
-EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(tuple[Evidence, ...])
+EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(tuple[Evidence, ...], config=ConfigDict(defer_build=True))
 
 
 Column = str | int | bytes | None
@@ -340,7 +340,7 @@ class RefusedAnswer(Model):
 
 
 Answer = Annotated[Done | Pending | RefusedAnswer, Field(discriminator="status")]
-ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer)
+ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer, config=ConfigDict(defer_build=True))
 
 
 @final

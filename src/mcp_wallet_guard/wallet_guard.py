@@ -8,18 +8,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
-from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.errors import Misconfigured
-from mcp_wallet_guard.evidence import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from os import PathLike
+
     from mcp.server import MCPServer
 
+    from mcp_wallet_guard.evidence import Clock
     from mcp_wallet_guard.mcp.base import GuardPort
     from mcp_wallet_guard.mcp.protection import Protection
 
@@ -38,6 +38,8 @@ class WalletGuard:
 
         `clock` is for tests of the embedded mode. Raises Misconfigured("misconfigured.settings").
         """
+        from mcp_wallet_guard.config.file import load_settings  # each door loads its own rooms when it is opened
+
         loaded = load_settings(Path(path))
         wait_seconds = float(loaded.settings.approval.wait_seconds)
 
@@ -63,7 +65,7 @@ class WalletGuard:
         """A guard behind a port that the caller made, and closes."""
         return cls(port, wait_seconds=wait_seconds)
 
-    def protect(self, mcp: MCPServer, /, *, reads: Sequence[str] = ()) -> Protection:
+    def protect(self, mcp: MCPServer[Any], /, *, reads: Sequence[str] = ()) -> Protection:
         """Guard `mcp`: filter every result, deny what is not classified, and give the verbs `spends` and `reads`.
 
         `reads` classifies tools that are registered already. Raises Misconfigured("misconfigured.tool").

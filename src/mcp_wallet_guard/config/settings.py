@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, final
 import rfc8785
 from pydantic import ValidationError
 
-from mcp_wallet_guard import danger
+from mcp_wallet_guard import danger, strict_json
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.config.document import ApprovalTable, Document, LockTable, PayeeTable
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
@@ -175,7 +175,7 @@ def canonical(settings: Settings, /) -> bytes:
 def from_canonical(data: bytes, /) -> Settings:
     """Strict inverse of `canonical`. Raises Tampered("tampered.settings") for any other bytes."""
     try:
-        payload = json.loads(data) if len(data) <= 2 * MAX_BYTES else None
+        payload = strict_json.loads(data) if len(data) <= 2 * MAX_BYTES else None
         settings = _validate(json.dumps(payload["settings"]))  # type: ignore[index]  # None and lists raise TypeError
         if canonical(settings) == data:
             return settings

@@ -7,13 +7,13 @@ and repeats nothing of what was refused. Threat: T-057, T-110.
 from __future__ import annotations
 
 import json
-import re
 import struct
 from typing import Annotated, Any, Final, NoReturn, TypeVar, final
 
 import rfc8785
 from pydantic import Field, ValidationError
 
+from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.daemon.base import Role
 from mcp_wallet_guard.errors import CATALOGUE, KINDS, GuardError, InvalidInput, Misconfigured
 from mcp_wallet_guard.evidence import Model
@@ -27,7 +27,6 @@ LENGTH: Final = struct.Struct(">I")
 
 Number = Annotated[int, Field(ge=1, le=2**53 - 1)]
 _M = TypeVar("_M", bound=Model)
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 class Disconnected(Exception):
@@ -112,8 +111,8 @@ def body_length(head: bytes | bytearray, /) -> int:
 
 def parse(body: bytes, /) -> dict[str, Any]:
     """The object that a body spells canonically. Raises InvalidInput for anything else."""
-    _check_depth(body)
     try:
+        strict_json.check_depth(body, max_depth=MAX_DEPTH)
         message = json.loads(body, parse_float=_refuse, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise InvalidInput("invalid_input") from None
@@ -212,19 +211,6 @@ def _validated(model: type[_M], message: dict[str, Any]) -> _M:
         return model.model_validate(message)
     except ValidationError:
         raise InvalidInput("invalid_input") from None
-
-
-def _check_depth(body: bytes) -> None:
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return
-    depth = 0
-    for token in _TOKENS.finditer(body):
-        if token[0] in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise InvalidInput("invalid_input")
-        elif token[0] in b"]}":
-            depth -= 1
 
 
 def _refuse(_: str) -> NoReturn:

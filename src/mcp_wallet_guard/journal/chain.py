@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, final
 
 import rfc8785
 
+from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.journal.events import GENESIS, MAX_TIME, SUBJECT, VERSION, Event, Kind, RowChange
 
@@ -46,7 +46,7 @@ class Entry:
     @property
     def fields(self) -> dict[str, Any]:
         """The parsed body."""
-        parsed: dict[str, Any] = json.loads(self.body)
+        parsed: dict[str, Any] = strict_json.loads(self.body)
         return parsed
 
     @property
@@ -101,7 +101,7 @@ def check(entry: Entry, /) -> dict[str, Any]:
     Says nothing about its place in a chain. Raises Tampered("tampered.journal").
     """
     try:
-        fields = json.loads(entry.body)
+        fields = strict_json.loads(entry.body)
         valid = _has_shape(fields) and fields["index"] == entry.index and rfc8785.dumps(fields) == entry.body
     except (ValueError, TypeError, RecursionError):  # rfc8785's errors are ValueErrors
         valid, fields = False, {}

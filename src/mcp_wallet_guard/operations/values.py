@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final, NewType, final
-
-from eth_hash.backends import pycryptodome as _keccak  # named, so that no environment variable picks another
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from typing import TYPE_CHECKING, Any, Final, NewType, final
 
 from mcp_wallet_guard.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 BaseUnits = NewType("BaseUnits", int)
 """An amount in the smallest unit of its asset, 0 <= value < 2**256."""
@@ -30,11 +30,15 @@ _REFERENCE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 def keccak256(data: bytes, /) -> bytes:
     """Keccak-256, 32 bytes. Source: Ethereum yellow paper, appendix A."""
-    return bytes(_keccak.keccak256(data))
+    # Loaded on first use, since it costs more than all of this package; named, so that no environment picks another.
+    from eth_hash.backends import pycryptodome
+
+    return bytes(pycryptodome.keccak256(data))
 
 
 def _edge_schema(parse: Any, rendered: type, json_schema: dict[str, Any]) -> CoreSchema:
     """A strict pydantic schema: JSON gives a string that `parse` accepts; errors repeat nothing of the input."""
+    from pydantic_core import PydanticCustomError, core_schema
 
     def validate(value: object) -> object:
         if isinstance(value, rendered):
@@ -111,9 +115,7 @@ class Address(_Edge):
 
 def _checksummed(lower_hex: str) -> str:
     digest = keccak256(lower_hex.encode("ascii")).hex()
-    return "0x" + "".join(
-        c.upper() if c.isalpha() and digest[i] >= "8" else c for i, c in enumerate(lower_hex)
-    )
+    return "0x" + "".join(c.upper() if c.isalpha() and digest[i] >= "8" else c for i, c in enumerate(lower_hex))
 
 
 @final

@@ -8,7 +8,6 @@ Functions here block: call them in a worker thread. Specified in docs/formats/st
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import rfc8785
 
+from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.errors import Locked, Tampered
 from mcp_wallet_guard.journal import chain
 from mcp_wallet_guard.journal.chain import Head
@@ -121,7 +121,7 @@ async def compare(anchor: Anchor | None, store: StateStore, /) -> AnchorState:
 def _parse(data: bytes) -> dict[str, Any] | None:
     """The fields of a well-formed file: exactly the bytes that `write_anchor` writes for them."""
     try:
-        fields = json.loads(data)
+        fields = strict_json.loads(data)
         valid = (
             len(data) <= MAX_BYTES
             and type(fields) is dict

@@ -119,9 +119,7 @@ def make_wallet(
     """Make vault, wallet, factor and settings in `folder`, which is made too, and fund the account. Blocking; runs an
     event loop of its own: use a worker thread from async code."""
     waiver = danger.cheap_kdf(reason=WAIVER_REASON)
-    new = setup.new_vault(
-        folder / "vault.json", passphrase=passphrase(), label="main", now=clock.now(), waiver=waiver
-    )
+    new = setup.new_vault(folder / "vault.json", passphrase=passphrase(), label="main", now=clock.now(), waiver=waiver)
     account = Account("main", chain.chain_id, Address.parse(new.address))
     text = ask_everything(
         vault="vault.json",
