@@ -157,6 +157,23 @@ def test_monotonous_text_is_searched_in_bounded_time(text: str) -> None:
     assert time.process_time() - start < 3
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_set_without_marks_finds_the_same(encoding: str) -> None:
+    bare = fp.FingerprintSet(PRINTS.key, PRINTS.digests, PRINTS.lengths)
+    for payload in (ENCODINGS[encoding](SECRETS[0]), PHRASE):
+        with pytest.raises(Tampered):
+            check_released(payload, fingerprints=bare)
+    noise = RANDOM.randbytes(300).hex()
+    assert check_released(noise, fingerprints=bare).payload == noise
+
+
+def test_a_phrase_alone_is_recognised() -> None:
+    only = fp.build([PHRASE.encode()], key=KEY)
+    for payload in (PHRASE, PHRASE.encode().hex()):
+        with pytest.raises(Tampered):
+            check_released(payload, fingerprints=only)
+
+
 def test_an_empty_set_blocks_nothing() -> None:
     assert check_released(SECRETS[0].hex(), fingerprints=fp.FingerprintSet()).payload == SECRETS[0].hex()
 
@@ -168,7 +185,7 @@ def test_a_set_survives_json_and_strangers_do_not() -> None:
     text = json.dumps(data)
     assert not any(form in text for secret in SECRETS for form in (secret.hex(), secret.hex()[:16]))
     strangers: list[object] = [
-        {**data, "more": 1}, {**data, "key": ""}, {**data, "lengths": []}, {**data, "marks": [1 << 16]},
+        {**data, "more": 1}, {**data, "key": ""}, {**data, "lengths": [], "digests": []}, {**data, "marks": [1 << 16]},
         {**data, "digests": ["zz" * 16]}, {**data, "v": 2}, {k: v for k, v in data.items() if k != "marks"}, [], None,
     ]  # fmt: skip
     for broken in strangers:

@@ -252,7 +252,7 @@ async def test_a_read_that_may_not_be_journalled_is_refused() -> None:
         result = await client.call_tool("holdings", {})
     assert result.is_error
     assert "locked" in result.model_dump_json()
-    assert "42" not in result.model_dump_json()
+    assert "42 ETH" not in result.model_dump_json()
 
 
 async def test_public_facts_are_at_hand() -> None:

@@ -21,6 +21,7 @@ from mcp_wallet_guard.filters.fingerprints import (
     PREFIX_LETTERS,
     WINDOW_WORDS,
     FingerprintSet,
+    plain_word,
 )
 from mcp_wallet_guard.filters.views import views
 
@@ -48,7 +49,9 @@ _BASE58: Final = {c: n for n, c in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZa
 _BASE64: Final = {c: n for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")}
 _TO_OCTAL: Final = str.maketrans({c: f"{n:02o}" for c, n in _BASE64.items()} | {"-": f"{62:02o}", "_": f"{63:02o}"})
 _TO_BASE32HEX: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV")
+_RAW: Final = re.compile(r"[^\n\t\r -~]")
 _READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
+_SHORTEST_PHRASE: Final = 4 * WINDOW_WORDS - 1
 _PIECE: Final = 1 << 20
 _MAX_BASE58: Final = 1400
 _MAX_DECIMAL: Final = 400
@@ -84,17 +87,13 @@ class _Scan:
                 continue
             self._seen.add(view)
             self._spend(len(view))
-            if self._prints.phrases and self._words(view):
-                return True
-            if self._prints.digests and self._runs(view, depth=depth):
+            if self._words(view) or self._runs(view, depth=depth):
                 return True
         return False
 
     def _runs(self, view: str, *, depth: int) -> bool:
-        if not (view.isascii() and view.isprintable()):
-            raw = view.encode("latin-1", "replace")
-            if len(raw) >= self._sizes[0] and self._bytes(raw):
-                return True
+        if _RAW.search(view) is not None and self._bytes(view.encode("latin-1", "replace")):
+            return True
         return any(self._decoded(blob, depth=depth) for blob in _joined(_decodings(view)))
 
     def _decoded(self, blob: bytes, *, depth: int) -> bool:
@@ -107,25 +106,34 @@ class _Scan:
     def _bytes(self, data: bytes) -> bool:
         """Whether a protected byte string stands anywhere in `data`."""
         self._spend(len(data))
-        smallest = self._sizes[0]
+        smallest = self._sizes[0] if self._sizes else len(data) + 1
         if len(data) < smallest:
             return False
+        for start in self._places(data, last=len(data) - smallest):
+            for size in self._sizes:
+                self._spend(1)
+                if self._prints.contains(data[start : start + size]):
+                    return True
+        return False
+
+    def _places(self, data: bytes, *, last: int) -> Iterator[int]:
+        """Where a secret may begin."""
+        if not self._prints.marks:
+            yield from range(last + 1)
+            return
         # XOR of neighbours in one operation on a long integer: a regular expression then finds the marks.
         number = int.from_bytes(data, "big")
         mixed = (number ^ number >> 8).to_bytes(len(data), "big")
         starts, seconds = _marks(self._prints.marks)
-        last = len(data) - smallest
         for match in starts.finditer(mixed, 1, last + 2):
             start = match.start() - 1
             if mixed[start + 3] in seconds[mixed[start + 1]]:
-                for size in self._sizes:
-                    self._spend(1)
-                    if self._prints.contains(data[start : start + size]):
-                        return True
-        return False
+                yield start
 
     def _words(self, view: str) -> bool:
-        tokens = [token.lower() for token in _WORD.findall(_CAMEL.sub(" ", view))]
+        if len(view) < _SHORTEST_PHRASE:
+            return False
+        tokens = [plain_word(token) for token in _WORD.findall(_CAMEL.sub(" ", view))]
         if any(len(token) >= 36 and self._prints.contains_words([token]) for token in tokens):
             return True
         if len(tokens) < WINDOW_WORDS:

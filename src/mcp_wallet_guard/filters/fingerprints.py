@@ -35,15 +35,14 @@ _MIN_PHRASE_WORDS: Final = 12
 class FingerprintSet:
     """`key` (32 bytes) and what recognises the protected byte strings. Empty before the first unlock.
 
-    `digests` are of byte strings of the sizes in `lengths`, `marks` are their `mark_of`; `phrases` are digests of
-    `phrase_entry` texts.
+    `digests` are of byte strings of the sizes in `lengths` and of `phrase_entry` texts. `marks` are the `mark_of` of
+    the byte strings and only make the search faster: without any, every place is looked at.
     """
 
     key: bytes = b""
     digests: frozenset[bytes] = frozenset()
     lengths: frozenset[int] = frozenset()
     marks: frozenset[tuple[int, int]] = frozenset()
-    phrases: frozenset[bytes] = frozenset()
 
     def contains(self, candidate: bytes, /) -> bool:
         """Whether `candidate` is a protected byte string."""
@@ -52,13 +51,13 @@ class FingerprintSet:
         return fingerprint(candidate, key=self.key) in self.digests
 
     def contains_words(self, words: Sequence[str], /) -> bool:
-        """Whether `words` are consecutive words of a protected phrase, or all its letters in one word."""
-        return bool(self.phrases) and fingerprint(phrase_entry(words), key=self.key) in self.phrases
+        """Whether `words`, as `plain_word` gives them, are eight words of a protected phrase or all of it in one."""
+        return fingerprint(phrase_entry(words), key=self.key) in self.digests
 
     @property
     def empty(self) -> bool:
         """Whether it recognises nothing."""
-        return not self.digests and not self.phrases
+        return not self.digests
 
 
 def build(secrets: Iterable[bytes], /, *, key: bytes) -> FingerprintSet:
@@ -83,10 +82,9 @@ def build(secrets: Iterable[bytes], /, *, key: bytes) -> FingerprintSet:
             phrases.update(phrase_entry(form) for form in _windows(words))
     return FingerprintSet(
         key=key,
-        digests=frozenset(fingerprint(entry, key=key) for entry in raw),
+        digests=frozenset(fingerprint(entry, key=key) for entry in raw | phrases),
         lengths=frozenset(len(entry) for entry in raw),
         marks=frozenset(mark_of(entry) for entry in raw),
-        phrases=frozenset(fingerprint(entry, key=key) for entry in phrases),
     )
 
 
@@ -100,12 +98,16 @@ def mark_of(entry: bytes, /) -> tuple[int, int]:
     return entry[0] ^ entry[1], entry[2] ^ entry[3]
 
 
+def plain_word(word: str, /) -> str:
+    """`word` in lower case and NFKD."""
+    return word.lower() if word.isascii() else unicodedata.normalize("NFKD", word).lower()
+
+
 def phrase_entry(words: Sequence[str], /) -> bytes:
-    """What is digested for `words`: lower case, NFKD, the first four letters of each; a lone word stays whole."""
-    plain = [unicodedata.normalize("NFKD", word).lower() for word in words]
-    if len(plain) > 1:
-        plain = [word[:PREFIX_LETTERS] for word in plain]
-    return " ".join(plain).encode()
+    """What is digested for `words`, given as `plain_word`s: the first four letters of each; a lone word stays whole."""
+    if len(words) == 1:
+        return words[0].encode()
+    return " ".join([word[:PREFIX_LETTERS] for word in words]).encode()
 
 
 def to_json(fingerprints: FingerprintSet, /) -> dict[str, Any]:
@@ -116,7 +118,6 @@ def to_json(fingerprints: FingerprintSet, /) -> dict[str, Any]:
         "digests": sorted(digest.hex() for digest in fingerprints.digests),
         "lengths": sorted(fingerprints.lengths),
         "marks": sorted(first << 8 | second for first, second in fingerprints.marks),
-        "phrases": sorted(digest.hex() for digest in fingerprints.phrases),
     }
 
 
@@ -124,12 +125,18 @@ def from_json(data: object, /) -> FingerprintSet:
     """Strict inverse of `to_json`. Raises InvalidInput for anything else."""
     match data:
         case {
-            "v": 1, "key": str(key), "digests": list(digests), "lengths": list(lengths), "marks": list(marks),
-            "phrases": list(phrases), **rest,
-        } if not rest:  # fmt: skip
+            "v": 1,
+            "key": str(key),
+            "digests": list(digests),
+            "lengths": list(lengths),
+            "marks": list(marks),
+            **rest,
+        }:
             pass
         case _:
             raise InvalidInput(detail="not a fingerprint set")
+    if rest:
+        raise InvalidInput(detail="not a fingerprint set of this version")
     if not all(type(n) is int and MIN_SECRET_BYTES <= n <= MAX_SECRET_BYTES for n in lengths):
         raise InvalidInput(detail="fingerprint lengths out of range")
     if not all(type(n) is int and 0 <= n < 1 << 16 for n in marks):
@@ -139,12 +146,11 @@ def from_json(data: object, /) -> FingerprintSet:
         digests=frozenset(_unhex(digest, size=DIGEST_BYTES) for digest in digests),
         lengths=frozenset(lengths),
         marks=frozenset((n >> 8, n & 255) for n in marks),
-        phrases=frozenset(_unhex(digest, size=DIGEST_BYTES) for digest in phrases),
     )
     if len(made.key) not in {0, KEY_BYTES} or (not made.key and not made.empty):
         raise InvalidInput(detail="a fingerprint key has 32 bytes")
-    if bool(made.digests) != bool(made.lengths) or bool(made.digests) != bool(made.marks):
-        raise InvalidInput(detail="fingerprints without lengths or marks recognise nothing")
+    if made.marks and not made.lengths:
+        raise InvalidInput(detail="marks of nothing")
     return made
 
 
@@ -161,7 +167,7 @@ def _forms(secret: bytes) -> Iterator[bytes]:
 
 def _phrase(secret: bytes) -> list[str] | None:
     try:
-        words = secret.decode("utf-8").split()
+        words = [plain_word(word) for word in secret.decode("utf-8").split()]
     except UnicodeDecodeError:
         return None
     letters = all(unicodedata.category(c)[0] in "LM" for word in words for c in word)

@@ -7,6 +7,7 @@ validation. An error inside the detector blocks as well. Threat: T-057, T-058, T
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -19,6 +20,7 @@ from mcp_wallet_guard.proofs import Released, mint
 
 MAX_CHARACTERS: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 64
+REMEMBERED_CHARACTERS: Final = 4096
 
 
 def check_released(payload: object, /, *, fingerprints: FingerprintSet) -> Released:
@@ -35,7 +37,7 @@ def check_released(payload: object, /, *, fingerprints: FingerprintSet) -> Relea
         keys: list[str] = []
         copy = _copied(payload, leaves=leaves, keys=keys, depth=0)
         text = "\n".join(leaves + keys)
-        blocked = len(text) > MAX_CHARACTERS or holds_secret(text, fingerprints=fingerprints)
+        blocked = len(text) > MAX_CHARACTERS or _holds_secret(text, fingerprints=fingerprints)
     except (TooMuchWork, TooDeep) as error:
         raise Tampered("tampered.result", detail=f"the filter gave up: {type(error).__name__}") from None
     except Exception as error:  # noqa: BLE001  # a detector that fails lets nothing through
@@ -48,9 +50,30 @@ def check_released(payload: object, /, *, fingerprints: FingerprintSet) -> Relea
 def is_clean(text: str, /, *, fingerprints: FingerprintSet) -> bool:
     """Whether `text` may be written to a log. False also when the detector fails. It gives no proof."""
     try:
-        return not holds_secret(text, fingerprints=fingerprints)
+        return not _holds_secret(text, fingerprints=fingerprints)
     except Exception:  # noqa: BLE001  # the same: no word is better than a secret
         return False
+
+
+def _holds_secret(text: str, *, fingerprints: FingerprintSet) -> bool:
+    if len(text) > REMEMBERED_CHARACTERS:
+        return holds_secret(text, fingerprints=fingerprints)
+    try:
+        _check_short(text, fingerprints)
+    except _HitError:
+        return True
+    return False
+
+
+class _HitError(Exception):
+    """A hit, raised so that the cache below never keeps a text with a secret."""
+
+
+@lru_cache(maxsize=256)
+def _check_short(text: str, fingerprints: FingerprintSet) -> None:
+    # Lists, schemas and an unchanged balance are sent again and again.
+    if holds_secret(text, fingerprints=fingerprints):
+        raise _HitError
 
 
 def _copied(value: object, *, leaves: list[str], keys: list[str], depth: int) -> Any:

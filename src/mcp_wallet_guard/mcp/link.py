@@ -74,6 +74,8 @@ class GuardLink:
                 await self._drop(self._port)
 
     async def _opened(self) -> GuardPort:
+        if self._port is not None:
+            return self._port
         async with self._lock:
             if self._port is None and self._factory is not None:
                 self._port = await self._factory()

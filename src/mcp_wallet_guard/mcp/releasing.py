@@ -7,7 +7,9 @@ standard's own sentence. Threat: T-057, T-058, T-060.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, final
 
 from mcp.server.session import ServerSession
@@ -40,8 +42,29 @@ _SENTENCES: Final = {
     INVALID_PARAMS: "Invalid request parameters",
     MISSING_REQUIRED_CLIENT_CAPABILITY: "The client lacks a required capability",
 }
+_ENVELOPE: Final = frozenset({"resultType", "_meta"})
 _CONTENT: Final = frozenset({"resources/read", "prompts/get", "completion/complete"})
 """Results that are an author's data. Without fingerprints they stay; the others are the guard's or constant text."""
+
+
+_RELEASED: Final[ContextVar[list[Released] | None]] = ContextVar("mcp_wallet_guard_released", default=None)
+
+
+def note_released(released: Released, /) -> None:
+    """Tell the request under way that a tool's wrapper has checked this result already."""
+    noted = _RELEASED.get()
+    if noted is not None:
+        noted.append(released)
+
+
+@contextmanager
+def noting() -> Iterator[None]:
+    """One request: what `note_released` hears is compared with what is about to be sent."""
+    token = _RELEASED.set([])
+    try:
+        yield
+    finally:
+        _RELEASED.reset(token)
 
 
 @final
@@ -54,10 +77,13 @@ class Releaser:
     async def result(self, wire: dict[str, Any], /, *, method: str, version: str) -> dict[str, Any]:
         """`wire` as it was checked. For a tool a hit gives an error result without structured content, since a client
         validates that; for anything else it raises MCPError."""
-        released = await self._released(wire, needs_guard=method in _CONTENT)
+        known = any(_same(wire, each.payload) for each in _RELEASED.get() or ())
+        # What a wrapper checked and nobody changed since is not searched twice; only the envelope is new.
+        looked_at = {name: wire[name] for name in _ENVELOPE & wire.keys()} if known else wire
+        released = await self._released(looked_at, needs_guard=method in _CONTENT)
         if released is not None:
             checked: dict[str, Any] = released.payload
-            return checked
+            return {**wire, **checked} if known else checked
         incident = new_incident()
         logger.warning("a result of %s was withheld (incident %s)", method, incident)
         text = f"{CATALOGUE['tampered.result']} (incident {incident})"
@@ -138,6 +164,10 @@ class Channel:
         if message is not None and not await self._releaser.message({"message": message}, method="progress"):
             message = None
         await self._inner.progress(progress, total, message)
+
+
+def _same(wire: dict[str, Any], payload: Any) -> bool:
+    return bool({name: value for name, value in wire.items() if name not in _ENVELOPE} == payload)
 
 
 def _data(error: MCPError) -> Any:

@@ -30,7 +30,7 @@ from mcp_wallet_guard.mcp.handlers import CALL, CONTEXT, Handler, inspect_handle
 from mcp_wallet_guard.mcp.link import GuardLink
 from mcp_wallet_guard.mcp.parameters import check_parameters
 from mcp_wallet_guard.mcp.records import clean_records
-from mcp_wallet_guard.mcp.releasing import Releaser
+from mcp_wallet_guard.mcp.releasing import Releaser, noting
 from mcp_wallet_guard.mcp.tools import Wrapper
 
 logger: Final = logging.getLogger(__name__)
@@ -208,9 +208,10 @@ class GuardMiddleware:
             if ctx.request_id is None:
                 return await call_next(guarded_ctx)
             self._admit(ctx)
-            wire = _wire(await call_next(guarded_ctx))
-            wire = self._classification.listed(wire, method=ctx.method)
-            return await self._releaser.result(wire, method=ctx.method, version=ctx.protocol_version)
+            with noting():
+                wire = _wire(await call_next(guarded_ctx))
+                wire = self._classification.listed(wire, method=ctx.method)
+                return await self._releaser.result(wire, method=ctx.method, version=ctx.protocol_version)
         except Exception as error:  # noqa: BLE001  # everything is turned into fixed words
             failure = self._releaser.error(error, method=ctx.method)
         # Outside the except block: no traceback or trace of the original error travels with this one.
@@ -218,7 +219,7 @@ class GuardMiddleware:
 
     def _admit(self, ctx: ServerRequestContext[Any, Any]) -> None:
         params = ctx.params or {}
-        if ctx.method in {"tools/list", "tools/call"}:
+        if ctx.method == "tools/list":
             self._adapter.verify()
         allowed = self._classification.admits(ctx.method, params, handled=self._adapter.handles(ctx.method))
         if not allowed or (ctx.method == "tools/call" and not self._adapter.is_ours(str(params.get("name")))):

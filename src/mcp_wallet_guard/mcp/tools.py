@@ -28,6 +28,7 @@ from mcp_wallet_guard.mcp.ceremonies import PRINCIPAL, Ceremonies
 from mcp_wallet_guard.mcp.elicitation import Host
 from mcp_wallet_guard.mcp.handlers import CALL, CONTEXT, Handler
 from mcp_wallet_guard.mcp.link import GuardLink
+from mcp_wallet_guard.mcp.releasing import note_released
 
 logger: Final = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Tools:
                 outcome = "failed"
                 result = shape().convert_result(await _run(handler, call, context))
                 outcome = "blocked"
-                check_released(result, fingerprints=await self._link.fingerprints())
+                await self._check(result)
                 await self._record(handler.name, "released")
             except GuardError as error:
                 _log(handler.name, error, incident=incident)
@@ -101,15 +102,20 @@ class Tools:
             raise call.refusal
 
     async def _released(self, answer: answers.Answer) -> CallToolResult:
+        result = answers.to_result(answer)
         try:
-            check_released(answer, fingerprints=await self._link.fingerprints())
-        except (Tampered, GuardError) as error:
+            await self._check(result)
+        except GuardError as error:
             incident = answers.new_incident()
             _log("answer", error, incident=incident)
             if isinstance(answer, Done):
                 return answers.to_result(answers.withheld(answer, incident=incident))
             return answers.to_result(answers.to_refused(Tampered("tampered.result")))
-        return answers.to_result(answer)
+        return result
+
+    async def _check(self, result: Outcome) -> None:
+        wire = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        note_released(check_released(wire, fingerprints=await self._link.fingerprints()))
 
     async def _record(
         self,
