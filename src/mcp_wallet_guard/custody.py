@@ -113,6 +113,7 @@ class Custody:
         self._used_at = 0
         self.blocked: str | None = None
         self.in_force: Settings | None = None
+        self._edited = parts.edited_settings
         self.fingerprints = FingerprintSet()
         self.on_unlock: list[Callable[[], Awaitable[None]]] = []
 
@@ -265,7 +266,7 @@ class Custody:
 
     def differences(self) -> tuple[str, ...]:
         """What guard.toml says and the sealed settings do not: it changes nothing until `policy apply`."""
-        return () if self.in_force is None else difference(self.in_force, self._parts.edited_settings)
+        return () if self.in_force is None else difference(self.in_force, self._edited)
 
     @property
     def revision(self) -> int | None:
@@ -298,6 +299,7 @@ class Custody:
             data = {"revision": revision, "settings": text.decode("utf-8")}
             await self.transact(_journal(Event(kind=Kind.POLICY_APPLIED, at=self.clock.now(), data=data)))
             await self._put_in_force(vault, settings, revision, signer)
+            self._edited = settings  # what guard.toml says by now: its owner applied it
             await self.move_anchor()
 
     async def acknowledge_store(self, bind: Callable[[Transaction], None], /) -> None:
