@@ -65,19 +65,23 @@ def test_a_recovery_phrase_is_blocked_in_every_layout(layout: object) -> None:
 def test_ordinary_chain_data_passes() -> None:
     """T-062: ten thousand hashes, addresses and receipts, and what passes is an equal copy."""
     source = random.Random(7)
-    for _ in range(10_000):
-        receipt = {
-            "transactionHash": "0x" + source.randbytes(32).hex(),
-            "from": "0x" + source.randbytes(20).hex(),
-            "to": "0x" + source.randbytes(20).hex(),
-            "blockNumber": source.randrange(1 << 32),
-            "value": str(source.randrange(1 << 90)),
-            "logsBloom": "0x" + "00" * 16,
-            "input": "0xa9059cbb" + source.randbytes(64).hex(),
-            "status": True,
-            "fee": 0.25,
-        }
-        assert check_released(receipt, fingerprints=PRINTS).payload == receipt
+    for _ in range(500):
+        receipts = [_receipt(source) for _ in range(20)]
+        assert check_released(receipts, fingerprints=PRINTS).payload == receipts
+
+
+def _receipt(source: random.Random) -> dict[str, object]:
+    return {
+        "transactionHash": "0x" + source.randbytes(32).hex(),
+        "from": "0x" + source.randbytes(20).hex(),
+        "to": "0x" + source.randbytes(20).hex(),
+        "blockNumber": source.randrange(1 << 32),
+        "value": str(source.randrange(1 << 90)),
+        "logsBloom": "0x" + "00" * 16,
+        "input": "0xa9059cbb" + source.randbytes(64).hex(),
+        "status": True,
+        "fee": 0.25,
+    }
 
 
 def test_ordinary_text_passes() -> None:

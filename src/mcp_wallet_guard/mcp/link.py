@@ -77,11 +77,16 @@ class GuardLink:
         if self._port is not None:
             return self._port
         async with self._lock:
-            if self._port is None and self._factory is not None:
-                self._port = await self._factory()
-            if self._port is None:
-                raise Unavailable
+            return await self._open()
+
+    async def _open(self) -> GuardPort:
+        # Another task may have opened it while this one waited for the lock.
+        if self._port is not None:
             return self._port
+        if self._factory is None:
+            raise Unavailable
+        self._port = port = await self._factory()
+        return port
 
     async def _drop(self, port: GuardPort) -> None:
         if self._factory is None or self._port is not port:
