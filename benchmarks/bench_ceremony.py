@@ -16,7 +16,7 @@ from typing import Final
 
 import anyio
 from figure import Figure
-from stand_in import StandInChain, stand_in
+from stand_in import stand_in
 
 from mcp_wallet_guard.evidence import Done, Pending
 from mcp_wallet_guard.operations.values import Address
@@ -39,11 +39,11 @@ def run(*, once: bool) -> list[Figure]:
 
         async def measure() -> list[Figure]:
             async with made.open() as wallet:
-                quick = stand_in(wallet)
-                costs = [await ceremony(wallet, quick, number) for number in range(3 if once else ROUNDS)]
+                stand_in(wallet)
+                costs = [await ceremony(wallet, number) for number in range(3 if once else ROUNDS)]
                 cpu = statistics.median(cost for cost, _ in costs)
                 commits = max(commit for _, commit in costs)
-                growth = await grown(wallet, quick, once=once)
+                growth = await grown(wallet, once=once)
             return [
                 Figure(name="ceremony, without scrypt and network", value=cpu * 1000, unit="ms CPU", limit=10),
                 Figure(name="ceremony, settlement left out", value=commits, unit="commits", limit=6),
@@ -53,7 +53,7 @@ def run(*, once: bool) -> list[Figure]:
         return anyio.run(measure)
 
 
-async def ceremony(wallet: GuardedWallet, quick: StandInChain, number: int) -> tuple[float, int]:
+async def ceremony(wallet: GuardedWallet, number: int) -> tuple[float, int]:
     """One payment from proposal to receipt: seconds of CPU, and commits without the settlement's."""
     wallet.made.clock.advance(700)  # earlier payments retire, so that each starts from the same state
     reference = f"n-{number}"
@@ -63,21 +63,22 @@ async def ceremony(wallet: GuardedWallet, quick: StandInChain, number: int) -> t
     swept = int(number > 0)  # retiring the one before is a commit of its own, once for any number of them
     await wallet.approve(pending.operation)
     done = await wallet.pay(PAYEE, "0.1", reference=reference)
-    assert isinstance(done, Done) and done.outcome == "mined", done
+    assert isinstance(done, Done), done
+    assert done.outcome == "mined", done
     settled = 1
     return time.process_time() - cpu, wallet.owned.custody.store.commits - commits - settled - swept
 
 
-async def grown(wallet: GuardedWallet, quick: StandInChain, *, once: bool) -> int:
+async def grown(wallet: GuardedWallet, *, once: bool) -> int:
     """Bytes that Python's heap grew from ceremony 1,000 to 10,000 (20 to 40 when run once)."""
     first, last = (20, 40) if once else (GROWTH_FROM, GROWTH_TO)
     for number in range(1_000_000, 1_000_000 + first):
-        await ceremony(wallet, quick, number)
+        await ceremony(wallet, number)
     gc.collect()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     for number in range(2_000_000, 2_000_000 + last - first):
-        await ceremony(wallet, quick, number)
+        await ceremony(wallet, number)
     gc.collect()
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -19,7 +19,7 @@ class Waiver:
     __slots__ = ("reason",)
     reason: str
 
-    def __init__(self, sealed: Never, /) -> None:
+    def __init__(self, sealed: Never, /) -> None:  # noqa: ARG002  # `Never` is the point: no value can be passed
         raise TypeError("waivers are made by the functions of mcp_wallet_guard.danger")
 
     def __init_subclass__(cls) -> None:

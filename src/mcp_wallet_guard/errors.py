@@ -83,7 +83,7 @@ CATALOGUE: Final[dict[str, str]] = {
     # InvalidInput
     "invalid_input": "An argument is not valid.",
     "invalid_input.address": "An address is 0x and 40 hex digits with a correct EIP-55 checksum.",
-    "invalid_input.amount": "An amount is a plain decimal string such as \"0.1\".",
+    "invalid_input.amount": 'An amount is a plain decimal string such as "0.1".',
     "invalid_input.precision": "The amount has more decimals than the asset.",
     "invalid_input.zero": "The amount is zero.",
     "invalid_input.chain": "The chain is not the one that the wallet is set up for.",

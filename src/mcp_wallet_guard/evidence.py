@@ -63,7 +63,9 @@ class Channel(StrEnum):
 class Model(BaseModel):
     """A frozen payload at an edge: unknown keys refused, no coercion, errors repeat no input."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 def _wei(value: object) -> object:
@@ -153,7 +155,9 @@ class Evidence(Model):
     factor_step: int | None = None
 
 
-EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(tuple[Evidence, ...], config=ConfigDict(defer_build=True))
+EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(
+    tuple[Evidence, ...], config=ConfigDict(defer_build=True)
+)
 
 
 Column = str | int | bytes | None
@@ -382,13 +386,13 @@ class WalletInfo(Model):
 
 @final
 class ReadRecord(Model):
-    """One call of a reading tool, for the journal: no arguments, no results, only a digest of the result."""
+    """One call of a reading tool, for the journal: no arguments and no results. No field has a blank in it."""
 
-    tool: str
-    principal: str
+    tool: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
+    principal: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
     outcome: Literal["released", "blocked", "failed", "refused"]
-    code: str | None = None
-    incident: str | None = None
+    code: Annotated[str, Field(pattern=r"^[!-~]{1,64}$")] | None = None
+    incident: Annotated[str, Field(pattern=r"^[!-~]{1,64}$")] | None = None
 
 
 def canonical(payload: Any, /) -> str:

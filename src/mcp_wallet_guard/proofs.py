@@ -13,7 +13,7 @@ Source: the marker types of rustls `verify.rs`. Threat: T-001, T-097.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, NoReturn, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, TypeVar, final
 
 if TYPE_CHECKING:
     from mcp_wallet_guard.evidence import ConfirmationView, Level, Obligations
@@ -24,15 +24,13 @@ class Proof:
     """Base of the sealed types. Compared by identity; attributes are read-only."""
 
     __slots__ = ()
-    _final: ClassVar[bool] = False
 
-    def __init__(self, sealed: Never, /) -> None:
+    def __init__(self, sealed: Never, /) -> None:  # noqa: ARG002  # `Never` is the point: no value can be passed
         raise TypeError(f"{type(self).__name__} is made only by {MAKERS[type(self).__name__]}")
 
     def __init_subclass__(cls) -> None:
-        if cls.__module__ != __name__ or any(base._final for base in cls.__bases__ if issubclass(base, Proof)):
+        if cls.__module__ != __name__ or cls.__bases__ != (Proof,):
             raise TypeError("proofs are sealed")
-        cls._final = True
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("proofs are read-only")
@@ -40,13 +38,14 @@ class Proof:
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError("proofs are read-only")
 
-    def _refuse(self, *_: object) -> NoReturn:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a proof cannot be copied or pickled")
 
-    __reduce__ = _refuse
-    __reduce_ex__ = _refuse
-    __copy__ = _refuse
-    __deepcopy__ = _refuse
+    def __copy__(self) -> NoReturn:
+        self.__reduce__()
+
+    def __deepcopy__(self, memo: object, /) -> NoReturn:
+        self.__reduce__()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NoReturn, final
+from typing import ClassVar, Final, NoReturn, final
 
 
 @final
@@ -39,11 +39,11 @@ class Secret:
 
     def equals(self, other: bytes | Secret, /) -> bool:
         """Compare in constant time. Raises ValueError when either was wiped."""
-        if self._wiped or (isinstance(other, Secret) and other._wiped):
-            raise ValueError("this secret was wiped")
         if isinstance(other, Secret):
-            return hmac.compare_digest(self._buffer, other._buffer)
-        return hmac.compare_digest(self._buffer, other)
+            with self.reveal() as ours, other.reveal() as theirs:
+                return hmac.compare_digest(ours, theirs)
+        with self.reveal() as ours:
+            return hmac.compare_digest(ours, other)
 
     def wipe(self) -> None:
         """Overwrite the owned buffer. Idempotent."""
@@ -61,15 +61,19 @@ class Secret:
     def __format__(self, spec: str, /) -> str:
         return "<Secret>"
 
-    def _refuse(self, *_: object) -> NoReturn:
-        raise TypeError("a Secret cannot be copied, pickled, compared with == or hashed")
+    def __eq__(self, other: object, /) -> NoReturn:
+        raise TypeError("a Secret is compared by `equals` alone, in constant time")
 
-    __reduce__ = _refuse
-    __reduce_ex__ = _refuse
-    __copy__ = _refuse
-    __deepcopy__ = _refuse
-    __eq__ = _refuse
-    __hash__ = None  # type: ignore[assignment]  # unhashable on purpose
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # unhashable on purpose: `__eq__` makes it so
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be copied or pickled")
+
+    def __copy__(self) -> NoReturn:
+        self.__reduce__()
+
+    def __deepcopy__(self, memo: object, /) -> NoReturn:
+        self.__reduce__()
 
     def __init_subclass__(cls, **_: object) -> NoReturn:
         raise TypeError("Secret is final")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar, final
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeVar, final
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -48,7 +48,7 @@ Hex = Annotated[str, Field(pattern=r"^(?:[0-9a-f]{2})*$")]
 class Arguments(Model):
     """Base of all arguments; bytes travel as base64. What a person typed is left out of the repr."""
 
-    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+    model_config: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
 @final
@@ -127,28 +127,6 @@ def check_terminal(channel: Channel, /) -> Literal[Channel.TERMINAL]:
     if channel is not Channel.TERMINAL:
         raise InvalidInput("invalid_input")
     return channel
-
-
-@final
-class Fingerprints(Model):
-    """A `FingerprintSet` in JSON."""
-
-    key: Hex
-    digests: tuple[Hex, ...]
-    lengths: tuple[int, ...]
-
-    @classmethod
-    def of(cls, value: FingerprintSet, /) -> Fingerprints:
-        return cls(
-            key=value.key.hex(),
-            digests=tuple(sorted(digest.hex() for digest in value.digests)),
-            lengths=tuple(sorted(value.lengths)),
-        )
-
-    def to_set(self) -> FingerprintSet:
-        return FingerprintSet(
-            bytes.fromhex(self.key), frozenset(map(bytes.fromhex, self.digests)), frozenset(self.lengths)
-        )
 
 
 # --- the methods --------------------------------------------------------------------------------------------------

@@ -69,8 +69,8 @@ class Ledger:
     def __init__(self, keys: Keys, head: SealedHead, /) -> None:
         """An empty ledger whose head is `head`, already verified."""
         self.keys: Final = keys
-        self.head = head
-        self.stored_head = keys.seal(head)
+        self.head: SealedHead = head
+        self.stored_head: StoredHead = keys.seal(head)
         self._live: Final[dict[Table, dict[str, bytes]]] = {table: {} for table in TABLES.values()}
 
     @classmethod
@@ -204,7 +204,7 @@ class LedgerTransaction:
     __slots__ = ("_events", "_is_open", "_ledger", "_reader", "_staged", "now")
 
     def __init__(self, ledger: Ledger, reader: Reader, /, *, now: int) -> None:
-        self.now = max(now, ledger.head.highest_time)
+        self.now: int = max(now, ledger.head.highest_time)
         self._ledger: Final = ledger
         self._reader: Final = reader
         self._staged: Final[dict[tuple[Table, str], Row | None]] = {}

@@ -75,12 +75,12 @@ class ReadPage(HTMLParser):
         self.findings: Final[dict[str, str]] = {}
         self.forms: Final[list[Form]] = []
         self.links: Final[dict[str, str]] = {}
-        self.heading = ""
-        self.intent = ""
-        self.match_code = ""
-        self.alert = ""
-        self.continuation = ""
-        self.text = ""
+        self.heading: str = ""
+        self.intent: str = ""
+        self.match_code: str = ""
+        self.alert: str = ""
+        self.continuation: str = ""
+        self.text: str = ""
         self._open: list[tuple[str, dict[str, str]]] = []
         self.feed(html)
         self.close()
@@ -139,7 +139,7 @@ class ScriptedPerson:
         self._links: Final = links
         # trust_env: a proxy of the environment must not see the owner's links.
         self.browser: Final = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
-        self.origin = ""
+        self.origin: str = ""
 
     async def __aenter__(self) -> ScriptedPerson:
         return self

@@ -33,7 +33,7 @@ from mcp_wallet_guard.testing.clock import ScriptedClock, SharedClock
 from mcp_wallet_guard.testing.person import Authenticator
 
 WAIVER_REASON: Final = "tests and demonstrations only"
-PASSPHRASE: Final = "correct horse battery staple"
+PASSPHRASE: Final = "correct horse battery staple"  # noqa: S105  # a published example, for test wallets
 FUNDS: Final = 10**18
 
 
