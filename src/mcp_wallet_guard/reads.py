@@ -13,15 +13,13 @@ import anyio
 from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.config.settings import canonical as canonical_settings
 from mcp_wallet_guard.custody import Custody
-from mcp_wallet_guard.errors import InvalidInput, Unavailable
-from mcp_wallet_guard.evidence import ReadRecord, canonical
-from mcp_wallet_guard.journal.events import MAX_DATA_BYTES, Event, Kind
+from mcp_wallet_guard.errors import Unavailable
+from mcp_wallet_guard.evidence import ReadRecord
+from mcp_wallet_guard.journal.events import Event, Kind
 
 MAX_QUEUED: Final = 1_000
-MAX_PER_ENTRY: Final = 200
-MAX_RECORD_BYTES: Final = 1_024
-_ROOM: Final = MAX_DATA_BYTES - 64
-"""Bytes of one entry that records may fill."""
+MAX_PER_ENTRY: Final = 150
+"""A line has at most 400 characters, so an entry's data stays below the journal's 64 KiB."""
 
 
 @final
@@ -52,24 +50,24 @@ class ReadChain:
 
 @final
 class ReadLog:
-    """Collects reads and writes one entry for many of them, at the latest with the next tick."""
+    """Collects reads and writes one entry for many of them, at the latest with the next tick.
+
+    A read is one line of an entry: ``time outcome tool principal code incident``, with ``-`` for what there is not.
+    """
 
     def __init__(self, custody: Custody, /) -> None:
         self._custody: Final = custody
-        self._queue: list[dict[str, object]] = []
+        self._queue: list[str] = []
         self._lock: Final = anyio.Lock()
 
     async def add(self, record: ReadRecord, /) -> None:
-        """Queue one read. Raises Unavailable when the queue is full and cannot be written, InvalidInput for a record
-        of more than MAX_RECORD_BYTES."""
-        entry = {**record.model_dump(mode="json", exclude_none=True), "at": self._custody.clock.now()}
-        if len(canonical(entry).encode()) > MAX_RECORD_BYTES:
-            raise InvalidInput("invalid_input.size")
+        """Queue one read. Raises Unavailable when the queue is full and cannot be written."""
         if len(self._queue) >= MAX_QUEUED:
             await self.flush()
         if len(self._queue) >= MAX_QUEUED:
             raise Unavailable("unavailable.store", detail="the journal takes no reads")
-        self._queue.append(entry)
+        parts = (record.outcome, record.tool, record.principal, record.code or "-", record.incident or "-")
+        self._queue.append(f"{self._custody.clock.now()} {' '.join(parts)}")
         if len(self._queue) >= MAX_PER_ENTRY:
             await self.flush()
 
@@ -77,21 +75,10 @@ class ReadLog:
         """Write what is queued, sealed or, while the vault is locked, unsealed. Keeps it when the store fails."""
         async with self._lock:
             while self._queue:
-                batch = self._batch()
+                batch = self._queue[:MAX_PER_ENTRY]
                 event = Event(kind=Kind.READ, at=self._custody.clock.now(), data={"reads": batch})
                 try:
                     await self._custody.store.append_unsealed(event)
                 except Unavailable:
                     return
                 del self._queue[: len(batch)]
-
-    def _batch(self) -> list[dict[str, object]]:
-        """As many of the oldest as one entry holds."""
-        batch: list[dict[str, object]] = []
-        size = 0
-        for entry in self._queue[:MAX_PER_ENTRY]:
-            size += len(canonical(entry).encode()) + 1
-            if size > _ROOM:
-                break
-            batch.append(entry)
-        return batch

@@ -28,6 +28,7 @@ from mcp_wallet_guard.evidence import (
     RefusedAnswer,
     WalletInfo,
 )
+from mcp_wallet_guard.filters.fingerprints import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +126,8 @@ class DaemonClient:
         return await self._line.call(methods.BALANCE, lambda: methods.BalanceArguments(address=address))
 
     async def fingerprints(self) -> FingerprintSet:
-        return (await self._line.call(methods.FINGERPRINTS, methods.Nothing)).to_set()
+        data = await self._line.call(methods.FINGERPRINTS, methods.Nothing)
+        return from_json(data)
 
     async def record_read(self, record: ReadRecord, /) -> None:
         await self._line.call(methods.RECORD_READ, lambda: methods.RecordArguments(record=record))

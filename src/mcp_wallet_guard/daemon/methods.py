@@ -29,7 +29,7 @@ from mcp_wallet_guard.evidence import (
     RefusedAnswer,
     WalletInfo,
 )
-from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+from mcp_wallet_guard.filters.fingerprints import to_json
 from mcp_wallet_guard.secret import Secret
 
 MAX_WAIT_SECONDS: Final = 600
@@ -180,8 +180,8 @@ async def _propose(guard: ServedGuard, a: ProposeArguments) -> Done | Pending | 
     return await guard.propose(proposal, wait_seconds=a.wait_milliseconds / 1000)
 
 
-async def _fingerprints(guard: ServedGuard, _: Nothing) -> Fingerprints:
-    return Fingerprints.of(await guard.fingerprints())
+async def _fingerprints(guard: ServedGuard, _: Nothing) -> dict[str, Any]:
+    return to_json(await guard.fingerprints())
 
 
 async def _approve(guard: ServedGuard, a: ApproveArguments) -> Continuation:
@@ -212,7 +212,7 @@ OUTCOME: Final = Method(
 INFO: Final = Method(name="info", arguments=Nothing, result=TypeAdapter(WalletInfo), run=lambda g, _: g.info())
 BALANCE: Final = Method(name="balance", arguments=BalanceArguments, result=_TEXT, run=lambda g, a: g.balance(a.address))
 FINGERPRINTS: Final = Method(
-    name="fingerprints", arguments=Nothing, result=TypeAdapter(Fingerprints), run=_fingerprints
+    name="fingerprints", arguments=Nothing, result=TypeAdapter(dict[str, Any]), run=_fingerprints
 )
 RECORD_READ: Final = Method(
     name="record_read",

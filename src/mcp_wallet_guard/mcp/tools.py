@@ -74,7 +74,6 @@ class Tools:
         convert it."""
 
         async def call(call: Call, context: Context[Any, Any]) -> Outcome:
-            incident = answers.new_incident()
             outcome: Literal["released", "blocked", "failed", "refused"] = "refused"
             try:
                 await self._admit(call)
@@ -84,10 +83,12 @@ class Tools:
                 await self._check(result)
                 await self._record(handler.name, "released")
             except GuardError as error:
+                incident = answers.new_incident()
                 _log(handler.name, error, incident=incident)
                 await self._record_quietly(handler.name, outcome, code=error.code, incident=incident)
                 return answers.error_result(f"{error.public} (incident {incident})")
             except Exception as error:  # noqa: BLE001  # the same
+                incident = answers.new_incident()
                 _log_crash(handler.name, error, incident=incident)
                 await self._record_quietly(handler.name, "failed", code=None, incident=incident)
                 return answers.error_result(answers.FAILED.format(incident=incident))
