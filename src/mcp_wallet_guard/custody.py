@@ -186,7 +186,7 @@ class Custody:
         """Lock after the settings' idle time or absolute age. Called about once a second, and by tests."""
         if self._vault is None:
             return
-        settings = self._parts.edited_settings if self._session is None else self._session.settings
+        settings = self._edited if self._session is None else self._session.settings
         now, limits = self.clock.now(), settings.lock
         idle = now - self._used_at >= limits.idle_minutes * 60
         if idle or now - self._unlocked_at >= limits.max_hours * 3600:
@@ -201,7 +201,7 @@ class Custody:
         if (session := self._session) is None:
             raise PolicyDenied("policy.missing")
         self.counting_vault()
-        if session.settings.vault != self._parts.edited_settings.vault:
+        if session.settings.vault != self._edited.vault:
             raise Refused("blocked.vault")
         return session
 

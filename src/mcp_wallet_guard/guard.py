@@ -25,7 +25,7 @@ from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, st
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody, Session
 from mcp_wallet_guard.desk import Desk
-from mcp_wallet_guard.errors import Declined, GuardError, InvalidInput, Tampered
+from mcp_wallet_guard.errors import Declined, GuardError, InvalidInput, Refused, Tampered
 from mcp_wallet_guard.evidence import (
     ApprovalRow,
     Done,
@@ -343,8 +343,10 @@ class Guard:
 
     async def _resume(self) -> None:
         """After an unlock: what a crash cut off is burned, and every request that waits has a link to this run."""
-        if self.custody.blocked is not None or self.custody.revision is None:
-            return
+        try:
+            self.custody.session()
+        except Refused:
+            return  # spending is blocked, or nothing is in force yet
         async with self._account_lock:
             await self.executor.resume()
             await self._sweep()
