@@ -388,11 +388,11 @@ class WalletInfo(Model):
 class ReadRecord(Model):
     """One call of a reading tool, for the journal: no arguments and no results. No field has a blank in it."""
 
-    tool: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
-    principal: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
+    tool: str
+    principal: str
     outcome: Literal["released", "blocked", "failed", "refused"]
-    code: Annotated[str, Field(pattern=r"^[!-~]{1,64}$")] | None = None
-    incident: Annotated[str, Field(pattern=r"^[!-~]{1,64}$")] | None = None
+    code: str | None = None
+    incident: str | None = None
 
 
 def canonical(payload: Any, /) -> str:

@@ -150,7 +150,7 @@ def mint(kind: type[P], /, **fields: object) -> P:
     """
     if MAKERS.get(kind.__name__) is None or kind.__module__ != __name__:
         raise TypeError("not a proof")
-    if set(fields) != set(kind.__slots__):
+    if len(fields) != len(kind.__slots__) or not all(name in fields for name in kind.__slots__):
         raise TypeError(f"{kind.__name__} takes exactly {sorted(kind.__slots__)}")
     proof = object.__new__(kind)
     for name, value in fields.items():

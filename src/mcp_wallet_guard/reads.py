@@ -13,13 +13,14 @@ import anyio
 from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.config.settings import canonical as canonical_settings
 from mcp_wallet_guard.custody import Custody
-from mcp_wallet_guard.errors import Unavailable
+from mcp_wallet_guard.errors import InvalidInput, Unavailable
 from mcp_wallet_guard.evidence import ReadRecord
 from mcp_wallet_guard.journal.events import Event, Kind
 
 MAX_QUEUED: Final = 1_000
 MAX_PER_ENTRY: Final = 150
-"""A line has at most 400 characters, so an entry's data stays below the journal's 64 KiB."""
+MAX_LINE: Final = 400
+"""So that an entry's data stays below the journal's 64 KiB."""
 
 
 @final
@@ -61,13 +62,17 @@ class ReadLog:
         self._lock: Final = anyio.Lock()
 
     async def add(self, record: ReadRecord, /) -> None:
-        """Queue one read. Raises Unavailable when the queue is full and cannot be written."""
+        """Queue one read. Raises Unavailable when the queue is full and cannot be written, InvalidInput for a record
+        with a blank, a control or a non-ASCII character in it, or of more than MAX_LINE characters."""
         if len(self._queue) >= MAX_QUEUED:
             await self.flush()
         if len(self._queue) >= MAX_QUEUED:
             raise Unavailable("unavailable.store", detail="the journal takes no reads")
         parts = (record.outcome, record.tool, record.principal, record.code or "-", record.incident or "-")
-        self._queue.append(f"{self._custody.clock.now()} {' '.join(parts)}")
+        line = f"{self._custody.clock.now()} {' '.join(parts)}"
+        if len(line) > MAX_LINE or len(line.split()) != 1 + len(parts) or not (line.isascii() and line.isprintable()):
+            raise InvalidInput("invalid_input.size")
+        self._queue.append(line)
         if len(self._queue) >= MAX_PER_ENTRY:
             await self.flush()
 
