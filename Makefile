@@ -13,7 +13,7 @@ DOCS    := docs/_build/html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format types imports coverage mutants docs bench bench-once live lock clean
+.PHONY: help demo test check lint format types imports coverage mutants docs bench bench-once live threats lock clean
 
 help:
 	@echo "make demo     a guarded payment on a private chain, then the attacks that fail (ARGS=--interactive)"
@@ -25,6 +25,7 @@ help:
 	@echo "make docs     build $(DOCS)/index.html"
 	@echo "make bench    measure, and judge against the limits"
 	@echo "make live     tests that talk to the outside world"
+	@echo "make threats  write docs/threats.md from docs/threats.toml and the sources"
 	@echo "make lock     resolve requirements/*.txt again (ARGS=--upgrade)"
 	@echo "make clean    remove all that was made here"
 
@@ -82,6 +83,9 @@ bench: $(STAMPS)/demo
 
 bench-once: $(STAMPS)/demo
 	$(RUN) benchmarks/run.py --once
+
+threats: $(STAMPS)/created
+	$(RUN) tools/threats.py
 
 live: $(STAMPS)/test
 	@if ls tests/live/test_*.py >/dev/null 2>&1; then \

@@ -28,6 +28,7 @@ def test_every_ordinary_document_is_read_as_it_is(document: object) -> None:
     ids=["duplicate", "nan", "infinity", "empty", "cut", "not-utf8", "trailing", "too-deep"],
 )
 def test_what_two_parsers_could_read_differently_is_refused(raw: bytes) -> None:
+    """Threat: T-033."""
     with pytest.raises(ValueError, match=r"^(not strict JSON|nested deeper than 64)$"):
         strict_json.loads(raw)
 
@@ -42,6 +43,7 @@ def test_the_deepest_document_that_is_allowed_is_read() -> None:
 
 
 def test_a_raised_recursion_limit_and_deep_nesting_end_a_process_only_without_the_guard() -> None:
+    """Threat: T-106."""
     deep = "b'[' * 200_000"
     attack = f"import sys, json; sys.setrecursionlimit(10**7); json.loads({deep})"
     guarded = f"import sys; sys.setrecursionlimit(10**7); from mcp_wallet_guard.strict_json import loads; loads({deep})"

@@ -20,6 +20,7 @@ POST = {"origin": ORIGIN}
 
 @pytest.mark.parametrize("missing", ["match_code", "code", "csrf", "view_hash"])
 async def test_no_button_alone_approves(desk: MemoryDesk, person: ScriptedPerson, missing: str) -> None:
+    """Threat: T-004."""
     form = await filled(person)
     del form[missing]
     response = await post(person.browser, "/a/op-1/approve", **form)
@@ -65,6 +66,7 @@ async def test_codes_in_the_address_do_not_count(desk: MemoryDesk, person: Scrip
 async def test_a_form_without_its_own_token_is_refused(
     desk: MemoryDesk, person: ScriptedPerson, csrf: str, action: str
 ) -> None:
+    """Threat: T-109."""
     form = await filled(person, csrf=csrf)
     if action == "decline":
         form = {name: form[name] for name in ("csrf", "view_hash")}
@@ -76,6 +78,7 @@ async def test_a_form_without_its_own_token_is_refused(
 async def test_the_token_of_one_operation_or_browser_does_not_serve_another(
     desk: MemoryDesk, person: ScriptedPerson, browser: Browser
 ) -> None:
+    """Threat: T-103, T-109."""
     desk.ask("op-2")  # the same view, so the same view hash
     await browser.get(link_of(desk, "op-2"))
     other = ReadPage((await browser.get("/a/op-1")).text).form("/approve").hidden["csrf"]
@@ -114,6 +117,7 @@ async def test_the_form_of_one_view_cannot_be_relabelled_as_another(desk: Memory
 
 
 async def test_one_code_approves_one_of_two_open_requests(desk: MemoryDesk, person: ScriptedPerson) -> None:
+    """Threat: T-079, T-103."""
     desk.ask("op-2", a_view(amount="0.2 ETH"))
     first = await filled(person)
     page = await person.read("op-2")
@@ -125,6 +129,7 @@ async def test_one_code_approves_one_of_two_open_requests(desk: MemoryDesk, pers
 
 
 async def test_an_approval_sent_again_is_refused(person: ScriptedPerson) -> None:
+    """Threat: T-009."""
     form = await filled(person)
     assert (await post(person.browser, "/a/op-1/approve", **form)).status_code == 200
     again = await post(person.browser, "/a/op-1/approve", **form)
@@ -134,6 +139,7 @@ async def test_an_approval_sent_again_is_refused(person: ScriptedPerson) -> None
 async def test_an_expired_request_is_neither_shown_nor_approved(
     desk: MemoryDesk, person: ScriptedPerson, clock: ScriptedClock
 ) -> None:
+    """Threat: T-016."""
     form = await filled(person)
     clock.advance(600)
     for response in (
@@ -146,6 +152,7 @@ async def test_an_expired_request_is_neither_shown_nor_approved(
 async def test_a_desk_that_forgets_expiry_does_not_reopen_a_request(
     desk: MemoryDesk, person: ScriptedPerson, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Threat: T-016."""
     asked = await desk.request("op-1")
 
     async def forgetful(operation: str, /) -> ApprovalRequest:
@@ -161,6 +168,7 @@ async def test_a_desk_that_forgets_expiry_does_not_reopen_a_request(
 async def test_an_id_that_names_nothing_is_a_fixed_page_for_the_owner_too(
     person: ScriptedPerson, operation: str
 ) -> None:
+    """Threat: T-015."""
     await person.pair("op-1")
     response = await person.browser.get(f"{ORIGIN}/a/{operation}")
     assert (response.status_code, ReadPage(response.text).alert) == (404, CATALOGUE["invalid_input.id"])
@@ -195,6 +203,7 @@ async def test_a_locked_guard_shows_nothing_but_that(desk: MemoryDesk, person: S
 
 
 async def test_names_with_markup_or_direction_marks_are_only_text(desk: MemoryDesk, person: ScriptedPerson) -> None:
+    """Threat: T-021, T-022."""
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=1>\u202etxt\u200b&amp;"
     finding = Finding(code='x" onclick="1', severity="danger", text=hostile)
     desk.ask("op-2", a_view(payee=hostile, amount=hostile, findings=(finding,)))

@@ -43,6 +43,7 @@ def test_the_match_code_follows_its_specification() -> None:
 
 
 def test_key_salt_digest_and_view_each_change_the_code() -> None:
+    """Threat: T-103."""
     one = b"\x01" + bytes(31)
     codes = {code(), code(key=Secret(one)), code(salt=one), code(digest=one), code(view=one)}
     assert len(codes) == 5
@@ -122,6 +123,7 @@ def test_a_draft_that_a_crash_left_behind_does_no_harm(files: LinkFiles) -> None
 
 @pytest.mark.parametrize("planted", ["op-1.url", ".op-1.url.part"])
 def test_a_planted_symbolic_link_is_replaced_and_never_followed(files: LinkFiles, tmp_path: Path, planted: str) -> None:
+    """Threat: T-071."""
     files.write("op-0", "x")
     victim = tmp_path / "victim"
     victim.write_text("precious")
@@ -133,6 +135,7 @@ def test_a_planted_symbolic_link_is_replaced_and_never_followed(files: LinkFiles
 
 
 def test_a_links_directory_that_is_a_symbolic_link_is_refused(files: LinkFiles, tmp_path: Path) -> None:
+    """Threat: T-071."""
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     files.directory.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Misconfigured) as refused:
@@ -143,6 +146,7 @@ def test_a_links_directory_that_is_a_symbolic_link_is_refused(files: LinkFiles, 
 
 @pytest.mark.parametrize("open_to", [0o755, 0o770, 0o701])
 def test_a_links_directory_that_others_may_enter_is_refused(files: LinkFiles, open_to: int) -> None:
+    """Threat: T-071, T-110."""
     files.directory.mkdir()
     files.directory.chmod(open_to)
     for use in (lambda: files.write("op-1", "x"), lambda: files.delete("op-1"), files.sweep):
@@ -151,6 +155,7 @@ def test_a_links_directory_that_others_may_enter_is_refused(files: LinkFiles, op
 
 
 def test_a_file_in_place_of_the_directory_is_refused(files: LinkFiles) -> None:
+    """Threat: T-071."""
     files.directory.write_text("")
     with pytest.raises(Misconfigured):
         files.write("op-1", "x")
@@ -158,6 +163,7 @@ def test_a_file_in_place_of_the_directory_is_refused(files: LinkFiles) -> None:
 
 @pytest.mark.parametrize("name", ["op-1.url", ".op-1.url.part"])
 def test_a_directory_in_place_of_a_link_file_is_refused(files: LinkFiles, name: str) -> None:
+    """Threat: T-071."""
     files.write("op-0", "x")
     (files.directory / name).mkdir()
     with pytest.raises(Misconfigured):
@@ -221,6 +227,7 @@ def test_a_link_secret_has_256_bits_and_is_kept_as_its_hash() -> None:
 
 @pytest.mark.parametrize("offered", ["", "A" * 43, "A" * 42, "A" * 44, "\u00e9" * 43, "A" * 42 + "\n"])
 def test_a_guessed_link_is_refused(offered: str) -> None:
+    """Threat: T-015."""
     _, hashed = links.new_link_secret()
     with pytest.raises(FactorRejected) as refused:
         links.check_link(hashed, offered)

@@ -1,4 +1,7 @@
-"""The gate: what other sites, other names and other tools send to the page's port, each beside its honest twin."""
+"""The gate: what other sites, other names and other tools send to the page's port, each beside its honest twin.
+
+Threat: T-109.
+"""
 
 from __future__ import annotations
 

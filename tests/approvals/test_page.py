@@ -112,6 +112,7 @@ async def test_the_link_becomes_a_strict_cookie_that_scripts_cannot_read(desk: M
 
 
 async def test_a_link_opens_one_browser_once(desk: MemoryDesk, new_browser: Callable[[], Browser]) -> None:
+    """Threat: T-109."""
     link = link_of(desk)
     first, second = new_browser(), new_browser()
     assert (await first.get(link)).status_code == 303
@@ -124,6 +125,7 @@ async def test_a_link_opens_one_browser_once(desk: MemoryDesk, new_browser: Call
 
 @pytest.mark.parametrize("guess", ["A" * 43, "A" * 42, "x", "%2e%2e", "A" * 9000])
 async def test_a_guessed_link_opens_nothing(desk: MemoryDesk, browser: Browser, guess: str) -> None:
+    """Threat: T-015."""
     response = await browser.get(f"/p/op-1/{guess}")
     assert response.status_code == 403
     assert "set-cookie" not in response.headers
@@ -159,6 +161,7 @@ async def test_an_expired_link_opens_nothing(desk: MemoryDesk, browser: Browser,
 async def test_looking_ahead_or_being_sent_by_another_site_does_not_use_the_link_up(
     desk: MemoryDesk, browser: Browser, headers: dict[str, str]
 ) -> None:
+    """Threat: T-109."""
     link = link_of(desk)
     response = await browser.get(link, headers=headers)
     assert (response.status_code, "set-cookie" in response.headers) == (403, False)
@@ -203,6 +206,7 @@ async def test_an_unpaired_browser_pairs_with_a_code_and_needs_another_one_to_ap
 async def test_an_unpaired_browser_sees_one_page_everywhere_and_the_desk_is_not_even_asked(
     desk: MemoryDesk, browser: Browser
 ) -> None:
+    """Threat: T-015."""
     bodies = {(await browser.get(path)).content for path in ("/", "/a/op-1", "/a/op-2", "/a/nothing", "/a/%00")}
     assert len(bodies) == 1
     page = ReadPage(bodies.pop().decode())
@@ -223,6 +227,7 @@ async def test_an_invented_cookie_pairs_nothing(desk: MemoryDesk, browser: Brows
 async def test_an_unpaired_browser_cannot_answer_and_learns_nothing_from_trying(
     desk: MemoryDesk, browser: Browser, action: str
 ) -> None:
+    """Threat: T-004, T-015."""
     answers = [
         await post(browser, f"/a/{operation}/{action}", csrf="x", view_hash="x", match_code="x", code="000000")
         for operation in ("op-1", "nothing")
@@ -235,6 +240,7 @@ async def test_an_unpaired_browser_cannot_answer_and_learns_nothing_from_trying(
 async def test_wrong_codes_from_an_unpaired_browser_close_its_own_door_and_never_the_owners(
     desk: MemoryDesk, browser: Browser, person: ScriptedPerson
 ) -> None:
+    """Threat: T-081, T-082."""
     answers = [await post(browser, "/pair", code="000000") for _ in range(20)]
     assert {one.status_code for one in answers} == {403}
     assert ReadPage(answers[-1].text).alert == CATALOGUE["factor.door_closed"]
@@ -253,6 +259,7 @@ async def test_a_closed_door_refuses_even_the_right_code(
 async def test_five_wrong_codes_from_a_paired_browser_lock_the_factor(
     desk: MemoryDesk, person: ScriptedPerson, clock: ScriptedClock
 ) -> None:
+    """Threat: T-081."""
     for _ in range(5):
         clock.advance(30)
         page = await person.submit(Form("/a/op-1/approve"), **await filled(person, code="000000"))

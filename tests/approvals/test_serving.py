@@ -47,6 +47,7 @@ async def test_the_owner_approves_over_real_http(desk: MemoryDesk, clock: Script
 
 
 async def test_a_rebound_name_is_refused_by_the_real_socket(desk: MemoryDesk, clock: ScriptedClock) -> None:
+    """Threat: T-109."""
     async with serve_page(desk, clock=clock, port=0) as port:
         for host in (b"evil.example:%d" % port, b"127.0.0.1:%d" % (port + 1), b"127.0.0.1"):
             answer = await raw(port, b"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
@@ -58,6 +59,7 @@ async def test_a_rebound_name_is_refused_by_the_real_socket(desk: MemoryDesk, cl
 
 
 async def test_a_body_that_never_ends_does_not_fill_the_memory(desk: MemoryDesk, clock: ScriptedClock) -> None:
+    """Threat: T-106."""
     async with serve_page(desk, clock=clock, port=0) as port:
         head = (
             b"POST /pair HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nOrigin: http://127.0.0.1:%d\r\n"
@@ -74,6 +76,7 @@ async def test_headers_that_never_end_do_not_fill_the_memory(desk: MemoryDesk, c
 
 
 async def test_only_loopback_is_bound(desk: MemoryDesk, clock: ScriptedClock) -> None:
+    """Threat: T-109, T-110."""
     async with serve_page(desk, clock=clock, port=0) as port:
         with socket.socket() as other:  # free on every other address, so nothing listens there
             other.bind(("127.0.0.2", port))

@@ -126,6 +126,7 @@ async def test_an_approved_request_cannot_be_asked_again(desk: MemoryDesk, phone
 
 
 def test_control_bytes_never_reach_the_terminal() -> None:
+    """Threat: T-021, T-089."""
     writer = io.StringIO()
     Terminal(io.StringIO(), writer).say("a\x1b[2Jb\u202ec\rd\x9b31m\te\nf")
     assert writer.getvalue() == r"a\u{1b}[2Jb\u{202e}c\u{d}d\u{9b}31m\u{9}e\u{a}f" + "\n"
@@ -133,12 +134,14 @@ def test_control_bytes_never_reach_the_terminal() -> None:
 
 @pytest.mark.parametrize("path", ["/dev/null", "/nonexistent/tty"])
 def test_what_is_no_terminal_is_refused(path: str) -> None:
+    """Threat: T-004."""
     with pytest.raises(Unavailable) as refused, controlling_terminal(path):
         pass
     assert refused.value.code == "unavailable.terminal"
 
 
 def test_a_pipe_on_standard_input_is_no_person() -> None:
+    """Threat: T-004."""
     # A host starts the command in a session without a terminal and pipes the answers in.
     script = (
         "from mcp_wallet_guard.approvals.terminal import controlling_terminal\n"

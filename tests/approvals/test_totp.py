@@ -50,12 +50,14 @@ def test_the_current_step_and_the_one_before_count() -> None:
 
 @pytest.mark.parametrize("ahead_or_old", [-2, 1, 2])
 def test_no_step_ahead_and_none_older_counts(ahead_or_old: int) -> None:
+    """Threat: T-083."""
     with pytest.raises(FactorRejected) as refused:
         totp.check_code(SECRET, code_at(STEP + ahead_or_old), now=NOW, last_step=-1)
     assert refused.value.code == "factor.rejected"
 
 
 def test_a_code_counts_once_and_burns_the_earlier_step_too() -> None:
+    """Threat: T-079."""
     with pytest.raises(FactorRejected):
         totp.check_code(SECRET, code_at(STEP), now=NOW, last_step=STEP)
     with pytest.raises(FactorRejected):
@@ -64,6 +66,7 @@ def test_a_code_counts_once_and_burns_the_earlier_step_too() -> None:
 
 
 def test_a_used_code_reads_like_a_wrong_one() -> None:
+    """Threat: T-079."""
     with pytest.raises(FactorRejected) as used:
         totp.check_code(SECRET, code_at(STEP), now=NOW, last_step=STEP)
     with pytest.raises(FactorRejected) as wrong:
@@ -95,12 +98,14 @@ def test_a_used_code_reads_like_a_wrong_one() -> None:
     ],
 )
 def test_only_six_ascii_digits_are_a_code(text: str) -> None:
+    """Threat: T-084."""
     with pytest.raises(FactorRejected) as refused:
         totp.check_code(SECRET, text, now=NOW, last_step=-1)
     assert refused.value.code == "factor.format"
 
 
 def test_full_width_digits_of_the_right_code_are_refused_although_pyotp_folds_them() -> None:
+    """Threat: T-084."""
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in code_at(STEP))
     assert pyotp.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").verify(wide, for_time=NOW)
     with pytest.raises(FactorRejected):
@@ -114,6 +119,7 @@ def test_inner_spaces_are_how_apps_show_codes() -> None:
 
 @given(st.text(max_size=12))
 def test_nothing_but_digits_and_spaces_ever_reaches_the_comparison(text: str) -> None:
+    """Threat: T-084."""
     try:
         code = totp.canonical_code(text)
     except FactorRejected:
@@ -128,6 +134,7 @@ def test_a_revealed_secret_works_as_a_view() -> None:
 
 
 def test_five_wrong_codes_in_a_row_lock_the_owners_door_whatever_the_time() -> None:
+    """Threat: T-081."""
     row = ROW
     for attempt in range(5):
         row = totp.begin_attempt(row, now=NOW + attempt * 86_400, paired=True)
@@ -146,6 +153,7 @@ def test_the_fifth_attempt_still_counts_when_it_is_right() -> None:
 
 
 def test_an_attempt_is_counted_before_it_is_compared() -> None:
+    """Threat: T-081."""
     # A crash between counting and comparing leaves a failure, never a free guess.
     assert totp.begin_attempt(ROW, now=NOW, paired=True).failures == 1
     assert totp.begin_attempt(ROW, now=NOW, paired=False).unpaired_failures == 1
@@ -157,6 +165,7 @@ def test_a_row_that_says_locked_is_locked_whatever_its_count() -> None:
 
 
 def test_unpaired_guesses_close_their_own_door_and_leave_the_owners_open() -> None:
+    """Threat: T-082."""
     row = ROW
     for _ in range(5):
         row = totp.begin_attempt(row, now=NOW, paired=False)
@@ -176,6 +185,7 @@ def test_the_unpaired_door_opens_again_an_hour_after_its_first_wrong_code() -> N
 
 
 def test_turning_the_clock_back_does_not_open_the_unpaired_door() -> None:
+    """Threat: T-083."""
     row = ROW
     for _ in range(5):
         row = totp.begin_attempt(row, now=NOW, paired=False)
@@ -198,12 +208,14 @@ def test_a_right_code_clears_only_its_own_doors_count() -> None:
 
 @pytest.mark.parametrize("step", [STEP, STEP - 1])
 def test_of_two_uses_that_raced_the_second_is_refused(step: int) -> None:
+    """Threat: T-079, T-103."""
     row = totp.accept(ROW, STEP, paired=True)
     with pytest.raises(FactorRejected):
         totp.accept(row, step, paired=True)
 
 
 def test_unlock_opens_both_doors_and_burns_its_code() -> None:
+    """Threat: T-079."""
     row = replace(ROW, failures=5, locked=1, unpaired_failures=5, unpaired_since=NOW)
     assert totp.unlock(row, STEP) == replace(ROW, last_step=STEP)
     with pytest.raises(FactorRejected):

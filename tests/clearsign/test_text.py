@@ -1,4 +1,4 @@
-"""Text from outside is one quoted line of printable ASCII, in every sink."""
+"""Text from outside is one quoted line of printable ASCII, in every sink. Threat: T-021, T-022."""
 
 from __future__ import annotations
 

@@ -249,6 +249,7 @@ def test_a_hostile_name_stays_inside_its_quotes(name: str, finding: tuple[str, s
     ids=["calldata", "token call", "kind", "trailing", "empty", "envelope", "chain", "total", "fee"],
 )
 def test_what_cannot_be_shown_in_full_is_refused(operation: FrozenOperation) -> None:
+    """Threat: T-020, T-036, T-037."""
     with pytest.raises(PolicyDenied) as refused:
         render_view(operation, facts())
     assert refused.value.code == "policy.undecodable"

@@ -146,6 +146,7 @@ async def test_after_kill_9_the_next_daemon_starts_and_the_same_client_goes_on(d
 
 
 async def test_hardening_is_in_force_in_the_daemon(directory: Path) -> None:
+    """Threat: T-065."""
     async with daemon(directory) as running:
         line = await running.until("ready")
         assert "no_core_file" in line
@@ -199,6 +200,7 @@ READ_AS_NOBODY = textwrap.dedent(
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs /proc and root, to become another user")
 def test_another_process_of_the_same_user_cannot_read_a_hardened_ones_memory() -> None:
+    """Threat: T-065."""
     said = {
         how: subprocess.run(
             [sys.executable, "-c", READ_AS_NOBODY, how], cwd=ROOT / "src", capture_output=True, text=True, check=True

@@ -1,4 +1,7 @@
-"""What a client that breaks the rules gets: a code, the end of its connection, and nothing of the guard's."""
+"""What a client that breaks the rules gets: a code, the end of its connection, and nothing of the guard's.
+
+Threat: T-110.
+"""
 
 from __future__ import annotations
 
@@ -78,6 +81,7 @@ async def expect_fatal(client: Raw, code: str, *, kind: str = "InvalidInput") ->
 
 @pytest.mark.parametrize("name", sorted(METHODS[Role.CONTROL]))
 async def test_no_method_of_the_owner_exists_on_mcp_sock(directory: Path, guard: MemoryGuard, name: str) -> None:
+    """Threat: T-001."""
     args = {"operation": "op", "view_hash": VIEW_HASH, "match_code": "m", "code": None, "channel": "terminal"}
     async with served(guard, directory), raw(directory, Role.MCP) as client:
         await client.send(framed({"id": 1, "method": name, "args": args if name == "approve" else {}}))
@@ -149,6 +153,7 @@ async def test_a_message_that_breaks_a_rule_ends_the_connection(
 
 @pytest.mark.parametrize("length", [0, 1, 262_145, 2**32 - 1])
 async def test_a_length_that_no_frame_has_ends_the_connection(directory: Path, guard: MemoryGuard, length: int) -> None:
+    """Threat: T-106."""
     async with served(guard, directory), raw(directory, Role.MCP) as client:
         await client.send(struct.pack(">I", length))
         await expect_fatal(client, "invalid_input.size")

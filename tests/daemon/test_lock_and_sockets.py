@@ -1,4 +1,4 @@
-"""One guard per directory; sockets that nobody else made, owns or reaches; peers of this user only."""
+"""One guard per directory; sockets that nobody else made, owns or reaches; peers of this user only. Threat: T-110."""
 
 from __future__ import annotations
 
@@ -80,12 +80,14 @@ HOLD_LOCK = textwrap.dedent(
 
 
 def test_a_lock_file_that_is_a_link_is_refused_and_what_it_points_to_is_left_alone(directory: Path) -> None:
+    """Threat: T-071."""
     (directory / "guard.lock").symlink_to(directory / "elsewhere")
     assert refused(GuardLock(directory).acquire)[0] == "misconfigured.permissions"
     assert not (directory / "elsewhere").exists()
 
 
 def test_a_lock_file_that_others_may_lock_is_refused(directory: Path) -> None:
+    """Threat: T-071."""
     (directory / "guard.lock").touch(mode=0o600)
     (directory / "guard.lock").chmod(0o644)
     code, detail = refused(GuardLock(directory).acquire)
@@ -94,6 +96,7 @@ def test_a_lock_file_that_others_may_lock_is_refused(directory: Path) -> None:
 
 
 def test_a_lock_file_that_is_a_folder_or_a_pipe_is_refused(directory: Path) -> None:
+    """Threat: T-071."""
     (directory / "guard.lock").mkdir()
     assert refused(GuardLock(directory).acquire)[0] == "misconfigured.permissions"
     (directory / "guard.lock").rmdir()

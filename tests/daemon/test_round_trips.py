@@ -147,6 +147,7 @@ async def test_every_other_method_answers_as_the_guard_itself_does(directory: Pa
 
 
 async def test_errors_cross_mcp_sock_as_kind_and_code_without_detail(directory: Path, guard: MemoryGuard) -> None:
+    """Threat: T-057."""
     client = DaemonClient(directory)
     async with served(guard, directory):
         with pytest.raises(InvalidInput) as unknown:
@@ -216,6 +217,7 @@ async def test_what_does_not_fit_into_a_frame_is_refused_before_it_is_sent(direc
 async def test_a_bug_of_the_guard_is_unavailable_to_the_caller_and_its_text_goes_nowhere(
     directory: Path, guard: MemoryGuard, address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Threat: T-057."""
     client = DaemonClient(directory)
     async with served(guard, directory):
         with pytest.raises(Unavailable) as error:

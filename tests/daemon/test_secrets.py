@@ -38,6 +38,7 @@ async def test_the_guards_copy_is_wiped_after_use_and_the_callers_stays_its_own(
 async def test_no_passphrase_or_code_is_logged_or_shown(
     directory: Path, guard: MemoryGuard, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """Threat: T-057, T-064."""
     caplog.set_level(logging.DEBUG)
     owner = ControlClient(directory)
     async with served(guard, directory):

@@ -107,7 +107,10 @@ class Ledger:
         return table.row(stored.values)
 
     def check_clock(self, now: int, /) -> None:
-        """Raises Unavailable("unavailable.clock") when `now` is too far behind the highest time seen. Threat: T-016."""
+        """Raises Unavailable("unavailable.clock") when `now` is too far behind the highest time seen.
+
+        Threat: T-016, T-083.
+        """
         if now < self.head.highest_time - CLOCK_TOLERANCE_SECONDS:
             raise Unavailable(
                 "unavailable.clock", detail=f"the clock says {now}, the store has seen {self.head.highest_time}"

@@ -74,7 +74,8 @@ def check_code(secret: bytes | memoryview, code: str, /, *, now: int, last_step:
     """The time step that `code` belongs to: the current one or the one before, above `last_step`, never ahead.
 
     Raises FactorRejected("factor.format"), or FactorRejected("factor.rejected") alike for a wrong, an old and a used
-    code, so that nobody learns which. Takes the same time for each. Source: RFC 6238 section 5.2. Threat: T-079.
+    code, so that nobody learns which. Takes the same time for each. Source: RFC 6238 section 5.2.
+    Threat: T-079, T-083.
     """
     typed = canonical_code(code).encode("ascii")
     totp, current = _totp(secret), step_at(now)
@@ -110,7 +111,7 @@ def accept(row: FactorRow, step: int, /, *, paired: bool) -> FactorRow:
     """The row after `check_code` accepted `step`: that step and all before it are burned, this door's count is zero.
 
     Raises FactorRejected("factor.rejected") when the row moved on since: of two racing uses of one code, one wins.
-    Threat: T-079, T-103.
+    Threat: T-079, T-085, T-103.
     """
     if step <= row.last_step:
         raise FactorRejected("factor.rejected")
