@@ -13,7 +13,7 @@ from mcp_wallet_guard.cli.invocation import Invocation, run_async
 from mcp_wallet_guard.cli.output import Report
 from mcp_wallet_guard.config.presets import ask_everything
 from mcp_wallet_guard.config.settings import parse_settings
-from mcp_wallet_guard.errors import InvalidInput, Misconfigured
+from mcp_wallet_guard.errors import InvalidInput, Misconfigured, Unavailable
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, ChainId
 
 VAULT: Final = "vault.json"
@@ -39,7 +39,11 @@ def init(invocation: Invocation, /) -> Report:
         now = invocation.clock.now()
         new = setup.new_vault(vault_path, passphrase=passphrase, label=label, now=now, waiver=waiver)
         loaded = setup.write_settings(path, _settings_text(invocation, Address.parse(new.address)))
-        invocation.show_secrets(*wallet_secrets(new.address, new.words, factor_uri=new.factor_uri))
+        try:
+            invocation.show_secrets(*wallet_secrets(new.address, new.words, factor_uri=new.factor_uri))
+        except Unavailable as error:
+            lost = f"{error.detail}; nobody has the words of this new wallet: remove {path.parent} and begin again"
+            raise Unavailable(error.code, detail=lost) from None
         run_async(lambda: setup.put_in_force(loaded, passphrase, clock=invocation.clock))
     return Report(
         fields={"address": new.address, "config": str(path), "vault": str(vault_path), "factor": new.factor_id},

@@ -125,7 +125,7 @@ class Invocation:
                 with os.fdopen(os.dup(descriptor), "w", encoding="ascii") as file:
                     file.write(json.dumps(fields) + "\n")
             except OSError as error:
-                raise Unavailable("unavailable", detail=f"the secrets descriptor: {error.strerror}") from None
+                raise Unavailable("unavailable", detail=f"the secrets could not be shown: {error.strerror}") from None
             return
         from mcp_wallet_guard.approvals.terminal import controlling_terminal
 
