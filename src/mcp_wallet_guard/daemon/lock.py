@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 from typing import TYPE_CHECKING, Final, Self, final
 
 from mcp_wallet_guard.errors import Misconfigured
+from mcp_wallet_guard.private_files import check_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,17 +82,9 @@ class GuardLock:
     def _check(self, fd: int) -> None:
         """The descriptor is the private file that the name means."""
         status = os.fstat(fd)
-        problem = ""
-        if not stat.S_ISREG(status.st_mode):
-            problem = "not a regular file"
-        elif status.st_uid != os.geteuid():
-            problem = "owned by another user"
-        elif status.st_mode & 0o077:
-            problem = "open to other users; chmod 600"
-        elif not _is_named(self._path, status):
-            problem = "replaced while it was in use"
-        if problem:
-            raise Misconfigured("misconfigured.permissions", detail=f"{self._path}: {problem}")
+        check_private(self._path, status, second_name=True)
+        if not _is_named(self._path, status):
+            raise Misconfigured("misconfigured.permissions", detail=f"{self._path}: replaced while it was in use")
 
 
 def _is_named(path: Path, status: os.stat_result) -> bool:

@@ -20,6 +20,7 @@ import anyio
 
 from mcp_wallet_guard.daemon.base import Role
 from mcp_wallet_guard.errors import Locked, Misconfigured, Unavailable
+from mcp_wallet_guard.private_files import check_folder, check_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,11 +146,8 @@ async def _connect(connection: socket.socket, path: Path) -> None:
 
 
 def _make_runtime(directory: Path) -> None:
+    check_folder(directory)
     try:
-        status = directory.stat()
-        others_write = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
-        if not stat.S_ISDIR(status.st_mode) or others_write or status.st_uid not in {os.geteuid(), 0}:
-            raise Misconfigured("misconfigured.permissions", detail=f"{directory}: other users can change this folder")
         with suppress(FileExistsError):
             (directory / RUN_NAME).mkdir(mode=0o700)
         _check_private(directory / RUN_NAME, kind=stat.S_ISDIR)
@@ -164,13 +162,4 @@ def _check_leftover(path: Path) -> None:
 
 def _check_private(path: Path, *, kind: Callable[[int], bool], loose: bool = False) -> None:
     """Of this kind, this user's, and closed to others; a link is no kind. Raises FileNotFoundError, Misconfigured."""
-    status = path.lstat()
-    problem = ""
-    if not kind(status.st_mode):
-        problem = "a link, or not what should be there"
-    elif status.st_uid != os.geteuid():
-        problem = "owned by another user"
-    elif status.st_mode & 0o077 and not loose:
-        problem = "open to other users"
-    if problem:
-        raise Misconfigured("misconfigured.permissions", detail=f"{path}: {problem}")
+    check_private(path, path.lstat(), kind=kind, loose=loose)

@@ -7,25 +7,20 @@ Source: the write order of docs/formats/vault.md.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
 from mcp_wallet_guard.keys.format import MAX_FILE_BYTES
+from mcp_wallet_guard.private_files import CREATE, READ, check_folder, check_private, flush
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Verify = Callable[[bytes], None]
 """Raises unless the bytes, read back from the disk, are good."""
-
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 
 
 class System(Protocol):
@@ -44,7 +39,7 @@ def read_file(path: Path, /) -> bytes:
     """The file's bytes. Raises Misconfigured: `misconfigured.vault_missing`, or `misconfigured.permissions`
     for a symbolic link, a second name, a pipe or device, another owner, loose modes, or more than 1 MiB."""
     try:
-        fd = os.open(path, _READ)
+        fd = os.open(path, READ)
     except FileNotFoundError:
         raise Misconfigured("misconfigured.vault_missing", detail=str(path)) from None
     except OSError as error:
@@ -62,7 +57,7 @@ def read_file(path: Path, /) -> bytes:
 
 def create_file(path: Path, data: bytes, /, *, verify: Verify, system: System = os) -> None:
     """Write a new file. Raises Misconfigured("misconfigured.vault_exists") rather than replace anything."""
-    _check_folder(path)
+    check_folder(path.parent)
     if os.path.lexists(path):
         raise Misconfigured("misconfigured.vault_exists", detail=str(path))
     new = _beside(path, ".new")
@@ -79,7 +74,7 @@ def replace_file(path: Path, data: bytes, /, *, expected: bytes, verify: Verify,
     Raises Misconfigured("misconfigured.already_running") when somebody else wrote it, Unavailable when the disk
     is full or fails: the old file is then untouched, unless only the last fsync, of the folder, failed.
     """
-    _check_folder(path)
+    check_folder(path.parent)
     if read_file(path) != expected:
         raise Misconfigured("misconfigured.already_running", detail=f"{path}: changed since it was read")
     new, spare = _beside(path, ".new"), _beside(path, ".bak.new")
@@ -111,24 +106,18 @@ def _write(path: Path, data: bytes, verify: Verify, system: System) -> None:
     """A new file on the disk, read back. A leftover of an earlier crash at this name is removed first."""
     with suppress(FileNotFoundError):
         system.unlink(path)
-    fd = system.open(path, _CREATE, 0o600)
+    fd = system.open(path, CREATE, 0o600)
     try:
         rest = data
         while rest:
             rest = rest[system.write(fd, rest) :]
-        _flush(fd, system)
+        flush(fd, system.fsync)
     finally:
         system.close(fd)
     written = read_file(path)
     if written != data:
         raise OSError(0, "the disk gave other bytes back than were written")
     verify(written)
-
-
-def _flush(fd: int, system: System) -> None:
-    if _FULL_SYNC is not None:  # macOS: fsync alone leaves the data in the drive's cache
-        fcntl.fcntl(fd, _FULL_SYNC)
-    system.fsync(fd)
 
 
 def _sync_folder(path: Path, system: System) -> None:
@@ -144,18 +133,8 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:
-    problem = ""
-    if not stat.S_ISREG(status.st_mode):
-        problem = "not a regular file"
-    elif status.st_uid != os.geteuid():
-        problem = "owned by another user"
-    elif status.st_mode & 0o077:
-        problem = "open to other users"
-    elif status.st_nlink != 1 and not _is_half_created(path, status):
-        problem = "has a second name"
-    if problem:
-        raise Misconfigured("misconfigured.permissions", detail=f"{path}: {problem}")
-    _check_folder(path)
+    check_private(path, status, second_name=_is_half_created(path, status))
+    check_folder(path.parent)
 
 
 def _is_half_created(path: Path, status: os.stat_result) -> bool:
@@ -165,13 +144,3 @@ def _is_half_created(path: Path, status: os.stat_result) -> bool:
     except OSError:
         return False
     return status.st_nlink == 2 and os.path.samestat(status, other)
-
-
-def _check_folder(path: Path) -> None:
-    try:
-        status = path.parent.stat()
-    except OSError as error:
-        raise Misconfigured("misconfigured.permissions", detail=f"{path.parent}: {error.strerror}") from None
-    others_write = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
-    if not stat.S_ISDIR(status.st_mode) or others_write or status.st_uid not in {os.geteuid(), 0}:
-        raise Misconfigured("misconfigured.permissions", detail=f"{path.parent}: other users can change this folder")

@@ -6,7 +6,6 @@ and on a local disk: locks and fsync of network file systems do not hold what a 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from contextlib import suppress
@@ -14,10 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
+from mcp_wallet_guard.private_files import CREATE, READ, check_private, flush
 
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 _NETWORK: Final = frozenset(
     {"afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
 )
@@ -70,14 +67,14 @@ def check_file(path: Path, /) -> os.stat_result | None:
         return None
     except OSError as error:
         raise Misconfigured("misconfigured.permissions", detail=f"{path}: {error.strerror}") from None
-    _check_status(path, status)
+    check_private(path, status)
     return status
 
 
 def create_file(path: Path, /) -> None:
     """Make an empty private file. Raises Misconfigured when the name is taken, Unavailable when the disk refuses."""
     try:
-        os.close(os.open(path, _CREATE, 0o600))
+        os.close(os.open(path, CREATE, 0o600))
     except FileExistsError:
         raise Misconfigured("misconfigured.permissions", detail=f"{path}: appeared meanwhile") from None
     except OSError as error:
@@ -93,9 +90,9 @@ def read_file(path: Path, /, *, limit: int) -> bytes | None:
     if check_file(path) is None:
         return None
     try:
-        fd = os.open(path, _READ)
+        fd = os.open(path, READ)
         with os.fdopen(fd, "rb") as opened:
-            _check_status(path, os.fstat(fd))
+            check_private(path, os.fstat(fd))
             return opened.read(limit + 1)
     except OSError as error:
         raise Unavailable("unavailable.store", detail=f"{path}: {error.strerror}") from None
@@ -135,27 +132,11 @@ def sync_folder(folder: Path, /) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    fd = os.open(path, _CREATE, 0o600)
+    fd = os.open(path, CREATE, 0o600)
     try:
         rest = data
         while rest:
             rest = rest[os.write(fd, rest) :]
-        if _FULL_SYNC is not None:  # macOS: fsync alone leaves the data in the drive's cache
-            fcntl.fcntl(fd, _FULL_SYNC)
-        os.fsync(fd)
+        flush(fd)
     finally:
         os.close(fd)
-
-
-def _check_status(path: Path, status: os.stat_result) -> None:
-    problem = ""
-    if not stat.S_ISREG(status.st_mode):
-        problem = "not a regular file"
-    elif status.st_uid != os.geteuid():
-        problem = "owned by another user"
-    elif status.st_mode & 0o077:
-        problem = "open to other users"
-    elif status.st_nlink != 1:
-        problem = "has a second name"
-    if problem:
-        raise Misconfigured("misconfigured.permissions", detail=f"{path}: {problem}")
