@@ -29,7 +29,7 @@ from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.testing.wallet import PASSPHRASE, MadeWallet
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-TIMEOUT: Final = 30.0
+TIMEOUT: Final = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ FUNDS: Final = 10**18
 PAYEE: Final = Address.from_bytes(b"\x70" * 20)
 THIEF: Final = Address.from_bytes(b"\x66" * 20)
 WAIT_SECONDS: Final = 1
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 120.0
 
 
 @final
@@ -187,7 +187,7 @@ async def _daemon(stage: Stage, clock: Path) -> AsyncIterator[None]:
 async def _end(process: Process) -> None:
     if process.returncode is None:
         process.terminate()
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(30):
         await process.wait()
     if process.returncode is None:
         process.kill()
