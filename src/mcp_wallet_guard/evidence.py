@@ -155,10 +155,8 @@ class Evidence(Model):
     factor_step: int | None = None
 
 
-EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(
-    tuple[Evidence, ...], config=ConfigDict(defer_build=True)
-)
-
+_LATER: Final = ConfigDict(defer_build=True)
+EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(tuple[Evidence, ...], config=_LATER)
 
 Column = str | int | bytes | None
 
