@@ -44,7 +44,7 @@ SHOWN = [
 
 @dataclass(frozen=True)
 class Told:
-    """One run of the demonstration: how it ended, the CPU seconds that it and its processes took, and the temporary folder that was its own."""
+    """One run of the demonstration: how it ended, the CPU seconds of all its processes, its own temporary folder."""
 
     done: subprocess.CompletedProcess[str]
     cpu_seconds: float
