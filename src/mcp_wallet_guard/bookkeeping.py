@@ -7,10 +7,10 @@ Threat: T-009, T-014, T-016, T-099, T-103.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
+from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.ceremony import (
     ENDS,
     OPEN,
@@ -207,7 +207,8 @@ def operation_of(row: OperationRow, settings: Settings, /) -> FrozenOperation:
 
 def effect_of(row: OperationRow, settings: Settings, /) -> Effect:
     """The effect of the row's intent. Raises Tampered when it is not the one that the row's hash names."""
-    effect = resolve(from_json(json.loads(row.intent)), account=settings.account, native=settings.native)
+    intent = from_json(strict_json.loads(row.intent.encode()))
+    effect = resolve(intent, account=settings.account, native=settings.native)
     if effect_hash(effect) != row.effect_hash:
         raise Tampered("tampered.operation", detail="the intent is not the one that was hashed")
     return effect
@@ -233,7 +234,9 @@ def consume(
     if row is None or row.principal != principal:
         raise InvalidInput("invalid_input.id")
     entries = tx.entries(row.id)
-    tx.check_entries(entries[0].index if entries else 0)
+    if not entries or "intent" not in entries[0].fields["data"]:
+        raise Tampered("tampered.journal", detail="the operation's first entry is missing")
+    tx.check_entries(entries[0].index)
     if state_of(row) is State.APPROVED and is_expired(row, now=tx.now):
         raise Expired
     consumed = advance(row, Move.CONSUME, at=tx.now)

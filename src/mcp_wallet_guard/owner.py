@@ -191,9 +191,9 @@ class OwnedGuard:
         if sealed is not None and _hash_at(entries, sealed.journal.index) != sealed.journal.hash:
             raise Tampered("tampered.journal", detail="the journal does not contain the sealed head")
         if sealed is not None:
-            await self.custody.transact(lambda tx: tx.check_live())
+            await self.custody.transact(_check_all)
         message = (
-            "The chain is whole, it ends at the sealed head, and every live row verifies under the vault's key."
+            "The chain is whole and ends at the sealed head; every entry and live row verifies under the vault's key."
             if sealed is not None
             else "The chain is whole. Its seal was not checked: that needs the unlocked vault."
         )
@@ -208,6 +208,11 @@ class OwnedGuard:
     async def sweep(self) -> None:
         """Expire and retire what is due. Raises Locked."""
         await self.guard.sweep()
+
+
+def _check_all(tx: Transaction) -> None:
+    tx.check_live()
+    tx.check_entries(0)
 
 
 def _count(tx: Transaction) -> tuple[int, bool]:
