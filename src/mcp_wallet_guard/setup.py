@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Final, NoReturn, final
 
 from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.assembly import StateFiles, build_guard, running
@@ -46,6 +46,9 @@ class NewWallet:
 
     def __repr__(self) -> str:
         return f"<NewWallet {self.address}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a NewWallet is shown once; it cannot be copied or pickled")
 
 
 def passphrase_from(text: str, /) -> Secret:

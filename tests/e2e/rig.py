@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, final
 import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, TextContent
 
 from mcp_wallet_guard import danger, setup
 from mcp_wallet_guard.config.file import LoadedSettings, load_settings
@@ -128,6 +128,16 @@ class Home:
             for request in await control.requests():
                 await control.decline(request.operation, channel=Channel.TERMINAL)
 
+    async def asked(self) -> str:
+        """The one operation that waits for the owner, as soon as there is one."""
+        async with self.control() as control:
+            with anyio.fail_after(READY_SECONDS):
+                # Polled, as the command line would: another process asks.
+                while not (waiting := await control.requests()):  # noqa: ASYNC110
+                    await anyio.sleep(0.02)
+        (request,) = waiting
+        return request.operation
+
     @asynccontextmanager
     async def owner(self) -> AsyncIterator[Owner]:
         """The owner with a new browser."""
@@ -143,12 +153,16 @@ class Owner:
         self.home: Final = home
         self.person: Final = person
 
-    async def approve(self, answer: dict[str, Any], payee: Address, amount: str = AMOUNT) -> str:
+    async def approve(self, answer: dict[str, Any], payee: Address) -> str:
         """Approve a pending answer on the page; ``now`` or ``next_call``."""
         assert answer["status"] == "pending", answer
         assert not answer["queued"], answer
+        return await self.approve_operation(answer["operation"], payee)
+
+    async def approve_operation(self, operation: str, payee: Address) -> str:
+        """The same, for an operation that the owner found without an answer's help."""
         self.home.clock.advance(30)
-        return await self.person.approve(answer["operation"], expect_to=payee.value, expect_amount=amount)
+        return await self.person.approve(operation, expect_to=payee.value, expect_amount=AMOUNT)
 
 
 def make_home(
@@ -266,15 +280,8 @@ async def connected(
             yield client
         return
     command, *arguments = server_command(home)
-    with home.log.open("a", encoding="utf-8") as log:
-        server = StdioServerParameters(
-            command="/bin/sh",
-            args=["-c", 'exec "$0" "$@" 2>>"$LOG"', command, *arguments],
-            cwd=ROOT,
-            env={"LOG": log.name},
-        )
-        async with Client(server, **options) as client:
-            yield client
+    async with Client(StdioServerParameters(command=command, args=arguments, cwd=ROOT), **options) as client:
+        yield client
 
 
 async def pay(
@@ -288,3 +295,26 @@ def answer_of(result: CallToolResult) -> dict[str, Any]:
     """The structured answer, which the text repeats."""
     assert isinstance(result.structured_content, dict), result
     return result.structured_content
+
+
+def text_of(result: CallToolResult) -> str:
+    """The one text block of a result."""
+    (block,) = result.content
+    assert isinstance(block, TextContent)
+    return block.text
+
+
+def told(answer: dict[str, Any]) -> tuple[str, str]:
+    """Status and outcome of an answer, or its status and the code of its refusal."""
+    return answer["status"], answer.get("outcome") or answer.get("code") or ""
+
+
+async def done_once(client: Client, home: Home, payee: Address, **more: str) -> dict[str, Any]:
+    """The honest way, from question to receipt, with the person on the page."""
+    pending = await pay(client, payee, **more)
+    async with home.owner() as owner:
+        await owner.approve(pending, payee)
+    done = await pay(client, payee, **more)
+    assert told(done) == ("done", "mined"), done
+    assert not done["repeated"]
+    return done

@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 
 from mcp_wallet_guard.testing.chain import SimulatedChain
-from tests.e2e.rig import ERAS, WEI, Daemon, Era, Home, connected, make_home, pay, running_daemon
+from tests.e2e.rig import ERAS, WEI, Era, Home, connected, make_home, pay
 from tests.e2e.wallet_server import build_plain
 
 pytestmark = pytest.mark.anyio

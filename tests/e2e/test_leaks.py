@@ -1,0 +1,171 @@
+"""The wallet's real secrets, planted at every source of a real server over stdio: nothing of them leaves anywhere.
+
+The vault and its fingerprints are the daemon's; the server process knows no secret but what is planted in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from mcp import Client, MCPError
+from mcp_types import ElicitResult
+
+from tests.e2e import leaky_server
+from tests.e2e.rig import ERAS, Era, Home, pay, server_command, told
+from tests.e2e.secrets_of import encoded, factors, found_in, phrases, raw_secrets
+from tests.e2e.tap import Tap
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.slow,
+    # Deprecated ways to tell a client something are ways all the same.
+    pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning"),
+]
+
+PAYEE = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
+PAYMENT = {"to": PAYEE, "amount": "0.001"}
+
+
+async def _ignore(*_: Any) -> None:
+    """A client that listens to everything and does nothing with it: the tap keeps the bytes."""
+
+
+async def _progress(progress: float, total: float | None, message: str | None) -> None:
+    """The same for progress."""
+
+
+async def _accepts(context: Any, params: Any) -> ElicitResult:
+    return ElicitResult(action="accept")
+
+
+@asynccontextmanager
+async def leaking(home: Home, era: Era, planted: dict[str, Any]) -> AsyncIterator[tuple[Client, Tap]]:
+    """A leaky server of this wallet, with `planted` to choose from."""
+    (home.directory.parent / leaky_server.PLANTED).write_text(json.dumps(list(planted.values())), "utf-8")
+    tap = Tap(server_command(home, "leaky"), log=home.directory.parent / f"leaky-{era}.log")
+    tap.log.unlink(missing_ok=True)
+    options: Any = {
+        "mode": era, "logging_callback": _ignore, "message_handler": _ignore, "elicitation_callback": _accepts,
+        "log_level": "debug",
+    }  # fmt: skip
+    async with Client(tap, **options) as client:
+        await client.list_tools()
+        yield client, tap
+
+
+def sources(client: Client, number: int, planted: Any) -> dict[str, Callable[[], Awaitable[Any]]]:
+    """Every place of the protocol through which a server says something (mcp 2.3)."""
+    leak = planted if isinstance(planted, str) else json.dumps(planted)
+    ref: Any = {"type": "ref/prompt", "name": "content_prompt"}
+    found: dict[str, Callable[[], Awaitable[Any]]] = {
+        name: partial(client.call_tool, name, {}) for name in leaky_server.RESULTS + leaky_server.ERRORS
+    }
+    found |= {f"resource {n}": partial(client.read_resource, f"wallet://{n}") for n in leaky_server.RESOURCES}
+    found |= {f"prompt {name}": partial(client.get_prompt, name) for name in leaky_server.PROMPTS}
+    return found | {
+        "progress": lambda: client.call_tool("notifies", {}, progress_callback=_progress),
+        "spend crash": lambda: client.call_tool("pay_crash", PAYMENT),
+        "argument echo": lambda: client.call_tool("echo", {"argument": {"text": leak}}),
+        "argument type echo": lambda: client.call_tool("echo", {"argument": {"text": "a"}, "number": leak}),
+        "missing argument echo": lambda: client.call_tool("echo", {"number": leak}),
+        "unknown argument echo": lambda: client.call_tool("pay", {**PAYMENT, leak[:100]: 1}),
+        "spend argument echo": lambda: client.call_tool("pay", {"to": leak, "amount": leak}),
+        "unknown tool": lambda: client.call_tool(leak[:100], {}),
+        "unknown prompt": lambda: client.get_prompt(leak[:100]),
+        "completion": lambda: client.complete(ref, {"name": "a", "value": "b"}),
+        "completion crash": lambda: client.complete(ref, {"name": "a", "value": "crash"}),
+        "middleware crash": lambda: _crash_in_middleware(client, number),
+    }
+
+
+async def _crash_in_middleware(client: Client, number: int) -> None:
+    await client.call_tool("plant", {"number": number, "in_middleware": True})
+    await client.call_tool("text", {})
+
+
+async def reached(client: Client, tap: Tap, number: int, value: Any, *, sample: int = 1) -> dict[str, str]:
+    """Source -> the bytes that it put on stdout, as sent and unescaped."""
+    await client.call_tool("plant", {"number": number})
+    seen: dict[str, str] = {}
+    for place, (source, call) in enumerate(sources(client, number, value).items()):
+        if place % sample != number % sample:
+            continue
+        start = len(tap.stdout)
+        try:
+            await call()
+        except MCPError:
+            pass  # an error is a message like any other
+        raw = bytes(tap.stdout[start:]).decode("utf-8")
+        seen[source] = raw + "".join(json.dumps(json.loads(line), ensure_ascii=False) for line in raw.splitlines())
+    return seen
+
+
+async def _leak(home: Home, era: Era, planted: dict[str, Any], *, sample: int = 1) -> None:
+    """Plant each value, and call every source; with `sample` n every n-th, another n-th with each value."""
+    found: set[tuple[str, str]] = set()
+    async with leaking(home, era, planted) as (client, tap):
+        for number, (name, value) in enumerate(planted.items()):
+            for source, text in (await reached(client, tap, number, value, sample=sample)).items():
+                found |= {(source, each) for each in found_in(text, {name: value})}
+    assert found == set()
+    assert tap.returncode == 0
+    assert tap.messages()
+    # Late words count too: all of stdout, and all that a host keeps of stderr.
+    assert found_in(bytes(tap.stdout).decode("utf-8"), planted) == set()
+    assert found_in(tap.log.read_text("utf-8"), planted) == set()
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_private_key_leaves_by_no_source_in_no_encoding(era: Era, home: Home) -> None:
+    """T-057, T-058, T-060, T-061."""
+    await _leak(home, era, encoded("private key", raw_secrets(home.new)["private key"]))
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_phrase_and_the_second_factor_leave_by_no_source(era: Era, home: Home) -> None:
+    """T-057, T-058, T-060."""
+    await _leak(home, era, phrases(home.new) | factors(home.new))
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("name", ["entropy", "seed", "factor"])
+async def test_every_other_secret_is_known_in_every_encoding(name: str, era: Era, home: Home) -> None:
+    """T-061: each value at another sixth of the sources."""
+    await _leak(home, era, encoded(name, raw_secrets(home.new)[name]), sample=6)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_honest_twins_pass_by_every_source_that_returns_something(era: Era, home: Home) -> None:
+    """T-062: hashes, addresses, signatures, calldata and receipts look much like keys, and are not."""
+    twins = {
+        "hash": "0x" + "5c" * 32,
+        "address": home.address.value,
+        "signature": "0x" + bytes(range(65)).hex(),
+        "calldata": "0xa9059cbb" + "00" * 12 + PAYEE[2:].lower() + f"{10**18:064x}",
+        "list": [{"hash": "0x" + "ab" * 32, "value": str(10**18), "block": 12}],
+        "prose": "legal winner thank year wave sausage worth useful legal winner thank yellow",
+    }
+    async with leaking(home, era, twins) as (client, tap):
+        for number, (name, value) in enumerate(twins.items()):
+            seen = await reached(client, tap, number, value)
+            for source in ("structured", "text", "resource content", "prompt content_prompt", "completion"):
+                assert found_in(seen[source], {name: value}), (source, name)
+    assert found_in(tap.log.read_text("utf-8"), twins) == set(twins)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_stdout_carries_json_rpc_and_nothing_else(era: Era, home: Home) -> None:
+    """Crashes, logs at debug level, a payment, and a client that asks for nonsense."""
+    async with leaking(home, era, {"harmless": "nothing"}) as (client, tap):
+        await reached(client, tap, 0, "nothing")
+        assert told(await pay(client, home.payee())) == ("pending", "")
+        with pytest.raises(MCPError):
+            await client.read_resource("wallet://nowhere")
+    assert len(tap.messages()) > len(leaky_server.RESULTS + leaky_server.ERRORS)
+    assert b"Traceback" not in tap.stdout
+    assert "Traceback" in tap.log.read_text("utf-8")
