@@ -10,10 +10,6 @@ from typing import Final
 from mcp_wallet_guard.cli.parser import PROGRAM, make_parser
 
 _HEAD: Final = """\
----
-orphan: true
----
-
 # Command line
 
 The owner's own command. It is made from the parser by `python -m mcp_wallet_guard.cli.reference`, and a test compares.
