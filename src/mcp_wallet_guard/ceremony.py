@@ -122,8 +122,9 @@ def state_of(row: OperationRow, /) -> State:
     signed = (row.signed_bytes is not None, row.transaction_hash is not None)
     agrees = (
         (all(frozen) if needs_frozen else all(frozen) or not any(frozen))
+        and (not any(frozen) or state not in {State.PROPOSED, State.HELD})
         and (row.approved_at is not None or not needs_approved)
-        and (row.approved_at is None or state not in {State.PROPOSED, State.HELD, State.FROZEN})
+        and (row.approved_at is None or (all(frozen) and state is not State.FROZEN))
         and (signed == (True, True) if state in {State.SIGNED, State.SENT} else signed[0] == signed[1])
         and (signed == (False, False) or state in SPENT - {State.CONSUMED})
         and (row.outcome is not None) == (state in {State.SETTLED, State.UNKNOWN})
@@ -233,7 +234,8 @@ def check_authorized(
 def check_confirmed(decoded: Decoded, permitted: Permitted, approval: ApprovalRow, /, *, now: int) -> Confirmed:
     """Step 5: enough distinct people answered yes to exactly this digest and view, in time.
 
-    Raises Expired, AlreadyUsed, Declined (not enough answers) or Tampered (an answer to something else).
+    Raises Expired, AlreadyUsed, Declined (not enough answers), Refused("policy.changed") or Tampered (an answer to
+    something else).
     """
     exactly(Decoded, decoded)
     exactly(Permitted, permitted)
@@ -308,9 +310,11 @@ def check_signable(
 
 
 def answers_of(approval: ApprovalRow, /) -> tuple[Evidence, ...]:
-    """The verified answers of an approval. Raises Tampered when one is for another digest or view."""
+    """The verified answers of an approval. Raises Tampered when one is for another digest or view, or of no level."""
     try:
         answers = EVIDENCE.validate_json(approval.evidence)
+        for answer in answers:
+            Level(answer.level)  # raises for a level that does not exist
     except ValueError:
         raise Tampered("tampered.operation", detail="the evidence does not parse") from None
     for answer in answers:
