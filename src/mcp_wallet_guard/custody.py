@@ -114,7 +114,7 @@ class Custody:
         self.blocked: str | None = None
         self.in_force: Settings | None = None
         self._edited = parts.edited_settings
-        self.fingerprints = FingerprintSet()
+        self.fingerprints: FingerprintSet = FingerprintSet()
         self.on_unlock: list[Callable[[], Awaitable[None]]] = []
 
     @property
