@@ -140,6 +140,11 @@ MAKERS: Final[dict[str, str]] = {
 }
 """Proof -> the one function that makes it. A test reads the source and fails when another one does."""
 
+_FIELDS: Final[dict[type[Proof], frozenset[str]]] = {
+    kind: frozenset(kind.__slots__)
+    for kind in (Authorized, Decoded, Permitted, Confirmed, Proven, Signable, Signed, Released)
+}
+
 P = TypeVar("P", bound=Proof)
 
 
@@ -148,10 +153,11 @@ def mint(kind: type[P], /, **fields: object) -> P:
 
     Raises TypeError when `kind` is not one of this file's types or a field is missing or unknown.
     """
-    if MAKERS.get(kind.__name__) is None or kind.__module__ != __name__:
+    wanted = _FIELDS.get(kind)
+    if wanted is None:
         raise TypeError("not a proof")
-    if len(fields) != len(kind.__slots__) or not all(name in fields for name in kind.__slots__):
-        raise TypeError(f"{kind.__name__} takes exactly {sorted(kind.__slots__)}")
+    if fields.keys() != wanted:
+        raise TypeError(f"{kind.__name__} takes exactly {sorted(wanted)}")
     proof = object.__new__(kind)
     for name, value in fields.items():
         object.__setattr__(proof, name, value)

@@ -15,6 +15,7 @@ from mcp_wallet_guard.filters.outbound import check_released
 MAX_CHARACTERS: Final = 128 * 1024
 MAX_ITEMS: Final = 8192
 MAX_DEPTH: Final = 16
+_LISTS: Final = (list, tuple)
 
 
 def check_arguments(arguments: object, /, *, fingerprints: FingerprintSet) -> None:
@@ -29,19 +30,24 @@ def check_arguments(arguments: object, /, *, fingerprints: FingerprintSet) -> No
 
 def check_size(arguments: object, /) -> None:
     """The size part of `check_arguments`; it needs no fingerprints."""
-    characters = items = 0
-    waiting = [(arguments, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        items += 1
-        if isinstance(value, str):
-            characters += len(value)
-        elif isinstance(value, int):
-            characters += value.bit_length() // 3
-        elif isinstance(value, dict):
-            characters += sum(len(key) for key in value if isinstance(key, str))
-            waiting.extend((item, depth + 1) for item in value.values())
-        elif isinstance(value, list | tuple):
-            waiting.extend((item, depth + 1) for item in value)
-        if characters > MAX_CHARACTERS or items + len(waiting) > MAX_ITEMS or depth > MAX_DEPTH:
-            raise InvalidInput("invalid_input.size")
+    characters = items = depth = 0
+    level = [arguments]
+    while level:
+        items += len(level)
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, str):
+                characters += len(value)
+            elif isinstance(value, dict):
+                for key in value:
+                    if isinstance(key, str):
+                        characters += len(key)
+                below.extend(value.values())
+            elif isinstance(value, int):
+                characters += value.bit_length() // 3
+            elif isinstance(value, _LISTS):
+                below.extend(value)
+            if characters > MAX_CHARACTERS or items + len(below) > MAX_ITEMS or depth > MAX_DEPTH:
+                raise InvalidInput("invalid_input.size")
+        level = below
+        depth += 1

@@ -21,6 +21,7 @@ from mcp_wallet_guard.proofs import Released, mint
 MAX_CHARACTERS: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 64
 REMEMBERED_CHARACTERS: Final = 4096
+_LISTS: Final = (list, tuple)
 
 
 def check_released(payload: object, /, *, fingerprints: FingerprintSet) -> Released:
@@ -35,7 +36,7 @@ def check_released(payload: object, /, *, fingerprints: FingerprintSet) -> Relea
             payload = payload.model_dump(mode="json", by_alias=True)
         leaves: list[str] = []
         keys: list[str] = []
-        copy = _copied(payload, leaves=leaves, keys=keys, depth=0)
+        copy = _copied(payload, leaves, keys, 0)
         text = "\n".join(leaves + keys)
         blocked = len(text) > MAX_CHARACTERS or _holds_secret(text, fingerprints=fingerprints)
     except (TooMuchWork, TooDeep) as error:
@@ -76,29 +77,33 @@ def _check_short(text: str, fingerprints: FingerprintSet) -> None:
         raise _HitError
 
 
-def _copied(value: object, *, leaves: list[str], keys: list[str], depth: int) -> Any:
+def _copied(value: object, leaves: list[str], keys: list[str], depth: int) -> Any:
     """A copy made of JSON types; its values go to `leaves` in order, so that a split secret is joined again."""
     # The exact types first, the commonest before the others: this runs over every node of every result.
     kind = type(value)
     if kind is str:
         leaves.append(value)  # type: ignore[arg-type]  # it is one
         return value
-    if isinstance(value, dict):
+    if kind is dict or isinstance(value, dict):
         if depth >= MAX_DEPTH:
             raise ValueError("too deep")
         copy = {}
-        for key, item in value.items():
+        for key, item in value.items():  # type: ignore[attr-defined]  # a dict
             if type(key) is not str:
                 raise TypeError("a JSON key is text")
             keys.append(key)
-            copy[key] = _copied(item, leaves=leaves, keys=keys, depth=depth + 1)
+            if type(item) is str:
+                leaves.append(item)
+                copy[key] = item
+            else:
+                copy[key] = _copied(item, leaves, keys, depth + 1)
         return copy
-    if isinstance(value, list | tuple):
-        if depth >= MAX_DEPTH:
-            raise ValueError("too deep")
-        return [_copied(item, leaves=leaves, keys=keys, depth=depth + 1) for item in value]
     if value is None or kind is bool:
         return value
+    if kind is list or isinstance(value, _LISTS):
+        if depth >= MAX_DEPTH:
+            raise ValueError("too deep")
+        return [_copied(item, leaves, keys, depth + 1) for item in value]  # type: ignore[attr-defined]  # one of them
     return _copied_leaf(value, leaves)
 
 

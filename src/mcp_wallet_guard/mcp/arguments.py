@@ -40,9 +40,10 @@ class Call:
 
 @final
 class GuardedMetadata(FuncMetadata):
-    """`shape` is the SDK's own metadata of the tool. `strict` is for spending tools."""
+    """`shape` is the SDK's own metadata of the tool, `known` its parameters' names. `strict` is for spending tools."""
 
     shape: FuncMetadata
+    known: frozenset[str]
     strict: bool
 
     def validate_arguments(self, arguments_to_validate: dict[str, Any]) -> dict[str, Any]:
@@ -66,8 +67,7 @@ class GuardedMetadata(FuncMetadata):
 
     def _validated(self, raw: dict[str, Any]) -> dict[str, Any]:
         check_size(raw)
-        known = {field.alias or name for name, field in self.arg_model.model_fields.items()}
-        if not raw.keys() <= known:
+        if not raw.keys() <= self.known:
             raise InvalidInput("invalid_input.unknown_argument")
         if self.strict:
             model = self.arg_model.model_validate_json(json.dumps(raw, allow_nan=False), strict=True)
@@ -83,7 +83,8 @@ def guarded(shape: FuncMetadata, /, *, strict: bool, output_schema: dict[str, An
         model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     arg_model: type[ArgModelBase] = GuardedArguments
-    return GuardedMetadata(arg_model=arg_model, output_schema=output_schema, shape=shape, strict=strict)
+    known = frozenset(field.alias or name for name, field in arg_model.model_fields.items())
+    return GuardedMetadata(arg_model=arg_model, output_schema=output_schema, shape=shape, known=known, strict=strict)
 
 
 def _rejection(error: ValidationError) -> InvalidInput:

@@ -44,6 +44,7 @@ class Handler:
     parameters: tuple[inspect.Parameter, ...]
     context: str | None
     returns: Any
+    is_async: bool
 
 
 def inspect_handler(function: Callable[..., Any], /, *, name: str | None) -> Handler:
@@ -83,6 +84,7 @@ def inspect_handler(function: Callable[..., Any], /, *, name: str | None) -> Han
         parameters=tuple(parameters),
         context=context,
         returns=hints.get("return", inspect.Signature.empty),
+        is_async=inspect.iscoroutinefunction(function),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, cast, final
@@ -9,6 +10,7 @@ from typing import Final, cast, final
 import anyio
 
 from mcp_wallet_guard.errors import GuardError, Unavailable
+from mcp_wallet_guard.evidence import ReadRecord
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.mcp.base import GuardPort
 
@@ -34,6 +36,14 @@ class GuardLink:
         """The fingerprints as last seen; empty before that. For places that cannot wait, such as the log."""
         return self._known or FingerprintSet()
 
+    @property
+    def recent(self) -> FingerprintSet | None:
+        """What `fingerprints` returns without asking the guard, None when it would ask."""
+        known = self._known
+        if known is None or known.empty or time.monotonic() - self._known_at >= REFRESH_SECONDS:
+            return None
+        return known
+
     @asynccontextmanager
     async def port(self) -> AsyncIterator[GuardPort]:
         """The guard, for one exchange. Raises the factory's GuardError; a port that fails as Unavailable is dropped."""
@@ -47,9 +57,9 @@ class GuardLink:
     async def fingerprints(self) -> FingerprintSet:
         """What no message may hold, at most `REFRESH_SECONDS` old. An unreachable guard leaves the last known set;
         raises its GuardError when there is none."""
-        now = anyio.current_time()
-        if self._known is not None and not self._known.empty and now - self._known_at < REFRESH_SECONDS:
-            return self._known
+        if (recent := self.recent) is not None:
+            return recent
+        now = time.monotonic()
         try:
             async with self.port() as port:
                 fresh = await port.fingerprints()
@@ -61,6 +71,15 @@ class GuardLink:
         if not fresh.empty or self._known is None:
             self._known, self._known_at = fresh, now
         return self._known
+
+    async def record_read(self, record: ReadRecord, /) -> None:
+        """`GuardPort.record_read` as one exchange; raises as `port` does."""
+        port = self._port or await self._opened()
+        try:
+            await port.record_read(record)
+        except Unavailable:
+            await self._drop(port)
+            raise
 
     @asynccontextmanager
     async def in_use(self) -> AsyncIterator[None]:

@@ -7,9 +7,8 @@ standard's own sentence. Threat: T-057, T-058, T-060.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from typing import Any, Final, final
 
 from mcp.server.session import ServerSession
@@ -57,14 +56,17 @@ def note_released(released: Released, /) -> None:
         noted.append(released)
 
 
-@contextmanager
-def noting() -> Iterator[None]:
-    """One request: what `note_released` hears is compared with what is about to be sent."""
-    token = _RELEASED.set([])
-    try:
-        yield
-    finally:
-        _RELEASED.reset(token)
+@final
+class Noting:
+    """One request, as a block: what `note_released` hears in it is compared with what is about to be sent."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token: Token[list[Released] | None] = _RELEASED.set([])
+
+    def __exit__(self, *_: object) -> None:
+        _RELEASED.reset(self._token)
 
 
 @final
@@ -77,13 +79,14 @@ class Releaser:
     async def result(self, wire: dict[str, Any], /, *, method: str, version: str) -> dict[str, Any]:
         """`wire` as it was checked. For a tool a hit gives an error result without structured content, since a client
         validates that; for anything else it raises MCPError."""
-        known = any(_same(wire, each.payload) for each in _RELEASED.get() or ())
+        envelope = {name: wire[name] for name in _ENVELOPE if name in wire}
+        body = _body(wire)
         # What a wrapper checked and nobody changed since is not searched twice; only the envelope is new.
-        looked_at = {name: wire[name] for name in _ENVELOPE & wire.keys()} if known else wire
-        released = await self._released(looked_at, needs_guard=method in _CONTENT)
+        known = next((checked for each in _RELEASED.get() or () if (checked := _body(each.payload)) == body), None)
+        released = await self._released(wire if known is None else envelope, needs_guard=method in _CONTENT)
         if released is not None:
-            checked: dict[str, Any] = released.payload
-            return {**wire, **checked} if known else checked
+            payload: dict[str, Any] = released.payload
+            return payload if known is None else {**known, **payload}
         incident = new_incident()
         logger.warning("a result of %s was withheld (incident %s)", method, incident)
         text = f"{CATALOGUE['tampered.result']} (incident {incident})"
@@ -107,12 +110,15 @@ class Releaser:
         logger.error("%s failed (incident %s)", method, incident, exc_info=error)
         return MCPError(code=INTERNAL_ERROR, message=f"The server failed (incident {incident}).")
 
-    def session(self, session: ServerSession, /, *, meta: Any) -> ServerSession:
-        """A session like `session` whose messages pass here, both those of the request and the unrelated ones."""
+    def guard_session(self, session: ServerSession, /) -> None:
+        """From here on the session's messages pass here, both those of the request and the unrelated ones."""
         outbound, connection = session._request_outbound, session._connection  # noqa: SLF001  # see server_adapter
         if not isinstance(connection.outbound, Channel):
             connection.outbound = Channel(connection.outbound, releaser=self)
-        return ServerSession(Channel(outbound, releaser=self), connection, request_meta=meta)
+        if not isinstance(outbound, Channel):
+            # The session was made for this one request. It is never exchanged for another: whoever holds it is bound.
+            guarded: Any = Channel(outbound, releaser=self)
+            session._request_outbound = guarded  # noqa: SLF001  # the same
 
     async def message(self, params: Mapping[str, Any] | None, /, *, method: str) -> bool:
         """Whether a message of the server may be sent."""
@@ -123,7 +129,7 @@ class Releaser:
 
     async def _released(self, payload: object, *, needs_guard: bool) -> Released | None:
         try:
-            fingerprints = await self._link.fingerprints()
+            fingerprints = self._link.recent or await self._link.fingerprints()
         except GuardError:
             if needs_guard:
                 return None
@@ -166,8 +172,9 @@ class Channel:
         await self._inner.progress(progress, total, message)
 
 
-def _same(wire: dict[str, Any], payload: Any) -> bool:
-    return bool({name: value for name, value in wire.items() if name not in _ENVELOPE} == payload)
+def _body(wire: dict[str, Any]) -> dict[str, Any]:
+    """`wire` without what the SDK puts around every result."""
+    return {name: value for name, value in wire.items() if name not in _ENVELOPE}
 
 
 def _data(error: MCPError) -> Any:

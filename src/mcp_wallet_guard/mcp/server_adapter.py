@@ -7,7 +7,6 @@ Threat: T-056, T-060, T-107.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,7 +29,7 @@ from mcp_wallet_guard.mcp.handlers import CALL, CONTEXT, Handler, inspect_handle
 from mcp_wallet_guard.mcp.link import GuardLink
 from mcp_wallet_guard.mcp.parameters import check_parameters
 from mcp_wallet_guard.mcp.records import clean_records
-from mcp_wallet_guard.mcp.releasing import Releaser, noting
+from mcp_wallet_guard.mcp.releasing import Noting, Releaser
 from mcp_wallet_guard.mcp.tools import Wrapper
 
 logger: Final = logging.getLogger(__name__)
@@ -203,13 +202,12 @@ class GuardMiddleware:
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         failure: MCPError
         try:
-            session = self._releaser.session(ctx.session, meta=ctx.meta)
-            guarded_ctx = dataclasses.replace(ctx, session=session)
+            self._releaser.guard_session(ctx.session)
             if ctx.request_id is None:
-                return await call_next(guarded_ctx)
+                return await call_next(ctx)
             self._admit(ctx)
-            with noting():
-                wire = _wire(await call_next(guarded_ctx))
+            with Noting():
+                wire = _wire(await call_next(ctx))
                 wire = self._classification.listed(wire, method=ctx.method)
                 return await self._releaser.result(wire, method=ctx.method, version=ctx.protocol_version)
         except Exception as error:  # noqa: BLE001  # everything is turned into fixed words

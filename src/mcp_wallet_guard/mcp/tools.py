@@ -98,7 +98,7 @@ class Tools:
 
     async def _admit(self, call: Call) -> None:
         # A secret of the vault is named before anything else: its owner must replace it.
-        check_arguments(call.raw, fingerprints=await self._link.fingerprints())
+        check_arguments(call.raw, fingerprints=self._link.recent or await self._link.fingerprints())
         if call.refusal is not None:
             raise call.refusal
 
@@ -116,7 +116,7 @@ class Tools:
 
     async def _check(self, result: Outcome) -> None:
         wire = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-        note_released(check_released(wire, fingerprints=await self._link.fingerprints()))
+        note_released(check_released(wire, fingerprints=self._link.recent or await self._link.fingerprints()))
 
     async def _record(
         self,
@@ -127,8 +127,7 @@ class Tools:
         incident: str | None = None,
     ) -> None:
         record = ReadRecord(tool=tool, principal=PRINCIPAL, outcome=outcome, code=code, incident=incident)
-        async with self._link.port() as port:
-            await port.record_read(record)
+        await self._link.record_read(record)
 
     async def _record_quietly(
         self,
@@ -148,7 +147,7 @@ async def _run(handler: Handler, call: Call, context: Context[Any, Any]) -> obje
     arguments = dict(call.arguments)
     if handler.context is not None:
         arguments[handler.context] = context
-    if inspect.iscoroutinefunction(handler.function):
+    if handler.is_async:
         return await handler.function(**arguments)
     result = await anyio.to_thread.run_sync(functools.partial(handler.function, **arguments))
     return await result if inspect.isawaitable(result) else result
