@@ -40,9 +40,10 @@ WEI: Final = 10**15
 WAIVER: Final = "tests and demonstrations only"
 PASSPHRASE: Final = "correct horse battery staple"
 READY_SECONDS: Final = 30
-Era = Literal["auto", "legacy"]
-ERAS: Final[tuple[Era, ...]] = ("auto", "legacy")
-"""`auto` speaks 2026-07-28, `legacy` 2025-11-25."""
+Era = Literal["2026-07-28", "2025-11-25"]
+ERAS: Final[tuple[Era, ...]] = ("2026-07-28", "2025-11-25")
+MODES: Final[dict[Era, str]] = {"2026-07-28": "2026-07-28", "2025-11-25": "legacy"}
+"""Era -> the client's mode. It also has "auto", which asks the server first and gives up on a slow one."""
 
 
 @final
@@ -270,10 +271,16 @@ def server_command(home: Home, kind: str = "wallet") -> list[str]:
 
 @asynccontextmanager
 async def connected(
-    home: Home, era: Era, *, transport: Literal["memory", "stdio"] = "stdio", callback: Any = None
+    home: Home,
+    era: Era,
+    *,
+    transport: Literal["memory", "stdio"] = "stdio",
+    callback: Any = None,
+    negotiated: bool = False,
 ) -> AsyncIterator[Client]:
     """A real client of a new server: in this process, or in one of its own over stdio."""
-    options: Any = {"mode": era, "elicitation_callback": callback}
+    mode = "auto" if negotiated and era == "2026-07-28" else MODES[era]
+    options: Any = {"mode": mode, "elicitation_callback": callback}
     if transport == "memory":
         clock = home.clock if home.is_embedded else None
         async with Client(build_wallet(home.settings, clock=clock), **options) as client:

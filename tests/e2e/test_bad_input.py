@@ -145,7 +145,7 @@ async def test_without_a_daemon_the_answer_says_how_to_start_one(era: Era, base:
 async def test_without_a_policy_nothing_is_paid(base: Path, chain: SimulatedChain) -> None:
     """Default deny; and writing one into guard.toml is not enough (T-099)."""
     home = await anyio.to_thread.run_sync(lambda: make_home(base, chain, policy=False))
-    async with _started(home) as daemon, connected(home, "auto") as client:
+    async with _started(home) as daemon, connected(home, "2026-07-28") as client:
         assert told(await pay(client, home.payee())) == ("refused", "policy.missing")
         home.edit("[approval]", '[policy]\nmax_per_transaction = "0.5"\nlevel = "factor"\npayees = "any"\n\n[approval]')
         await daemon.restart()
@@ -164,7 +164,7 @@ async def test_a_guard_toml_that_names_another_vault_blocks_spending_until_it_is
         source = home.loaded.vault_path.with_suffix(suffix)
         shutil.copy2(source, source.with_stem("other"))
     home.edit('vault = "vault.json"', 'vault = "other.json"')
-    async with connected(home, "auto") as client:
+    async with connected(home, "2026-07-28") as client:
         async with _started(home):
             assert told(await pay(client, home.payee())) == ("refused", "blocked.vault")
         assert home.sent() == set()
@@ -182,7 +182,7 @@ async def test_an_edited_limit_changes_nothing_and_is_named(base: Path, chain: S
     """T-099: the sealed settings stay in force."""
     home = await anyio.to_thread.run_sync(lambda: make_home(base, chain))
     home.edit('max_per_transaction = "0.5"', 'max_per_transaction = "5"')
-    async with _started(home), connected(home, "legacy") as client:
+    async with _started(home), connected(home, "2025-11-25") as client:
         assert told(await pay(client, home.payee(), "0.6")) == ("refused", "policy.cap")
         async with home.control() as control:
             (change,) = (await control.control_status()).settings_differ

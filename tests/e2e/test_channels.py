@@ -15,7 +15,7 @@ from mcp_types import ElicitRequestURLParams, ElicitResult
 from mcp_wallet_guard.errors import CATALOGUE
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.testing.person import ReadPage
-from tests.e2e.rig import AMOUNT, ERAS, WEI, Daemon, Era, Home, connected, pay, server_command, told
+from tests.e2e.rig import AMOUNT, ERAS, MODES, WEI, Daemon, Era, Home, connected, pay, server_command, told
 from tests.e2e.tap import Tap
 
 pytestmark = pytest.mark.anyio
@@ -70,7 +70,7 @@ async def test_what_the_owner_sees_and_types_never_passes_mcp(era: Era, home: Ho
 
     tap = Tap(server_command(home), log=home.log)
     host = Host("accept", then=answers)
-    async with Client(tap, mode=era, elicitation_callback=host) as client:
+    async with Client(tap, mode=MODES[era], elicitation_callback=host) as client:
         done = await pay(client, payee)
         assert told(done) == ("done", "mined")
         assert (await pay(client, payee))["repeated"]
@@ -124,7 +124,7 @@ async def test_the_url_that_mcp_carried_shows_a_stranger_nothing(era: Era, home:
 async def test_wrong_codes_from_an_unpaired_browser_cannot_lock_the_owner_out(home: Home, daemon: Daemon) -> None:
     """T-082: they close the door that they came through, and only that one. T-081: and it does close."""
     payee = home.payee()
-    async with connected(home, "auto") as client, home.owner() as owner:
+    async with connected(home, "2026-07-28") as client, home.owner() as owner:
         pending = await pay(client, payee)
         alerts = []
         async with httpx2.AsyncClient(trust_env=False) as browser:

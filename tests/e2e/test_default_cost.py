@@ -26,7 +26,7 @@ async def test_a_wallet_without_any_waiver_pays(base: Path, chain: SimulatedChai
         await home.unlock()
         async with home.control() as control:
             assert (await control.control_status()).waivers == ()
-        async with connected(home, "auto") as client:
+        async with connected(home, "2026-07-28") as client:
             payee = home.payee()
             done = await done_once(client, home, payee)
         assert home.sent() == {done["receipt"]["transaction_hash"]}

@@ -66,7 +66,7 @@ async def _asked(client: Client, payee: str) -> InputRequiredResult:
 
 async def _brought_back(home: Home, payee: str, state: str) -> dict[str, object]:
     """The second round of a question, at a server that never heard of the first."""
-    async with connected(home, "auto", callback=_unused) as client:
+    async with connected(home, "2026-07-28", callback=_unused) as client:
         result = await client.session.call_tool(
             "pay",
             {"to": payee, "amount": AMOUNT},
@@ -86,7 +86,7 @@ async def test_a_state_from_one_server_is_answered_by_another_and_pays_once(mort
     """T-011: the same state brought back again and again, after restarts of everything, pays nothing more."""
     home = mortal.home
     payee = home.payee()
-    async with connected(home, "auto", callback=_unused) as client:
+    async with connected(home, "2026-07-28", callback=_unused) as client:
         asked = await _asked(client, payee.value)
     assert asked.request_state is not None
     pending = await _brought_back(home, payee.value, asked.request_state)
@@ -105,7 +105,7 @@ async def test_a_daemon_that_came_back_locked_answers_locked_and_keeps_the_appro
     """A restart wipes the keys and nothing else."""
     home = mortal.home
     payee = home.payee()
-    async with connected(home, "auto") as client:
+    async with connected(home, "2026-07-28") as client:
         pending = await pay(client, payee)
         async with home.owner() as owner:
             await owner.approve(pending, payee)

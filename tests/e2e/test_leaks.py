@@ -16,7 +16,7 @@ from mcp import Client, MCPError
 from mcp_types import ElicitResult
 
 from tests.e2e import leaky_server
-from tests.e2e.rig import ERAS, Era, Home, pay, server_command, told
+from tests.e2e.rig import ERAS, MODES, Era, Home, pay, server_command, told
 from tests.e2e.secrets_of import encoded, factors, found_in, phrases, raw_secrets
 from tests.e2e.tap import Tap
 
@@ -50,7 +50,7 @@ async def leaking(home: Home, era: Era, planted: dict[str, Any]) -> AsyncIterato
     tap = Tap(server_command(home, "leaky"), log=home.directory.parent / f"leaky-{era}.log")
     tap.log.unlink(missing_ok=True)
     options: Any = {
-        "mode": era, "logging_callback": _ignore, "message_handler": _ignore, "elicitation_callback": _accepts,
+        "mode": MODES[era], "logging_callback": _ignore, "message_handler": _ignore, "elicitation_callback": _accepts,
         "log_level": "debug",
     }  # fmt: skip
     async with Client(tap, **options) as client:

@@ -37,7 +37,7 @@ class Recorded:
 
 async def _lives(home: Home, daemon: Daemon, recorded: Recorded) -> None:
     """A day of a wallet: payments, a decline, wrong codes, bad calls, a node that fails, a lock, a kill."""
-    async with connected(home, "auto") as client:
+    async with connected(home, "2026-07-28") as client:
         payee = home.payee()
         pending = await pay(client, payee)
         async with home.owner() as owner:
@@ -80,7 +80,7 @@ async def test_nothing_at_rest_in_the_logs_or_on_the_page_holds_a_secret(base: P
         await home.unlock()
         await _lives(home, daemon, recorded)
         tap = Tap(server_command(home), log=home.log)
-        async with Client(tap) as client:
+        async with Client(tap, mode="2026-07-28") as client:
             assert told(await pay(client, home.payee()))[0] == "pending"
         files = _files(base)  # while the daemon runs: the journal's own file is part of it
     finally:
@@ -175,7 +175,7 @@ async def test_no_exception_text_holds_what_was_wrong(base: Path, chain: Simulat
 async def test_the_page_refuses_a_secret_without_repeating_it(home: Home, daemon: Daemon) -> None:
     """T-109: what somebody types into the wrong field does not come back."""
     recorded = Recorded()
-    async with connected(home, "auto") as client, home.owner() as owner:
+    async with connected(home, "2026-07-28") as client, home.owner() as owner:
         owner.person.browser.event_hooks = {"response": [recorded.keep]}
         pending = await pay(client, home.payee())
         page = await owner.person.read(pending["operation"])

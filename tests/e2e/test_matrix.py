@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 
 from mcp_wallet_guard.testing.chain import SimulatedChain
-from tests.e2e.rig import ERAS, WEI, Era, Home, connected, make_home, pay
+from tests.e2e.rig import ERAS, MODES, WEI, Era, Home, connected, make_home, pay
 from tests.e2e.wallet_server import build_plain
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +50,7 @@ async def test_a_payment_is_asked_approved_on_the_page_and_done(
     era: Era, transport: Literal["memory", "stdio"], tool: str, home: Home
 ) -> None:
     """T-001: nothing moves before the owner's answer. T-009: and once after it."""
-    async with connected(home, era, transport=transport) as client:
+    async with connected(home, era, transport=transport, negotiated=True) as client:
         await _pays(client, home, tool)
 
 
@@ -60,7 +60,7 @@ async def test_an_embedded_guard_does_the_same_for_both_kinds_of_handler(
     era: Era, transport: Literal["memory", "stdio"], embedded: Home, chain: SimulatedChain
 ) -> None:
     """The guard starts locked in the server's own process, and the owner unlocks it there."""
-    async with connected(embedded, era, transport=transport) as client:
+    async with connected(embedded, era, transport=transport, negotiated=True) as client:
         locked = await pay(client, embedded.payee())
         assert (locked["status"], locked["code"]) == ("refused", "locked")
         await embedded.unlock()
@@ -70,7 +70,7 @@ async def test_an_embedded_guard_does_the_same_for_both_kinds_of_handler(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_input_schema_is_that_of_the_plain_function(era: Era, home: Home) -> None:
-    async with Client(build_plain(), mode=era) as naked, connected(home, era) as guarded:
+    async with Client(build_plain(), mode=MODES[era]) as naked, connected(home, era) as guarded:
         plain = {tool.name: tool for tool in (await naked.list_tools()).tools}
         ours = {tool.name: tool for tool in (await guarded.list_tools()).tools}
     for name, twin in plain.items():

@@ -54,7 +54,7 @@ async def test_four_server_processes_racing_an_approved_call_sign_once(home: Hom
 async def test_racing_calls_with_different_effects_wait_for_each_other(home: Home) -> None:
     """T-103: each gets its own question and its own answer; the honest twin of the race."""
     first, second = home.payee(), home.payee()
-    async with connected(home, "auto") as one, connected(home, "legacy") as two:
+    async with connected(home, "2026-07-28") as one, connected(home, "2025-11-25") as two:
         asked = await pay(one, first)
         assert (await pay(two, second))["queued"] is True
         async with home.owner() as owner:
@@ -75,7 +75,7 @@ async def _type(person: ScriptedPerson, operation: str, code: str) -> ReadPage:
 async def test_one_code_approves_one_of_two_questions(home: Home) -> None:
     """T-079, T-085: the code that approved the first question is refused for the second; the next code is not."""
     first, second = home.payee(), home.payee()
-    async with connected(home, "auto") as client, home.owner() as owner:
+    async with connected(home, "2026-07-28") as client, home.owner() as owner:
         asked = await pay(client, first)
         await pay(client, second)
         code = home.code()
@@ -94,7 +94,7 @@ async def test_one_code_approves_one_of_two_questions(home: Home) -> None:
 async def test_two_browsers_racing_one_code_get_one_approval(home: Home) -> None:
     """T-079: the same answer posted four times at once is taken once."""
     payee = home.payee()
-    async with connected(home, "auto") as client, home.owner() as owner:
+    async with connected(home, "2026-07-28") as client, home.owner() as owner:
         asked = await pay(client, payee)
         page = await owner.person.read(asked["operation"])
         form, code = page.form("/approve"), home.code()
@@ -114,7 +114,7 @@ async def test_two_browsers_racing_one_code_get_one_approval(home: Home) -> None
 async def test_a_code_that_paired_a_browser_approves_nothing(home: Home, daemon: Daemon) -> None:
     """T-079: pairing by code and approving race for the same code, and one of them gets it."""
     payee = home.payee()
-    async with connected(home, "auto") as client, home.owner() as owner:
+    async with connected(home, "2026-07-28") as client, home.owner() as owner:
         asked = await pay(client, payee)
         page = await owner.person.read(asked["operation"])
         form, code = page.form("/approve"), home.code()
