@@ -1,4 +1,4 @@
-"""What end-to-end tests share: one chain for all, one wallet for each module."""
+"""What end-to-end tests share: one chain and one running wallet."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def base() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def daemon(simulated: SimulatedChain) -> Iterator[Daemon]:
-    """An unlocked daemon that the module's tests share, each with payees of its own."""
+    """An unlocked daemon that the tests share, each with payees of its own. Who kills one starts one."""
     with tempfile.TemporaryDirectory(prefix="e2e-") as folder:
         home = make_home(Path(folder), simulated)
         with running_daemon(home) as daemon:

@@ -81,7 +81,7 @@ async def test_what_a_caller_gets_wrong_is_named_and_asks_nobody(era: Era, home:
 async def test_a_node_that_is_unreachable_or_lies_refuses_the_call_and_loses_nothing(era: Era, home: Home) -> None:
     """T-042: before the question, and between the approval and the signature."""
     payee = home.payee()
-    async with connected(home, era) as client:
+    async with connected(home, era, transport="memory") as client:
         home.chain.reply("eth_getTransactionCount", b"", status=503)
         assert told(await pay(client, payee)) == ("refused", "unavailable.node")
         home.chain.honest()
@@ -104,7 +104,7 @@ async def test_a_node_that_is_unreachable_or_lies_refuses_the_call_and_loses_not
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_locked_wallet_says_so_and_keeps_its_question(era: Era, home: Home) -> None:
     payee = home.payee()
-    async with connected(home, era) as client:
+    async with connected(home, era, transport="memory") as client:
         pending = await pay(client, payee)
         await home.lock()
         locked = await pay(client, payee)
@@ -145,7 +145,7 @@ async def test_without_a_daemon_the_answer_says_how_to_start_one(era: Era, base:
 async def test_without_a_policy_nothing_is_paid(base: Path, chain: SimulatedChain) -> None:
     """Default deny; and writing one into guard.toml is not enough (T-099)."""
     home = await anyio.to_thread.run_sync(lambda: make_home(base, chain, policy=False))
-    async with _started(home) as daemon, connected(home, "2026-07-28") as client:
+    async with _started(home) as daemon, connected(home, "2026-07-28", transport="memory") as client:
         assert told(await pay(client, home.payee())) == ("refused", "policy.missing")
         home.edit("[approval]", '[policy]\nmax_per_transaction = "0.5"\nlevel = "factor"\npayees = "any"\n\n[approval]')
         await daemon.restart()
@@ -182,7 +182,7 @@ async def test_an_edited_limit_changes_nothing_and_is_named(base: Path, chain: S
     """T-099: the sealed settings stay in force."""
     home = await anyio.to_thread.run_sync(lambda: make_home(base, chain))
     home.edit('max_per_transaction = "0.5"', 'max_per_transaction = "5"')
-    async with _started(home), connected(home, "2025-11-25") as client:
+    async with _started(home), connected(home, "2025-11-25", transport="memory") as client:
         assert told(await pay(client, home.payee(), "0.6")) == ("refused", "policy.cap")
         async with home.control() as control:
             (change,) = (await control.control_status()).settings_differ

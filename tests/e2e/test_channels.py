@@ -96,7 +96,7 @@ async def test_the_url_that_mcp_carried_shows_a_stranger_nothing(era: Era, home:
     """T-015, T-109: the page of a real request equals that of an unknown id, byte by byte."""
     payee = home.payee()
     host = Host("decline")
-    async with connected(home, era, callback=host) as client:
+    async with connected(home, era, transport="memory", callback=host) as client:
         pending = await pay(client, payee)
         url = pending["url"]
         assert set(host.urls) <= {url}
@@ -124,7 +124,7 @@ async def test_the_url_that_mcp_carried_shows_a_stranger_nothing(era: Era, home:
 async def test_wrong_codes_from_an_unpaired_browser_cannot_lock_the_owner_out(home: Home, daemon: Daemon) -> None:
     """T-082: they close the door that they came through, and only that one. T-081: and it does close."""
     payee = home.payee()
-    async with connected(home, "2026-07-28") as client, home.owner() as owner:
+    async with connected(home, "2026-07-28", transport="memory") as client, home.owner() as owner:
         pending = await pay(client, payee)
         alerts = []
         async with httpx2.AsyncClient(trust_env=False) as browser:
@@ -153,7 +153,7 @@ async def test_whatever_a_host_answers_by_itself_changes_nothing(
 ) -> None:
     """T-004: an instant accept approves nothing; a decline or cancel declines nothing."""
     payee, host = home.payee(), Host(action)
-    async with connected(home, era, callback=host) as client:
+    async with connected(home, era, transport="memory", callback=host) as client:
         pending = await pay(client, payee)
         assert pending["status"] == "pending"
         assert len(host.urls) == 1
@@ -177,7 +177,7 @@ async def test_a_person_who_approves_while_the_host_waits_gets_the_receipt_in_th
             await owner.approve_operation(_operation(url), payee)
 
     host = Host("accept", then=approves)
-    async with connected(home, era, callback=host) as client:
+    async with connected(home, era, transport="memory", callback=host) as client:
         done = await pay(client, payee)
     assert (told(done), done["repeated"]) == (("done", "mined"), False)
     assert len(host.urls) == len(home.sent()) == 1
@@ -187,7 +187,7 @@ async def test_a_person_who_approves_while_the_host_waits_gets_the_receipt_in_th
 async def test_a_client_that_cannot_ask_is_told_where_the_owner_decides(era: Era, home: Home) -> None:
     """T-112: no elicitation, no approval; the channels are named, and asking again asks nobody twice."""
     payee = home.payee()
-    async with connected(home, era) as client:
+    async with connected(home, era, transport="memory") as client:
         first, second = await pay(client, payee), await pay(client, payee)
         assert first == second
         assert first["status"] == "pending"

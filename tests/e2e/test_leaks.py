@@ -135,8 +135,8 @@ async def test_the_phrase_and_the_second_factor_leave_by_no_source(era: Era, hom
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("name", ["entropy", "seed", "factor"])
 async def test_every_other_secret_is_known_in_every_encoding(name: str, era: Era, home: Home) -> None:
-    """T-061: each value at another sixth of the sources."""
-    await _leak(home, era, encoded(name, raw_secrets(home.new)[name]), sample=6)
+    """T-061: each value at another twelfth of the sources."""
+    await _leak(home, era, encoded(name, raw_secrets(home.new)[name]), sample=12)
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -75,7 +75,7 @@ async def test_a_call_cancelled_at_any_question_to_the_node_pays_once_and_the_sa
 
 async def test_a_question_cancelled_on_its_way_is_asked_once(home: Home) -> None:
     """T-100: whatever was cancelled, the owner finds one request."""
-    async with connected(home, "2026-07-28") as client:
+    async with connected(home, "2026-07-28", transport="memory") as client:
         for questions in range(MOST_QUESTIONS):
             payee = home.payee()
             home.chain.delay(0.01)
@@ -110,7 +110,7 @@ async def test_a_call_that_timed_out_after_the_bytes_were_sent_is_repeated(era: 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_broadcast_whose_answer_was_lost_is_found_on_the_chain(era: Era, home: Home) -> None:
     """The node took the bytes and never said so: the outcome is looked up, not paid for again."""
-    async with connected(home, era) as client:
+    async with connected(home, era, transport="memory") as client:
         payee = await _approved(client, home)
         home.chain.lose_broadcasts(1)
         first = await pay(client, payee)
@@ -166,7 +166,7 @@ async def test_a_server_killed_right_after_the_approval_costs_nothing(era: Era, 
 async def test_a_deliberate_second_payment_is_asked_and_paid(home: Home) -> None:
     """The honest twin: another reference makes another payment, with an approval of its own."""
     payee = home.payee()
-    async with connected(home, "2026-07-28") as client:
+    async with connected(home, "2026-07-28", transport="memory") as client:
         first = await done_once(client, home, payee, reference="invoice-1")
         again = await pay(client, payee, reference="invoice-1")
         second = await done_once(client, home, payee, reference="invoice-2")

@@ -75,7 +75,7 @@ async def _type(person: ScriptedPerson, operation: str, code: str) -> ReadPage:
 async def test_one_code_approves_one_of_two_questions(home: Home) -> None:
     """T-079, T-085: the code that approved the first question is refused for the second; the next code is not."""
     first, second = home.payee(), home.payee()
-    async with connected(home, "2026-07-28") as client, home.owner() as owner:
+    async with connected(home, "2026-07-28", transport="memory") as client, home.owner() as owner:
         asked = await pay(client, first)
         await pay(client, second)
         code = home.code()
@@ -94,7 +94,7 @@ async def test_one_code_approves_one_of_two_questions(home: Home) -> None:
 async def test_two_browsers_racing_one_code_get_one_approval(home: Home) -> None:
     """T-079: the same answer posted four times at once is taken once."""
     payee = home.payee()
-    async with connected(home, "2026-07-28") as client, home.owner() as owner:
+    async with connected(home, "2026-07-28", transport="memory") as client, home.owner() as owner:
         asked = await pay(client, payee)
         page = await owner.person.read(asked["operation"])
         form, code = page.form("/approve"), home.code()
@@ -114,7 +114,7 @@ async def test_two_browsers_racing_one_code_get_one_approval(home: Home) -> None
 async def test_a_code_that_paired_a_browser_approves_nothing(home: Home, daemon: Daemon) -> None:
     """T-079: pairing by code and approving race for the same code, and one of them gets it."""
     payee = home.payee()
-    async with connected(home, "2026-07-28") as client, home.owner() as owner:
+    async with connected(home, "2026-07-28", transport="memory") as client, home.owner() as owner:
         asked = await pay(client, payee)
         page = await owner.person.read(asked["operation"])
         form, code = page.form("/approve"), home.code()
