@@ -11,13 +11,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 from mcp_wallet_guard.approvals.links import LinkFiles, link_url
 from mcp_wallet_guard.approvals.page import serve_page
 from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.config.file import LoadedSettings
-from mcp_wallet_guard.config.settings import Settings
+from mcp_wallet_guard.config.settings import Settings, from_canonical
 from mcp_wallet_guard.custody import Custody, CustodyParts
 from mcp_wallet_guard.danger import CheapKdf
 from mcp_wallet_guard.egress import Egress, PinnedUrl
@@ -132,8 +132,18 @@ class KeysVault:
         self._vault.lock()
 
 
-def build_guard(loaded: LoadedSettings, /, *, clock: Clock, faults: Callable[[str], None] | None = None) -> OwnedGuard:
-    """A guard over the files beside the vault that `loaded` names. Locked, not started: see `running`."""
+def build_guard(
+    loaded: LoadedSettings,
+    /,
+    *,
+    clock: Clock,
+    running_as: Literal["daemon", "embedded"] | None = None,
+    faults: Callable[[str], None] | None = None,
+) -> OwnedGuard:
+    """A guard over the files beside the vault that `loaded` names. Locked, not started: see `running`.
+
+    `running_as` is how it is hosted; where the sealed settings say otherwise, it does not spend.
+    """
     files = StateFiles(loaded.vault_path)
     waiver = loaded.settings.cheap_kdf
     store: StateStore = load("store:sqlite")(files.database, faults=faults)
@@ -145,7 +155,7 @@ def build_guard(loaded: LoadedSettings, /, *, clock: Clock, faults: Callable[[st
         edited_settings=loaded.settings,
         anchor_path=files.anchor,
         clock=clock,
-        waivers=loaded.settings.waivers,
+        running_as=running_as,
     )
     guard = Guard(Custody(parts), LinkFiles(files.links), principals=frozenset({LOCAL_OWNER}))
 
@@ -166,10 +176,19 @@ async def running(owned: OwnedGuard, /) -> AsyncIterator[OwnedGuard]:
 
 
 @asynccontextmanager
-async def hosted(loaded: LoadedSettings, /, *, clock: Clock) -> AsyncIterator[OwnedGuard]:
-    """A started guard with its approval page on 127.0.0.1. The caller holds the state directory's lock."""
+async def hosted(
+    loaded: LoadedSettings, /, *, clock: Clock, running_as: Literal["daemon", "embedded"]
+) -> AsyncIterator[OwnedGuard]:
+    """A started guard with its approval page on 127.0.0.1. The caller holds the state directory's lock.
+
+    Raises Misconfigured("misconfigured.mode") when the vault's settings were sealed for the other way of running: an
+    edited guard.toml must not move the guard into a process that a host controls.
+    """
+    sealed = _peek(StateFiles(loaded.vault_path))
+    if sealed is not None and from_canonical(sealed).mode != running_as:
+        raise Misconfigured("misconfigured.mode")
     async with (
-        running(build_guard(loaded, clock=clock)) as owned,
+        running(build_guard(loaded, clock=clock, running_as=running_as)) as owned,
         serve_page(owned.desk, clock=clock, port=loaded.settings.approval.page_port) as port,
     ):
         base = f"http://127.0.0.1:{port}"

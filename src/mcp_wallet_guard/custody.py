@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar, final
+from typing import Final, Literal, TypeVar, final
 
 import anyio
 import anyio.to_thread
@@ -24,71 +24,20 @@ from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.secret import Secret
+from mcp_wallet_guard.session import OpenVault, Session
 from mcp_wallet_guard.signers.base import Signer
 from mcp_wallet_guard.stores.anchor import Anchor, compare, read_anchor, write_anchor
-from mcp_wallet_guard.stores.base import StateStore, Transaction
+from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, StateStore, Transaction
 
 T = TypeVar("T")
-
-
-class OpenVault(Protocol):
-    """What unlocking yields, as values and callables: this room never sees the vault itself."""
-
-    @property
-    def sealed_settings(self) -> tuple[int, bytes] | None:
-        """Revision and canonical bytes of the settings in force."""
-        ...
-
-    @property
-    def fingerprints(self) -> FingerprintSet:
-        """Digests of every secret in the vault."""
-        ...
-
-    @property
-    def factor_ids(self) -> tuple[str, ...]:
-        """The enrolled second factors."""
-        ...
-
-    def key(self, label: str, /) -> Secret:
-        """A derived key: ``rows``, ``match-codes``, ``pairing`` or ``anchor``."""
-        ...
-
-    def factor_secret(self, factor_id: str, /) -> Secret:
-        """The shared secret of one factor; the caller wipes it."""
-        ...
-
-    def signer(self, settings: Settings, /) -> Signer:
-        """The signer of the settings' account. Raises Misconfigured when the vault has no such key."""
-        ...
-
-    def seal_settings(self, canonical: bytes, /) -> int:
-        """Seal and save; returns the new revision."""
-        ...
-
-    def lock(self) -> None:
-        """Wipe the keys. Idempotent."""
-        ...
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """What an unlocked guard works with."""
-
-    vault: OpenVault
-    settings: Settings
-    revision: int
-    signer: Signer
-    chain: Chain
-    match_key: Secret
-    pairing_key: Secret
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustodyParts:
     """What `assembly` puts in. `open_vault` blocks for one scrypt derivation; `peek_settings` reads the sealed settings
-    of the vault file without a key, so they are unauthenticated until the first unlock."""
+    of the vault file without a key, so they are unauthenticated until the first unlock. `running_as` is how this guard
+    is hosted, None where nobody is served."""
 
     store: StateStore
     open_vault: Callable[[Secret], OpenVault]
@@ -97,7 +46,7 @@ class CustodyParts:
     edited_settings: Settings
     anchor_path: Path
     clock: Clock
-    waivers: tuple[Waiver, ...]
+    running_as: Literal["daemon", "embedded"] | None
 
 
 @final
@@ -130,7 +79,13 @@ class Custody:
     @property
     def waivers(self) -> tuple[str, ...]:
         """The protections that were waived, with their reasons."""
-        return tuple(f"{waiver.code}: {waiver.reason}" for waiver in self._parts.waivers)
+        return tuple(f"{waiver.code}: {waiver.reason}" for waiver in self._waivers())
+
+    def _waivers(self) -> tuple[Waiver, ...]:
+        """Those of guard.toml, which act on this run, and those of the settings in force."""
+        in_force = () if self.in_force is None else self.in_force.waivers
+        named = {(waiver.code, waiver.reason): waiver for waiver in (*self._parts.edited_settings.waivers, *in_force)}
+        return tuple(named.values())
 
     @property
     def is_locked(self) -> bool:
@@ -142,7 +97,7 @@ class Custody:
         now = self.clock.now()
         await self.store.open(now=now)
         await self.store.append_unsealed(Event(kind=Kind.GUARD_STARTED, at=now, data={}))
-        for waiver in self._parts.waivers:
+        for waiver in self._waivers():
             data = {"waiver": waiver.code, "reason": waiver.reason}
             await self.store.append_unsealed(Event(kind=Kind.WAIVER, at=now, data=data))
 
@@ -189,13 +144,14 @@ class Custody:
         settings = self._edited if self._session is None else self._session.settings
         now, limits = self.clock.now(), settings.lock
         idle = now - self._used_at >= limits.idle_minutes * 60
-        if idle or now - self._unlocked_at >= limits.max_hours * 3600:
+        back = now < self._unlocked_at - CLOCK_TOLERANCE_SECONDS  # else a clock set back would keep the keys in memory
+        if idle or back or now - self._unlocked_at >= limits.max_hours * 3600:
             await self.lock()
 
     def session(self) -> Session:
         """The unlocked session, for anything that approves or signs.
 
-        Raises Locked; Refused("blocked.store", "blocked.vault"); PolicyDenied("policy.missing").
+        Raises Locked; Refused("blocked.store", "blocked.vault", "blocked.mode"); PolicyDenied("policy.missing").
         """
         self.vault()
         if (session := self._session) is None:
@@ -203,6 +159,8 @@ class Custody:
         self.counting_vault()
         if session.settings.vault != self._edited.vault:
             raise Refused("blocked.vault")
+        if self._parts.running_as not in {None, session.settings.mode}:
+            raise Refused("blocked.mode")
         return session
 
     def touch(self) -> None:
@@ -283,7 +241,8 @@ class Custody:
         return await self.store.transact(work, now=self.clock.now())
 
     async def move_anchor(self) -> None:
-        """Write the store's head to the anchor file. After a consume's commit and before its signature."""
+        """Write the store's head to the anchor file: after what must not be undone by putting an older store back,
+        which is each consume, before its signature, and each code and attempt that was counted (T-070, T-079)."""
         await self._write_anchor(self.vault())
 
     async def apply_settings(self, text: bytes, /) -> None:
@@ -305,6 +264,7 @@ class Custody:
     async def acknowledge_store(self, bind: Callable[[Transaction], None], /) -> None:
         """The owner accepts the store as it is: run `bind`, which must burn all earlier code steps, and anchor it."""
         await self.transact(bind)
+        await self.transact(_journal(Event(kind=Kind.STORE_ACKNOWLEDGED, at=self.clock.now(), data={})))
         self.blocked = None
         await self.move_anchor()
 
@@ -378,6 +338,9 @@ class Custody:
         self.in_force = settings
         if previous is not None:
             await _end(previous)
+        for waiver in settings.waivers:
+            data = {"waiver": waiver.code, "reason": waiver.reason}
+            await self.transact(_journal(Event(kind=Kind.WAIVER, at=self.clock.now(), data=data)))
 
     async def _close_vault(self) -> None:
         session, self._session = self._session, None

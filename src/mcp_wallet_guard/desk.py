@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, final
+from typing import Final, TypeVar, final
 
 import anyio
 import anyio.to_thread
@@ -22,7 +22,7 @@ from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.approvals.links import SPENT, LinkFiles, check_link, new_link_secret
 from mcp_wallet_guard.ceremony import Move, advance, is_expired, state_of
 from mcp_wallet_guard.clearsign.view import plain_text
-from mcp_wallet_guard.custody import Custody, OpenVault, Session
+from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import FactorRejected, InvalidInput, Refused
 from mcp_wallet_guard.evidence import (
     EVIDENCE,
@@ -39,9 +39,11 @@ from mcp_wallet_guard.evidence import (
     canonical,
 )
 from mcp_wallet_guard.journal.events import Event, Kind
+from mcp_wallet_guard.session import OpenVault, Session
 from mcp_wallet_guard.stores.base import Transaction
 
 OWNER: Final = "owner"
+T = TypeVar("T")
 
 
 @final
@@ -89,14 +91,22 @@ class Desk:
             raise FactorRejected("pairing.required")
         async with self._lock:
             session = self._owner_session()
-            _, approval = await self._custody.transact(lambda tx: bookkeeping.open_rows(tx, operation))
-            if view_hash != approval.view_hash.hex():
-                raise FactorRejected("match_code.rejected", detail="another view was shown")
-            match_codes.check_match_code(_match_code(session, approval), match_code)
+
+            def begin(tx: Transaction) -> tuple[FactorRow, str, int] | None:
+                _, approval = bookkeeping.open_rows(tx, operation)
+                if view_hash != approval.view_hash.hex():
+                    raise FactorRejected("match_code.rejected", detail="another view was shown")
+                match_codes.check_match_code(_match_code(session, approval), match_code)
+                if approval.level < Level.FACTOR:
+                    return None
+                factor_id, typed = _factor_id(session.vault), totp.canonical_code("" if code is None else code)
+                return _begin_attempt(tx, factor_id, paired=True), typed, tx.now
+
             used: tuple[str, int] | None = None
-            if approval.level >= Level.FACTOR:
-                used = await self._check_code(session.vault, code, paired=True)
-            await self._custody.transact(lambda tx: _accept(tx, operation, channel, used))
+            if (attempt := await self._count(begin)) is not None:
+                row, typed, now = attempt
+                used = row.id, self._compare(session.vault, row, typed, now=now)
+            await self._count(lambda tx: _accept(tx, operation, channel, used))
         return Continuation.NOW if await self._answered(operation) else Continuation.NEXT_CALL
 
     async def decline(self, operation: str, /, *, channel: Channel) -> None:
@@ -140,7 +150,7 @@ class Desk:
                 _use_step(tx, factor_id, step, paired=False)
                 return _pair(tx, session)
 
-            return await self._custody.transact(work)
+            return await self._count(work)
 
     async def is_paired(self, token: str, /) -> bool:
         """Whether the cookie's token belongs to a live pairing. Raises Locked."""
@@ -162,7 +172,7 @@ class Desk:
             vault = self._custody.counting_vault()
             self._custody.touch()
             factor_id, step = await self._check_code(vault, code, paired=True)
-            await self._custody.transact(lambda tx: _use_step(tx, factor_id, step, paired=True))
+            await self._count(lambda tx: _use_step(tx, factor_id, step, paired=True))
 
     async def prove_code(self, code: str, /) -> None:
         """Check a fresh code where the store may not be the one that counted. For `store acknowledge`, after which
@@ -186,7 +196,7 @@ class Desk:
                 tx.put(totp.unlock(_factor(tx, factor_id), step))
                 tx.append(Event(kind=Kind.FACTOR_UNLOCKED, at=tx.now, subject=factor_id, data={"step": step}))
 
-            await self._custody.transact(work)
+            await self._count(work)
 
     # --- the owner's links ----------------------------------------------------------------------------------------
 
@@ -223,16 +233,16 @@ class Desk:
         factor_id = _factor_id(vault)
         typed = totp.canonical_code("" if code is None else code)
 
-        def begin(tx: Transaction) -> tuple[FactorRow, int]:
-            row = totp.begin_attempt(_factor(tx, factor_id), now=tx.now, paired=paired)
-            tx.put(row)
-            data = {"paired": paired, "failures": row.failures, "unpaired_failures": row.unpaired_failures}
-            kind = Kind.FACTOR_LOCKED_OUT if row.locked else Kind.FACTOR_ATTEMPT
-            tx.append(Event(kind=kind, at=tx.now, subject=factor_id, data=data))
-            return row, tx.now
-
-        row, now = await self._custody.transact(begin)
+        row, now = await self._custody.transact(lambda tx: (_begin_attempt(tx, factor_id, paired=paired), tx.now))
         return factor_id, self._compare(vault, row, typed, now=now)
+
+    async def _count(self, work: Callable[[Transaction], T]) -> T:
+        """A transaction that uses up or counts a code, and the anchor after it: a store that was put back to before it
+        is then found out (Threat: T-070, T-079, T-081)."""
+        with anyio.CancelScope(shield=True):
+            result = await self._custody.transact(work)
+            await self._custody.move_anchor()
+        return result
 
     def _owner_session(self) -> Session:
         """The session for something that only a person does."""
@@ -285,6 +295,16 @@ def _accept(tx: Transaction, operation: str, channel: Channel, used: tuple[str, 
     approved = advance(row, Move.APPROVE, at=tx.now, approved_at=tx.now)
     tx.put(approved)
     bookkeeping.note(tx, approved, evidence=answer.model_dump(mode="json"))
+
+
+def _begin_attempt(tx: Transaction, factor_id: str, *, paired: bool) -> FactorRow:
+    """Count an attempt before its code is compared. Raises LockedOut."""
+    row = totp.begin_attempt(_factor(tx, factor_id), now=tx.now, paired=paired)
+    tx.put(row)
+    data = {"paired": paired, "failures": row.failures, "unpaired_failures": row.unpaired_failures}
+    kind = Kind.FACTOR_LOCKED_OUT if row.locked else Kind.FACTOR_ATTEMPT
+    tx.append(Event(kind=kind, at=tx.now, subject=factor_id, data=data))
+    return row
 
 
 def _use_step(tx: Transaction, factor_id: str, step: int, *, paired: bool) -> None:

@@ -107,6 +107,7 @@ class Egress:
         self._timeout: Final = timeout_seconds
         self._max_bytes: Final = max_response_bytes
         self._transports: Final[dict[str, httpx2.AsyncHTTPTransport]] = {}
+        self._closed = False
 
     async def post_json(self, url: PinnedUrl, body: object, /) -> Any:
         """POST `body` as JSON and return the answer's JSON, strictly read: no duplicate keys, no NaN, no junk.
@@ -131,14 +132,23 @@ class Egress:
         raise Unavailable("unavailable.node", detail=f"{url.origin}: {reason}")
 
     async def aclose(self) -> None:
-        """Close all connections. Idempotent."""
+        """Close all connections. Idempotent. An exchange that is under way ends as it can; its connection goes then."""
+        self._closed = True
         while self._transports:
             _, transport = self._transports.popitem()
             await transport.aclose()
 
     async def _exchange(self, url: PinnedUrl, content: bytes) -> bytes:
         request = _request(url, content, self._timeout)
-        response = await (await self._transport(request.url.scheme)).handle_async_request(request)
+        transport = await self._transport(request.url.scheme)
+        try:
+            return await self._received(await transport.handle_async_request(request))
+        finally:
+            if self._closed:  # closed meanwhile: the pool may have got this exchange's connection back since
+                with anyio.CancelScope(shield=True):
+                    await transport.aclose()
+
+    async def _received(self, response: httpx2.Response) -> bytes:
         try:
             if response.status_code != 200:
                 raise _BadAnswer(f"status {response.status_code}")
@@ -157,8 +167,10 @@ class Egress:
 
     async def _transport(self, scheme: str) -> httpx2.AsyncHTTPTransport:
         """Made when first needed: reading the trusted certificates takes tens of milliseconds."""
-        if scheme not in self._transports:
+        if self._closed or scheme not in self._transports:
             trust = await anyio.to_thread.run_sync(_trusted) if scheme == "https" else _trusts_nobody()
+            if self._closed:
+                raise _BadAnswer("closed")
             made = httpx2.AsyncHTTPTransport(verify=trust, trust_env=False, retries=0)
             if self._transports.setdefault(scheme, made) is not made:
                 await made.aclose()

@@ -94,7 +94,7 @@ async def _run(
     directory = StateFiles(loaded.vault_path).directory
     try:
         with GuardLock(directory) as lock:
-            async with hosted(loaded, clock=clock) as owned, anyio.create_task_group() as tasks:
+            async with hosted(loaded, clock=clock, running_as="embedded") as owned, anyio.create_task_group() as tasks:
                 server = DaemonServer(owned, directory=directory, lock=lock)
                 await tasks.start(server.serve)
                 tasks.start_soon(_tick, owned)

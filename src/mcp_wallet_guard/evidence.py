@@ -2,8 +2,7 @@
 
 Evidence is what came from outside and was verified: an answer, a code's time step, a signature. It is stored; proofs
 (`proofs.py`) are derived from it again on every resume. Rows hold ``str``, ``int``, ``bytes`` and ``None`` only, one
-column per field, so that every store keeps them alike and a MAC covers all of them. `SCHEMA` is the version that each
-stored payload carries.
+column per field, so that every store keeps them alike and a MAC covers all of them. `v` is a payload's schema version.
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, final
 
-import rfc8785
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
 
-SCHEMA: Final = 1
+from mcp_wallet_guard.canonical import canonical_bytes
 
 
 class Clock(Protocol):
@@ -397,4 +395,4 @@ def canonical(payload: Any, /) -> str:
     """RFC 8785 JSON text of a payload made of JSON types or a `Model`."""
     if isinstance(payload, BaseModel):
         payload = payload.model_dump(mode="json")
-    return rfc8785.dumps(payload).decode("utf-8")
+    return canonical_bytes(payload).decode("utf-8")

@@ -15,7 +15,7 @@ import anyio
 from mcp_wallet_guard import bookkeeping
 from mcp_wallet_guard.ceremony import Move, state_of
 from mcp_wallet_guard.chains.base import Settlement
-from mcp_wallet_guard.custody import Custody, Session
+from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import (
     Expired,
     GuardError,
@@ -30,6 +30,7 @@ from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations.values import Amount, BaseUnits
 from mcp_wallet_guard.proofs import Signable, Signed
+from mcp_wallet_guard.session import Session
 from mcp_wallet_guard.signers.check import check_signature, check_stored
 from mcp_wallet_guard.stores.base import Transaction
 
@@ -55,8 +56,11 @@ class Executor:
         Raises Refused's kinds, Tampered or Unavailable while nothing is signed; once the bytes are stored it returns
         the row. A cancelled caller stops it before the consume or after the broadcast, not in between (T-100).
         """
+        return await self.execute_row(await self._row(operation), principal=principal)
+
+    async def execute_row(self, row: OperationRow, /, *, principal: str) -> OperationRow:
+        """`execute` of what was just read: the consume reads it again, and decides by what is stored then."""
         session = self._custody.session()
-        row = await self._row(operation)
         fresh = await self._fresh_claims(session, row)
         with anyio.CancelScope(shield=True):
             async with self._custody.undisturbed(session):
@@ -67,7 +71,11 @@ class Executor:
 
     async def settle_all(self) -> None:
         """Ask the chain about everything past its consume. A node that does not answer changes nothing."""
-        for row in await self._unsettled():
+        await self.settle_rows(await self._unsettled())
+
+    async def settle_rows(self, rows: tuple[OperationRow, ...], /) -> None:
+        """`settle_all` of rows that were just read."""
+        for row in rows:
             try:
                 await self._settle_once(row)
             except Unavailable:
@@ -81,15 +89,17 @@ class Executor:
 
     async def settle(self, operation: str, /) -> OperationRow:
         """The row after asking the chain once. Bytes that the chain does not have are sent again, identically."""
-        row = await self._row(operation)
-        try:
-            return await self._settle_once(row)
-        except Unavailable:
-            return row
+        return await self._settle_if_reachable(await self._row(operation))
 
     async def _unsettled(self) -> tuple[OperationRow, ...]:
         account = self._custody.session().settings.account.id
         return await self._custody.transact(lambda tx: bookkeeping.unsettled(tx, account))
+
+    async def _settle_if_reachable(self, row: OperationRow) -> OperationRow:
+        try:
+            return await self._settle_once(row)
+        except Unavailable:
+            return row
 
     async def _burn(self, row: OperationRow) -> OperationRow:
         return await self._custody.transact(lambda tx: bookkeeping.burn(tx, row))
@@ -140,9 +150,8 @@ class Executor:
         self, session: Session, row: OperationRow, principal: str, fresh: bookkeeping.FreshClaims
     ) -> tuple[OperationRow, Signed | None]:
         """The row and the verified signature; None when there is none, and the row says how it ended."""
-        signable = await self._consume(session, row, principal, fresh)
+        signable, consumed = await self._consume(session, row, principal, fresh)
         await self._custody.move_anchor()
-        consumed = await self._row(row.id)
         signed = await self._sign(session, consumed, signable)
         if signed is None:
             return await self._row(row.id), None
@@ -150,9 +159,9 @@ class Executor:
 
     async def _consume(
         self, session: Session, row: OperationRow, principal: str, fresh: bookkeeping.FreshClaims
-    ) -> Signable:
-        def work(tx: Transaction) -> Signable:
-            return bookkeeping.consume(
+    ) -> tuple[Signable, OperationRow]:
+        def work(tx: Transaction) -> tuple[Signable, OperationRow]:
+            signable = bookkeeping.consume(
                 tx,
                 row.id,
                 principal=principal,
@@ -161,6 +170,7 @@ class Executor:
                 revision=session.revision,
                 fresh=fresh,
             )
+            return signable, _present(tx.get(OperationRow, row.id))
 
         try:
             return await self._custody.transact(work)
@@ -212,10 +222,11 @@ class Executor:
         """Look for the receipt for a few seconds, so that most callers get it with the first answer."""
         with anyio.move_on_after(self.settle_seconds):
             try:
+                if state_of(row) is State.SENT:
+                    row = await self._settle_if_reachable(row)
                 while state_of(row) is State.SENT:
+                    await anyio.sleep(_POLL_SECONDS)
                     row = await self.settle(row.id)
-                    if state_of(row) is State.SENT:
-                        await anyio.sleep(_POLL_SECONDS)
             except GuardError:
                 pass
         return row
@@ -242,10 +253,13 @@ class Executor:
         return canonical(released.payload)
 
     async def _row(self, operation: str) -> OperationRow:
-        row = await self._custody.transact(lambda tx: tx.get(OperationRow, operation))
-        if row is None:
-            raise InvalidInput("invalid_input.id")
-        return row
+        return await self._custody.transact(lambda tx: _present(tx.get(OperationRow, operation)))
+
+
+def _present(row: OperationRow | None) -> OperationRow:
+    if row is None:
+        raise InvalidInput("invalid_input.id")
+    return row
 
 
 async def _is_sent(session: Session, signed: Signed) -> bool:

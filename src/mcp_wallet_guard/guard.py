@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, final
 
 import anyio
@@ -23,13 +24,12 @@ from mcp_wallet_guard.answers import answer
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret
 from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
-from mcp_wallet_guard.custody import Custody, Session
+from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
-from mcp_wallet_guard.errors import Declined, GuardError, InvalidInput, Refused, Tampered
+from mcp_wallet_guard.errors import Declined, GuardError, InvalidInput, Refused, Tampered, Unavailable
 from mcp_wallet_guard.evidence import (
     ApprovalRow,
     Done,
-    Facts,
     OperationRow,
     Pending,
     Proposal,
@@ -48,12 +48,14 @@ from mcp_wallet_guard.operations.intents import Effect, Intent, UnsignedTransact
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
+from mcp_wallet_guard.session import Session, facts_of
 from mcp_wallet_guard.stores.base import Transaction
 
 LOCAL_OWNER: Final = "local"
 MAX_WAIT_SECONDS: Final = 50.0
 SWEEP_SECONDS: Final = 60
 _Answer = Done | Pending | RefusedAnswer
+_Met = tuple[Equal, OperationRow | None]
 
 
 @final
@@ -96,6 +98,7 @@ class Guard:
             answered = await self._wait(first.operation, seconds=min(wait_seconds, MAX_WAIT_SECONDS))
             return await self._ask(proposal, intent) if answered else first
         except GuardError as error:
+            await self._note_refusal(proposal, error)
             return await self._refusal(error)
 
     async def status(self, operation: str, /, *, principal: str) -> _Answer:
@@ -155,6 +158,8 @@ class Guard:
             await self._reads.flush()
         finally:
             await self.custody.tick()
+        if self._account_lock.statistics().locked:
+            return  # a node that hangs may hold it; the idle lock above must not wait for that
         now = self.custody.clock.now()
         if not self.custody.is_locked and self.custody.blocked is None and now - self._swept_at >= SWEEP_SECONDS:
             await self.sweep()
@@ -179,16 +184,16 @@ class Guard:
             principals=self._principals,
             open_operations=0,
         )
-        session = self.custody.session()
+        self.custody.session()
         async with self._account_lock:
-            await self._sweep()
-            await self.executor.settle_all()
-            equal, row = await self.custody.transact(
-                lambda tx: bookkeeping.find_equal(tx, effect=ehash, principal=proposal.principal)
-            )
+            # Settings may have changed while this call waited for the account.
+            session = self.custody.session()
+            effect = resolve(intent, account=session.settings.account, native=session.settings.native)
+            ehash = effect_hash(effect)
+            equal, row = await self._meet(session, ehash, proposal.principal)
             if equal is Equal.EXECUTE and row is not None:
                 try:
-                    return self._answer(await self.executor.execute(row.id, principal=proposal.principal))
+                    return self._answer(await self.executor.execute_row(row, principal=proposal.principal))
                 finally:
                     await self._after_close((row.id,))
             if equal in {Equal.REPEAT, Equal.BLOCKED} and row is not None:
@@ -202,6 +207,23 @@ class Guard:
                 await self._close_outdated(row)
                 row = None
             return await self._freeze(proposal, session, intent, effect, queued=row if equal is Equal.JOIN else None)
+
+    async def _meet(self, session: Session, effect: bytes, principal: str) -> _Met:
+        """Sweep, settle what can be, and find what an equal call meets then."""
+        account = session.settings.account.id
+
+        def work(tx: Transaction) -> tuple[tuple[str, ...], tuple[OperationRow, ...], _Met]:
+            closed = bookkeeping.sweep(tx)
+            met = bookkeeping.find_equal(tx, effect=effect, principal=principal)
+            return closed, bookkeeping.unsettled(tx, account), met
+
+        self._swept_at = self.custody.clock.now()
+        closed, unsettled, met = await self.custody.transact(work)
+        await self._after_close(closed)
+        if not unsettled:
+            return met
+        await self.executor.settle_rows(unsettled)
+        return await self.custody.transact(lambda tx: bookkeeping.find_equal(tx, effect=effect, principal=principal))
 
     async def _freeze(
         self, proposal: Proposal, session: Session, intent: Intent, effect: Effect, *, queued: OperationRow | None
@@ -235,21 +257,8 @@ class Guard:
         session.chain.check_fees(tx_fields)
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
-        policy = settings.policy
-        facts = Facts(
-            collected_at=now,
-            chain=str(settings.account.chain),
-            nonce=nonce,
-            balance=int(claims.balance),
-            base_fee=claims.base_fee,
-            payee_has_code=claims.payee_has_code,
-            payee_name=None if policy is None else policy.payee_name(effect.to),
-            symbol=settings.native.symbol,
-            decimals=settings.native.decimals,
-        )
+        facts = facts_of(settings, claims, nonce=nonce, payee=effect.to, now=now)
         decoded = check_decoded(operation, facts, effect=effect)
-        held = await self.custody.transact(lambda tx: bookkeeping.held(tx, settings, nonce=nonce, fresh=claims))
-        permitted = check_permitted(policy, decoded, revision=session.revision, facts=claims, reserved=held)
         link_secret, link_hash = new_link_secret()
         frozen = advance(
             row,
@@ -264,20 +273,28 @@ class Guard:
             facts=canonical(facts),
             policy_revision=session.revision,
         )
-        approval = ApprovalRow(
-            operation=row.id,
-            digest=operation.digest,
-            view_hash=decoded.view_hash,
-            policy_revision=session.revision,
-            principal=row.principal,
-            expires_at=operation.expires_at,
-            level=int(permitted.obligations.level),
-            approvers=permitted.obligations.approvers,
-            link_hash=link_hash,
-            match_salt=secrets.token_bytes(16),
-        )
+
+        def work(tx: Transaction) -> None:
+            held = bookkeeping.held(tx, settings, nonce=nonce, fresh=claims)
+            permitted = check_permitted(
+                settings.policy, decoded, revision=session.revision, facts=claims, reserved=held
+            )
+            approval = ApprovalRow(
+                operation=row.id,
+                digest=operation.digest,
+                view_hash=decoded.view_hash,
+                policy_revision=session.revision,
+                principal=row.principal,
+                expires_at=operation.expires_at,
+                level=int(permitted.obligations.level),
+                approvers=permitted.obligations.approvers,
+                link_hash=link_hash,
+                match_salt=secrets.token_bytes(16),
+            )
+            bookkeeping.freeze(tx, frozen, approval, before=queued)
+
         with anyio.CancelScope(shield=True):
-            await self.custody.transact(lambda tx: bookkeeping.freeze(tx, frozen, approval, before=queued))
+            await self.custody.transact(work)
             await self.desk.write_link(row.id, link_secret)
         return self._answer(frozen)
 
@@ -339,8 +356,6 @@ class Guard:
                 self._changed(operation)
                 await anyio.to_thread.run_sync(self._links.delete, operation)
 
-    # --- links and restarts ---------------------------------------------------------------------------------------
-
     async def _resume(self) -> None:
         """After an unlock: what a crash cut off is burned, and every request that waits has a link to this run."""
         try:
@@ -368,12 +383,17 @@ class Guard:
         url = None if self.page_url is None else self.page_url(row.id)
         return answer(row, repeated=repeated, url=url)
 
+    async def _note_refusal(self, proposal: Proposal, error: GuardError) -> None:
+        """A refused proposal leaves a line in the journal, written with the reads', in order and bounded."""
+        record = ReadRecord(tool=proposal.tool, principal=proposal.principal, outcome="refused", code=error.code)
+        if not isinstance(error, Tampered | Unavailable):  # these are no decisions
+            with suppress(GuardError):
+                await self._reads.add(record)
+
     async def _refusal(self, error: GuardError) -> RefusedAnswer:
         """A refusal as an answer; a tampered store is journalled where that is still possible."""
         if isinstance(error, Tampered):
             event = Event(kind=Kind.TAMPERED, at=self.custody.clock.now(), data={"code": error.code})
-            try:
+            with suppress(GuardError):
                 await self.custody.transact(lambda tx: tx.append(event))
-            except GuardError:
-                pass
         return RefusedAnswer(code=error.code, message=error.public)

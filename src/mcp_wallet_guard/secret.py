@@ -9,8 +9,6 @@ docs/limitations.md. Threat: T-064.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar, Final, NoReturn, final
 
 
@@ -29,13 +27,9 @@ class Secret:
         if isinstance(value, bytearray):
             value[:] = bytes(len(value))
 
-    @contextmanager
-    def reveal(self) -> Iterator[memoryview]:
+    def reveal(self) -> Revealed:
         """A read-only view of the bytes, valid inside the block only. Raises ValueError after `wipe`."""
-        if self._wiped:
-            raise ValueError("this secret was wiped")
-        with memoryview(self._buffer) as view, view.toreadonly() as readonly:
-            yield readonly
+        return Revealed(self)
 
     def equals(self, other: bytes | Secret, /) -> bool:
         """Compare in constant time. Raises ValueError when either was wiped."""
@@ -77,3 +71,29 @@ class Secret:
 
     def __init_subclass__(cls, **_: object) -> NoReturn:
         raise TypeError("Secret is final")
+
+
+@final
+class Revealed:
+    """The block in which a secret is in sight. Made by `Secret.reveal`, for one ``with``."""
+
+    __slots__ = ("_secret", "_view")
+
+    def __init__(self, secret: Secret, /) -> None:
+        self._secret: Final = secret
+        self._view: memoryview | None = None
+
+    def __enter__(self) -> memoryview:
+        if self._secret._wiped:  # noqa: SLF001  # one thing in two classes
+            raise ValueError("this secret was wiped")
+        if self._view is not None:
+            raise ValueError("this secret is in sight already")
+        # The view of a view keeps no other: releasing it lets go of the buffer.
+        with memoryview(self._secret._buffer) as view:  # noqa: SLF001  # the same
+            self._view = view.toreadonly()
+        return self._view
+
+    def __exit__(self, *_: object) -> None:
+        view, self._view = self._view, None
+        if view is not None:
+            view.release()

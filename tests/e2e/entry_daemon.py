@@ -22,7 +22,7 @@ async def serve(settings: Path, clock: SharedClock) -> None:
     loaded = load_settings(settings)
     directory = StateFiles(loaded.vault_path).directory
     with GuardLock(directory) as lock:
-        async with hosted(loaded, clock=clock) as owned:
+        async with hosted(loaded, clock=clock, running_as="daemon") as owned:
 
             def ready(started: Ready) -> None:
                 print("ready", owned.page_address, flush=True)  # noqa: T201

@@ -20,7 +20,7 @@ import anyio
 from mcp_wallet_guard.approvals.links import LinkFiles
 from mcp_wallet_guard.assembly import StateFiles, build_guard, running
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.custody import Custody, OpenVault
+from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.evidence import Channel, Done, OperationRow, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.guard import Guard
@@ -28,6 +28,7 @@ from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.owner import OwnedGuard
 from mcp_wallet_guard.proofs import Signable
 from mcp_wallet_guard.secret import Secret
+from mcp_wallet_guard.session import OpenVault
 from mcp_wallet_guard.signers.base import Signer, SignerInfo
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import ScriptedClock

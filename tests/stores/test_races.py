@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ import pytest
 
 from mcp_wallet_guard.evidence import AccountRow, ApprovalRow
 from mcp_wallet_guard.journal.chain import Entry, Head
-from mcp_wallet_guard.journal.events import Kind
+from mcp_wallet_guard.journal.events import Event, Kind
 from tests.stores.samples import (
     NOW,
     account,
@@ -150,3 +152,27 @@ def test_four_processes_on_one_file_leave_it_whole(path: Path) -> None:
         return head
 
     assert anyio.run(check).index == won > 0
+
+
+async def test_a_task_that_asyncio_cancels_leaves_the_connection_to_its_thread(path: Path) -> None:
+    """anyio's shield does not hold against `Task.cancel`: the turn is given back while the thread still works."""
+    store = await opened(path)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: Transaction) -> None:
+        tx.append(Event(kind=Kind.READ, at=tx.now, data={"slow": True}))
+        inside.set()
+        assert go_on.wait(10)
+
+    task = asyncio.ensure_future(store.transact(slow, now=NOW))
+    await asyncio.to_thread(inside.wait, 10)
+    task.cancel()
+    other = asyncio.ensure_future(
+        store.transact(lambda tx: tx.append(Event(kind=Kind.READ, at=tx.now, data={"slow": False})), now=NOW)
+    )
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await other
+    entries = await store.journal()
+    assert [entry.fields["data"]["slow"] for entry in entries if entry.fields["kind"] == "tool.read"] == [True, False]
+    await store.close()

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-import rfc8785
-
+from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.clearsign.decode import NativeTransfer, decode
 from mcp_wallet_guard.clearsign.findings import findings
@@ -55,7 +54,7 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
 
 def view_hash(view: ConfirmationView, /) -> bytes:
     """SHA-256 over a tag, a zero byte and the RFC 8785 JSON of the view: 32 bytes. No rendering is part of it."""
-    return hashlib.sha256(_TAG + b"\x00" + rfc8785.dumps(view.model_dump(mode="json"))).digest()
+    return hashlib.sha256(_TAG + b"\x00" + canonical_bytes(view.model_dump(mode="json"))).digest()
 
 
 def check_decoded(operation: FrozenOperation, facts: Facts, /, *, effect: Effect) -> Decoded:

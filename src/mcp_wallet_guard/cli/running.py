@@ -31,7 +31,7 @@ def start(invocation: Invocation, /) -> None:
 
     async def serve() -> None:
         with GuardLock(directory) as lock:
-            async with hosted(loaded, clock=invocation.clock) as owned:
+            async with hosted(loaded, clock=invocation.clock, running_as="daemon") as owned:
 
                 def ready(started: Ready) -> None:
                     for waiver in owned.custody.waivers:

@@ -11,10 +11,10 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 
-import rfc8785
 from pydantic import ValidationError
 
 from mcp_wallet_guard import danger, strict_json
+from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.config.document import ApprovalTable, Document, LockTable, PayeeTable
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
@@ -169,7 +169,7 @@ def parse_settings(source: str, /) -> Settings:
 def canonical(settings: Settings, /) -> bytes:
     """RFC 8785 JSON of every key, defaults written out: what the vault seals. One byte string per meaning."""
     body = settings.document.model_dump(mode="json", exclude_none=True)
-    return rfc8785.dumps({"settings": body, "v": VERSION})
+    return canonical_bytes({"settings": body, "v": VERSION})
 
 
 def from_canonical(data: bytes, /) -> Settings:

@@ -10,10 +10,9 @@ import json
 import struct
 from typing import Annotated, Any, Final, NoReturn, TypeVar, final
 
-import rfc8785
 from pydantic import Field, ValidationError
 
-from mcp_wallet_guard import strict_json
+from mcp_wallet_guard import canonical, strict_json
 from mcp_wallet_guard.daemon.base import Role
 from mcp_wallet_guard.errors import CATALOGUE, KINDS, GuardError, InvalidInput, Misconfigured
 from mcp_wallet_guard.evidence import Model
@@ -96,7 +95,7 @@ def frame(message: dict[str, Any], /) -> bytes:
 def canonical_bytes(value: Any, /) -> bytes:
     """RFC 8785. Raises InvalidInput for what it cannot say."""
     try:
-        return rfc8785.dumps(value)
+        return canonical.canonical_bytes(value)
     except (ValueError, RecursionError):
         raise InvalidInput("invalid_input") from None
 

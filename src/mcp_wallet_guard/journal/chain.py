@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-import rfc8785
-
 from mcp_wallet_guard import strict_json
+from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.journal.events import GENESIS, MAX_TIME, SUBJECT, VERSION, Event, Kind, RowChange
 
@@ -57,7 +56,7 @@ class Entry:
 
 def append(head: Head, event: Event, /, *, rows: Iterable[RowChange] = (), sealed: bool = True) -> Entry:
     """The entry that follows `head`."""
-    body = rfc8785.dumps(
+    body = canonical_bytes(
         {
             "v": VERSION,
             "index": head.index + 1,
@@ -102,8 +101,8 @@ def check(entry: Entry, /) -> dict[str, Any]:
     """
     try:
         fields = strict_json.loads(entry.body)
-        valid = _has_shape(fields) and fields["index"] == entry.index and rfc8785.dumps(fields) == entry.body
-    except (ValueError, TypeError, RecursionError):  # rfc8785's errors are ValueErrors
+        valid = _has_shape(fields) and fields["index"] == entry.index and canonical_bytes(fields) == entry.body
+    except (ValueError, TypeError, RecursionError):
         valid, fields = False, {}
     if not valid or _hash(entry.body) != entry.hash:
         raise Tampered("tampered.journal", detail=f"entry {entry.index} is not what was written")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, final
 
-import rfc8785
+from mcp_wallet_guard.canonical import canonical_bytes
 
 VERSION: Final = 1
 MAX_DATA_BYTES: Final = 65_536
@@ -80,7 +80,7 @@ class Event:
             raise ValueError("a subject is a short identifier")
         if type(self.data) is not dict:
             raise ValueError("an event's data is an object")
-        data = rfc8785.dumps(self.data)
+        data = canonical_bytes(self.data)
         if len(data) > MAX_DATA_BYTES:
             raise ValueError("an event's data is too large")
         object.__setattr__(self, "data", json.loads(data))

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.errors import InvalidInput, VaultError
 
 FMT: Final = "mcp-wallet-guard/vault"
@@ -138,7 +139,7 @@ class _Head(BaseModel):
 
 def canonical(value: Any, /) -> bytes:
     """The RFC 8785 form."""
-    return rfc8785.dumps(value)
+    return canonical_bytes(value)
 
 
 def mac_body(file: VaultFile, /) -> bytes:

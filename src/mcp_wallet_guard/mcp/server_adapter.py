@@ -216,6 +216,9 @@ class GuardMiddleware:
         raise failure
 
     def _admit(self, ctx: ServerRequestContext[Any, Any]) -> None:
+        if ctx.request is not None:
+            # Over HTTP anybody who reaches the port would be the local owner: principals and roles come first (T-111).
+            raise Refused("not_authorized")
         params = ctx.params or {}
         if ctx.method == "tools/list":
             self._adapter.verify()

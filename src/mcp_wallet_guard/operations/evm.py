@@ -8,6 +8,7 @@ Threat: T-036, T-037.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, final
 
 from mcp_wallet_guard.errors import InvalidInput
@@ -67,8 +68,9 @@ def encode_unsigned(tx: Eip1559, /) -> bytes:
 
 def parse_unsigned(data: bytes, /) -> Eip1559:
     """Raises InvalidInput("invalid_input.transaction") unless `data` is canonical and has nothing unknown in it."""
-    items = _payload(data, 9)
-    return _transaction(items)
+    if type(data) is not bytes:
+        raise InvalidInput("invalid_input.transaction")
+    return _parsed(data)
 
 
 def signing_hash(data: bytes, /) -> bytes:
@@ -106,6 +108,12 @@ def parse_signed(data: bytes, /) -> SignedEip1559:
 def transaction_hash(signed: bytes, /) -> bytes:
     """The hash under which the chain knows the signed bytes."""
     return keccak256(signed)
+
+
+@lru_cache(maxsize=16)
+def _parsed(unsigned: bytes) -> Eip1559:
+    # One payment parses the same bytes a dozen times. The value is immutable, and the bytes are its whole input.
+    return _transaction(_payload(unsigned, 9))
 
 
 def _fields(tx: Eip1559) -> list[rlp.Item]:

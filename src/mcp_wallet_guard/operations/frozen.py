@@ -11,8 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final, final
 
-import rfc8785
-
+from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.intents import Effect
@@ -33,7 +32,7 @@ def effect_hash(effect: Effect, /) -> bytes:
         "to": effect.to.value,
         "value": str(effect.value),
     }
-    return hashlib.sha256(_EFFECT_TAG + b"\x00" + rfc8785.dumps(body)).digest()
+    return hashlib.sha256(_EFFECT_TAG + b"\x00" + canonical_bytes(body)).digest()
 
 
 @final

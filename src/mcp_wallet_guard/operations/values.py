@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NewType, final
 
 from mcp_wallet_guard.errors import InvalidInput
@@ -113,6 +114,7 @@ class Address(_Edge):
         )
 
 
+@lru_cache(maxsize=256)
 def _checksummed(lower_hex: str) -> str:
     digest = keccak256(lower_hex.encode("ascii")).hex()
     return "0x" + "".join(c.upper() if c.isalpha() and digest[i] >= "8" else c for i, c in enumerate(lower_hex))

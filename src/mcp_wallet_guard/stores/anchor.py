@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, final
 
-import rfc8785
-
 from mcp_wallet_guard import strict_json
+from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.errors import Locked, Tampered
 from mcp_wallet_guard.journal import chain
 from mcp_wallet_guard.journal.chain import Head
@@ -141,10 +140,10 @@ def _parse(data: bytes) -> dict[str, Any] | None:
 
 
 def _render(fields: dict[str, Any]) -> bytes:
-    return rfc8785.dumps(fields) + b"\n"
+    return canonical_bytes(fields) + b"\n"
 
 
 def _mac(fields: dict[str, Any], key: Secret) -> bytes:
-    body = rfc8785.dumps({name: fields[name] for name in ("v", "store_id", "index", "hash")})
+    body = canonical_bytes({name: fields[name] for name in ("v", "store_id", "index", "hash")})
     with key.reveal() as view:
         return hmac.digest(view, _TAG + body, "sha256")

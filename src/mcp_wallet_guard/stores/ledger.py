@@ -204,13 +204,16 @@ class Ledger:
 class LedgerTransaction:
     """A `Transaction` over a ledger: reads verify, writes are kept until `finish`, which seals them."""
 
-    __slots__ = ("_events", "_is_open", "_ledger", "_reader", "_staged", "now")
+    __slots__ = ("_events", "_is_open", "_ledger", "_read", "_reader", "_staged", "_whole", "now")
 
     def __init__(self, ledger: Ledger, reader: Reader, /, *, now: int) -> None:
         self.now: int = max(now, ledger.head.highest_time)
         self._ledger: Final = ledger
         self._reader: Final = reader
         self._staged: Final[dict[tuple[Table, str], Row | None]] = {}
+        # What was read and verified in this transaction. Nobody else writes until it ends, so it is read once.
+        self._read: Final[dict[tuple[Table, str], Row | None]] = {}
+        self._whole: Final[dict[Table, dict[str, Row]]] = {}
         self._events: Final[list[Event]] = []
         self._is_open = True
 
@@ -218,9 +221,15 @@ class LedgerTransaction:
         """See `Transaction`."""
         self._check_open()
         table = TABLES[kind]
-        if (table, key) in self._staged:
-            return cast("R | None", self._staged[table, key])
-        return cast("R | None", self._ledger.check(table, key, self._reader.row(table, key)))
+        place = (table, key)
+        if place in self._staged:
+            return cast("R | None", self._staged[place])
+        if place not in self._read:
+            whole = self._whole.get(table)
+            self._read[place] = (
+                self._ledger.check(table, key, self._reader.row(table, key)) if whole is None else whole.get(key)
+            )
+        return cast("R | None", self._read[place])
 
     def all(self, kind: type[R], /) -> tuple[R, ...]:
         """See `Transaction`."""
@@ -292,6 +301,8 @@ class LedgerTransaction:
 
     def _stored(self, table: Table) -> dict[str, Row]:
         """Every live row of the table as it is stored, verified."""
+        if table in self._whole:
+            return self._whole[table]
         found: dict[str, Row] = {}
         for stored in self._reader.rows(table):
             key = str(stored.values[0])
@@ -300,6 +311,7 @@ class LedgerTransaction:
                 found[key] = row
         if found.keys() != self._ledger.live_keys(table):
             raise Tampered("tampered.row", detail=f"{table.name}: a live row is missing")
+        self._whole[table] = found
         return found
 
     def _check_open(self) -> None:

@@ -12,6 +12,7 @@ is cancelled before its turn has no effect; afterwards the transaction runs to i
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar, final
 
@@ -48,6 +49,7 @@ class SqliteStore:
         self._faults: Final = faults
         self._draw: Final = draw
         self._turn: Final = anyio.CapacityLimiter(1)
+        self._busy: Final = threading.Lock()
         self._file: SqliteFile | None = None
         self._ledger: Ledger | None = None
         self._last_head: StoredHead | None = None
@@ -105,7 +107,13 @@ class SqliteStore:
     # --- in the worker thread -----------------------------------------------------------------------------------
 
     async def _hop(self, call: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(call, limiter=self._turn)
+        def alone() -> T:
+            # A task that asyncio itself cancels gives its turn back while its thread still works: the limiter keeps
+            # the order, this lock keeps one transaction on the connection.
+            with self._busy:
+                return call()
+
+        return await anyio.to_thread.run_sync(alone, limiter=self._turn)
 
     def _open(self, now: int) -> None:
         if self._file is None:

@@ -34,6 +34,7 @@ WAL_IS_SAFE_FROM: Final = (3, 51, 3)
 MAX_VALUE_BYTES: Final = 16 * 1024 * 1024
 _BUSY_SECONDS: Final = 5.0
 _SIBLINGS: Final = ("-journal", "-wal", "-shm")
+_ERRORS: Final = (sqlite3.Error, sqlite3.Warning, OSError)
 _SQL_TYPES: Final = {str: "TEXT", int: "INTEGER", bytes: "BLOB"}
 
 
@@ -70,8 +71,12 @@ def translating() -> Iterator[None]:
     """Give errors of SQLite and of the disk their code."""
     try:
         yield
-    except (sqlite3.Error, sqlite3.Warning, OSError) as error:
-        raise Unavailable("unavailable.store", detail=f"{type(error).__name__}: {error}") from None
+    except _ERRORS as error:
+        raise _translated(error) from None
+
+
+def _translated(error: Exception) -> Unavailable:
+    return Unavailable("unavailable.store", detail=f"{type(error).__name__}: {error}")
 
 
 @final
@@ -149,8 +154,10 @@ class SqliteFile:
     def run(self, name: str, sql: str, values: Sequence[Any] = (), /) -> list[Any]:
         """Run one statement and fetch all of it."""
         self._faults(f"before:{name}")
-        with translating():
+        try:
             rows = self._connection.execute(sql, values).fetchall()
+        except _ERRORS as error:
+            raise _translated(error) from None
         self._faults(f"after:{name}")
         return rows
 
@@ -219,11 +226,12 @@ class SqliteFile:
 
     def _write_one(self, name: str, sql: str, values: Sequence[Any]) -> None:
         self._faults(f"before:{name}")
-        with translating():
-            try:
-                count = self._connection.execute(sql, values).rowcount
-            except sqlite3.IntegrityError:
-                count = -1
+        try:
+            count = self._connection.execute(sql, values).rowcount
+        except sqlite3.IntegrityError:
+            count = -1
+        except _ERRORS as error:
+            raise _translated(error) from None
         if count != 1:
             raise Tampered("tampered.row", detail=f"{name}: the store does not hold what it should")
         self._faults(f"after:{name}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final, get_args, get_type_hints
 
@@ -58,15 +59,24 @@ class Table:
         """The columns' names, in order."""
         return tuple(field.name for field in self.fields)
 
+    @cached_property
+    def _columns(self) -> attrgetter[tuple[Column, ...]]:
+        return attrgetter(*self.names)
+
     def holds(self, values: Sequence[object], /) -> bool:
         """Whether these are values of a row of this table."""
-        return len(values) == len(self.fields) and all(
-            field.holds(value) for field, value in zip(self.fields, values, strict=True)
-        )
+        if len(values) != len(self.fields):
+            return False
+        for field, value in zip(self.fields, values, strict=True):
+            if value is None and field.nullable:
+                continue
+            if not field.holds(value):
+                return False
+        return True
 
     def values(self, row: Row, /) -> tuple[Column, ...]:
         """The row's values in column order. Raises ValueError when one is not what its column holds."""
-        values = tuple(getattr(row, name) for name in self.names)
+        values: tuple[Column, ...] = self._columns(row)
         if type(row) is not self.kind or not self.holds(values):
             raise ValueError(f"not a valid row of {self.name}")
         return values
@@ -78,6 +88,8 @@ class Table:
 
 
 def _is_text(value: str) -> bool:
+    if value.isascii():
+        return True
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

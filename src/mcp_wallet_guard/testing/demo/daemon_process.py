@@ -31,7 +31,7 @@ async def serve(config: Path, clock: Clock, /) -> None:
         sys.stdout.flush()
 
     with GuardLock(directory) as lock:
-        async with hosted(loaded, clock=clock) as owned:
+        async with hosted(loaded, clock=clock, running_as="daemon") as owned:
             await serve_guard(owned, directory=directory, lock=lock, tick=owned.tick, ready=ready)
 
 

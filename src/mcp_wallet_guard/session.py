@@ -1,0 +1,83 @@
+"""Session: what an unlocked guard works with, as values and callables. This room never sees the vault itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, final
+
+from mcp_wallet_guard.chains.base import Chain, ChainFacts
+from mcp_wallet_guard.config.settings import Settings
+from mcp_wallet_guard.evidence import Facts
+from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.secret import Secret
+from mcp_wallet_guard.signers.base import Signer
+
+
+class OpenVault(Protocol):
+    """What unlocking yields, as values and callables: this room never sees the vault itself."""
+
+    @property
+    def sealed_settings(self) -> tuple[int, bytes] | None:
+        """Revision and canonical bytes of the settings in force."""
+        ...
+
+    @property
+    def fingerprints(self) -> FingerprintSet:
+        """Digests of every secret in the vault."""
+        ...
+
+    @property
+    def factor_ids(self) -> tuple[str, ...]:
+        """The enrolled second factors."""
+        ...
+
+    def key(self, label: str, /) -> Secret:
+        """A derived key: ``rows``, ``match-codes``, ``pairing`` or ``anchor``."""
+        ...
+
+    def factor_secret(self, factor_id: str, /) -> Secret:
+        """The shared secret of one factor; the caller wipes it."""
+        ...
+
+    def signer(self, settings: Settings, /) -> Signer:
+        """The signer of the settings' account. Raises Misconfigured when the vault has no such key."""
+        ...
+
+    def seal_settings(self, canonical: bytes, /) -> int:
+        """Seal and save; returns the new revision."""
+        ...
+
+    def lock(self) -> None:
+        """Wipe the keys. Idempotent."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What an unlocked guard works with."""
+
+    vault: OpenVault
+    settings: Settings
+    revision: int
+    signer: Signer
+    chain: Chain
+    match_key: Secret
+    pairing_key: Secret
+
+
+def facts_of(settings: Settings, claims: ChainFacts, /, *, nonce: int, payee: Address, now: int) -> Facts:
+    """The node's claims and the sealed settings' own facts, as they are frozen with an operation."""
+    policy = settings.policy
+    return Facts(
+        collected_at=now,
+        chain=str(settings.account.chain),
+        nonce=nonce,
+        balance=int(claims.balance),
+        base_fee=claims.base_fee,
+        payee_has_code=claims.payee_has_code,
+        payee_name=None if policy is None else policy.payee_name(payee),
+        symbol=settings.native.symbol,
+        decimals=settings.native.decimals,
+    )
