@@ -166,7 +166,7 @@ def _closed(state: State) -> Refused:
 
 
 class Equal(StrEnum):
-    """What an earlier, equal operation means for a new call (DESIGN decision 8)."""
+    """What an earlier, equal operation means for a new call."""
 
     JOIN = "join"
     EXECUTE = "execute"

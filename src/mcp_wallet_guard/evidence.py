@@ -24,7 +24,7 @@ class Clock(Protocol):
 
 
 class Level(IntEnum):
-    """Assurance levels (DESIGN section 3)."""
+    """Assurance levels: what stands behind an answer. Each includes what the ones below it prove."""
 
     NONE = 0
     HOST = 1

@@ -32,7 +32,7 @@ class Stays:
 
 
 def expected(state: str, *, outcome: str, code: str, approved_at: int) -> Stays:
-    """The oracle: DESIGN decision 8, as a table."""
+    """The oracle, as a table: a retry never pays twice."""
     table = {
         "proposed": Stays("join", EXPIRES),
         "held": Stays("join", EXPIRES),

@@ -1,4 +1,4 @@
-"""The state machine, edge by edge: what DESIGN draws is possible, and nothing else is.
+"""The state machine, edge by edge: what is drawn is possible, and nothing else is.
 
     PROPOSED -> HELD -> FROZEN -> APPROVED -> CONSUMED -> SIGNED -> SENT -> SETTLED | UNKNOWN
     and REFUSED, EXPIRED, SUPERSEDED out of every state before CONSUMED

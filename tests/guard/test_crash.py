@@ -2,7 +2,7 @@
 
 A child process runs from proposal to receipt with a fault hook that kills it at its n-th call; n goes up until a child
 lives to the end. Between two writes the files do not change, so a transaction's begin stands for all its reads. After
-each death a fresh guard opens, the invariants of THREATS.md are asserted, and the honest call comes to its end.
+each death a fresh guard opens, the invariants of docs/threats.md are asserted, and the honest call comes to its end.
 Threat: T-009, T-072, T-091.
 """
 

@@ -8,8 +8,9 @@ from mcp_wallet_guard.config.settings import parse_settings
 from mcp_wallet_guard.operations.values import Account, Amount, Asset
 
 _ASK_EVERYTHING = """\
-# Settings of mcp-wallet-guard. Only the path of the vault is read from here as it stands; everything else is in
-# force once its owner sealed it into the vault:   mcp-wallet-guard policy apply
+# Settings of mcp-wallet-guard. What stands here is in force once its owner sealed it into the vault:
+#   mcp-wallet-guard policy apply
+# An edit changes nothing before that, but for the vault's path, the page's port and how long a server waits.
 
 vault = {vault}           # relative to this file
 mode = {mode}

@@ -1,6 +1,6 @@
 """`FrozenOperation`: the exact bytes that a person is asked about, and their identities.
 
-Two identities (DESIGN decision 3). `effect_hash` names what happens to whom and leaves out nonce, fee and time; it
+Two identities. `effect_hash` names what happens to whom and leaves out nonce, fee and time; it
 serves joining, denial memory and duplicates. `digest` names these bytes and serves approval and signature. What is
 signed, `signing_hashes`, is a third thing. Threat: T-006, T-007, T-008, T-097.
 """
