@@ -10,16 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import anyio
-import anyio.to_thread
 from figure import Figure
 
 from mcp_wallet_guard.keys import kdf
-from mcp_wallet_guard.keys.passphrases import passphrase_from_text
-from mcp_wallet_guard.keys.vault import unlock_vault
-from mcp_wallet_guard.setup import new_vault
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import ScriptedClock
-from mcp_wallet_guard.testing.wallet import PASSPHRASE, make_wallet, passphrase
+from mcp_wallet_guard.testing.wallet import make_wallet, passphrase
 
 NAME: Final = "unlock"
 START: Final = 1_800_000_000
@@ -46,20 +42,20 @@ def run(*, once: bool) -> list[Figure]:
                     await wallet.owned.lock()
             return statistics.median(costs), max(derivations)
 
+        real = make_wallet(Path(folder) / "real", chain=chain, clock=clock, cheap=once)
+
         async def stalls() -> float:
-            """p99 of a 5 ms ticker while a vault of the default cost opens, against the same ticker at rest."""
-            path = Path(folder) / "real" / "vault.json"
-            waiver = made.loaded.settings.cheap_kdf
-            new_vault(path, passphrase=passphrase(), label="main", now=START, waiver=waiver if once else None)
+            """p99 of a 5 ms ticker while a vault of the default cost unlocks, against the same ticker at rest."""
             idle = await p99(lambda: anyio.sleep(0.2 if once else IDLE_SECONDS))
+            async with real.open(unlock=False) as wallet:
 
-            async def derive() -> None:
-                secret = passphrase_from_text(PASSPHRASE)
-                await anyio.sleep(4 * TICK_SECONDS)
-                for _ in range(1 if once else UNLOCKS):
-                    await anyio.to_thread.run_sync(lambda: unlock_vault(path, passphrase=secret, waiver=waiver).lock())
+                async def unlocks() -> None:
+                    await anyio.sleep(4 * TICK_SECONDS)
+                    for _ in range(1 if once else UNLOCKS):
+                        await wallet.owned.custody.unlock(passphrase())
+                        await wallet.owned.lock()
 
-            return (await p99(derive)) / idle
+                return await p99(unlocks) / idle
 
         cpu, derivations = anyio.run(besides)
         return [

@@ -115,10 +115,11 @@ def make_wallet(
     clock: ScriptedClock | SharedClock,
     max_per_transaction: str = "0.5",
     mode: str = "embedded",
+    cheap: bool = True,
 ) -> MadeWallet:
     """Make vault, wallet, factor and settings in `folder`, which is made too, and fund the account. Blocking; runs an
-    event loop of its own: use a worker thread from async code."""
-    waiver = danger.cheap_kdf(reason=WAIVER_REASON)
+    event loop of its own: use a worker thread from async code. Without `cheap` the scrypt cost is a real one."""
+    waiver = danger.cheap_kdf(reason=WAIVER_REASON) if cheap else None
     new = setup.new_vault(folder / "vault.json", passphrase=passphrase(), label="main", now=clock.now(), waiver=waiver)
     account = Account("main", chain.chain_id, Address.parse(new.address))
     text = ask_everything(
@@ -129,7 +130,8 @@ def make_wallet(
         native=Asset(chain.chain_id, "ETH", 18),
         max_per_transaction=Amount.parse(max_per_transaction),
     )
-    text += f'\n[danger]\ncheap_kdf = "{WAIVER_REASON}"\n'
+    if cheap:
+        text += f'\n[danger]\ncheap_kdf = "{WAIVER_REASON}"\n'
     loaded = setup.write_settings(folder / "guard.toml", text)
     chain.fund(account.address, FUNDS)
 
