@@ -216,3 +216,14 @@ def test_oversized_arguments_are_refused(arguments: object) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_arguments(arguments, fingerprints=PRINTS)
     assert caught.value.code == "invalid_input.size"
+
+
+def test_a_key_in_digits_beyond_the_first_plane_that_json_wrote_as_two_escapes_is_found() -> None:
+    """Threat: T-061."""
+    digits = str.maketrans("0123456789", "".join(chr(0x1D7CE + digit) for digit in range(10)))
+    hidden = json.dumps(SECRETS[0].hex().translate(digits))
+    assert "\\ud835" in hidden
+    with pytest.raises(Tampered):
+        check_released({"text": hidden}, fingerprints=PRINTS)
+    honest = json.dumps(RANDOM.randbytes(32).hex().translate(digits))
+    assert check_released({"text": honest}, fingerprints=PRINTS).payload == {"text": honest}

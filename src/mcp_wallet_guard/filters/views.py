@@ -18,6 +18,7 @@ _ESCAPE: Final = re.compile(
     r"\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,6})\}|\\U([0-9a-fA-F]{8})|\\([0-3]?[0-7]{1,2})"
     r"|\\([abfnrtv\\'\"/])|%([0-9a-fA-F]{2})|&#([0-9]{1,7});|&#[xX]([0-9a-fA-F]{1,6});"
 )
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _CONTROL: Final = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
 }  # fmt: skip
@@ -46,7 +47,12 @@ def views(text: str, /) -> list[str]:
 def _unescaped(text: str) -> str:
     if "\\" not in text and "%" not in text and "&#" not in text:
         return text
-    return _ESCAPE.sub(_unescape_one, text)
+    return _PAIR.sub(_join_pair, _ESCAPE.sub(_unescape_one, text))
+
+
+def _join_pair(match: re.Match[str]) -> str:
+    """JSON writes what is beyond U+FFFF as two escapes."""
+    return match[0].encode("utf-16-be", "surrogatepass").decode("utf-16-be")
 
 
 def _unescape_one(match: re.Match[str]) -> str:
