@@ -127,26 +127,35 @@ class Custody:
     async def lock(self) -> None:
         """Wipe the keys. Open operations stay in the store. Idempotent."""
         async with self._lock:
-            with anyio.CancelScope(shield=True):
-                try:
-                    if self._vault is not None:
-                        await self.transact(_journal(Event(kind=Kind.GUARD_LOCKED, at=self.clock.now(), data={})))
-                        await self._advance_anchor(self._vault)
-                except GuardError:
-                    pass  # a store that takes no entry, or was tampered with, must not keep the keys in memory
-                finally:
-                    await self._close_vault()
+            await self._lock_now()
 
     async def tick(self) -> None:
         """Lock after the settings' idle time or absolute age. Called about once a second, and by tests."""
-        if self._vault is None:
+        if not self._is_due():
             return
+        async with self._lock:
+            if self._is_due():  # an unlock may have come while this waited: its time has only begun
+                await self._lock_now()
+
+    def _is_due(self) -> bool:
+        if self._vault is None:
+            return False
         settings = self._edited if self._session is None else self._session.settings
         now, limits = self.clock.now(), settings.lock
         idle = now - self._used_at >= limits.idle_minutes * 60
         back = now < self._unlocked_at - CLOCK_TOLERANCE_SECONDS  # else a clock set back would keep the keys in memory
-        if idle or back or now - self._unlocked_at >= limits.max_hours * 3600:
-            await self.lock()
+        return idle or back or now - self._unlocked_at >= limits.max_hours * 3600
+
+    async def _lock_now(self) -> None:
+        with anyio.CancelScope(shield=True):
+            try:
+                if self._vault is not None:
+                    await self.transact(_journal(Event(kind=Kind.GUARD_LOCKED, at=self.clock.now(), data={})))
+                    await self._advance_anchor(self._vault)
+            except GuardError:
+                pass  # a store that takes no entry, or was tampered with, must not keep the keys in memory
+            finally:
+                await self._close_vault()
 
     def session(self) -> Session:
         """The unlocked session, for anything that approves or signs.

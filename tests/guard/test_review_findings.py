@@ -147,3 +147,17 @@ async def test_a_clock_set_back_locks_the_vault(rig: Rig) -> None:
             pass
         assert wallet.owned.custody.is_locked
         rig.clock.advance(86_400)
+
+
+async def test_an_unlock_that_meets_a_tick_which_was_due_stays_unlocked(rig: Rig) -> None:
+    """The tick waited for its turn while the owner unlocked anew: what it had seen before counts no more."""
+    async with rig.opened() as wallet:
+        rig.clock.advance(16 * 60)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wallet.owned.unlock, passphrase())
+            await anyio.sleep(0)  # the unlock has its turn first
+            tasks.start_soon(wallet.owned.tick)
+        assert not wallet.owned.custody.is_locked
+        rig.clock.advance(16 * 60)
+        await wallet.owned.tick()
+        assert wallet.owned.custody.is_locked
