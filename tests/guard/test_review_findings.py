@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
@@ -155,7 +156,7 @@ async def test_an_unlock_that_meets_a_tick_which_was_due_stays_unlocked(rig: Rig
         rig.clock.advance(16 * 60)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wallet.owned.unlock, passphrase())
-            await anyio.sleep(0)  # the unlock has its turn first
+            await anyio.lowlevel.checkpoint()  # the unlock has its turn first
             tasks.start_soon(wallet.owned.tick)
         assert not wallet.owned.custody.is_locked
         rig.clock.advance(16 * 60)
