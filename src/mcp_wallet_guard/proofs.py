@@ -145,6 +145,7 @@ _FIELDS: Final[dict[type[Proof], frozenset[str]]] = {
     for kind in (Authorized, Decoded, Permitted, Confirmed, Proven, Signable, Signed, Released)
 }
 
+_set: Final = object.__setattr__
 P = TypeVar("P", bound=Proof)
 
 
@@ -160,7 +161,7 @@ def mint(kind: type[P], /, **fields: object) -> P:
         raise TypeError(f"{kind.__name__} takes exactly {sorted(wanted)}")
     proof = object.__new__(kind)
     for name, value in fields.items():
-        object.__setattr__(proof, name, value)
+        _set(proof, name, value)
     return proof
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
-from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.filters.outbound import search
 
 MAX_CHARACTERS: Final = 128 * 1024
 MAX_ITEMS: Final = 8192
@@ -22,8 +22,13 @@ def check_arguments(arguments: object, /, *, fingerprints: FingerprintSet) -> No
     """Raises InvalidInput: `invalid_input.size` above 128 Ki characters, 8,192 items or 16 levels, and
     `invalid_input.secret` when the arguments hold a secret of the vault or cannot be searched."""
     check_size(arguments)
+    check_secrets(arguments, fingerprints=fingerprints)
+
+
+def check_secrets(arguments: object, /, *, fingerprints: FingerprintSet) -> None:
+    """The other part of `check_arguments`, for what passed `check_size` before."""
     try:
-        check_released(arguments, fingerprints=fingerprints)
+        search(arguments, fingerprints=fingerprints)
     except Tampered as error:
         raise InvalidInput("invalid_input.secret", detail=error.detail) from None
 

@@ -27,12 +27,20 @@ _LISTS: Final = (list, tuple)
 def check_released(payload: object, /, *, fingerprints: FingerprintSet) -> Released:
     """The payload as JSON types, proven to hold none of the fingerprinted secrets in any key, value or their joint.
 
-    Takes JSON types, text and pydantic models. What the proof carries is a copy: the caller sends that, so that what
-    was checked is what leaves. Raises Tampered("tampered.result") for a hit, for more than 8 Mi characters or 64
-    levels, for a type that JSON does not have, and for whatever goes wrong while looking.
+    What the proof carries is a copy: the caller sends that, so that what was checked is what leaves. Raises as
+    `search`.
+    """
+    return mint(Released, payload=search(payload, fingerprints=fingerprints))
+
+
+def search(payload: object, /, *, fingerprints: FingerprintSet) -> Any:
+    """A copy of the payload that was searched in any key, value or their joint. It gives no proof.
+
+    Takes JSON types, text and pydantic models. Raises Tampered("tampered.result") for a hit, for more than 8 Mi
+    characters or 64 levels, for a type that JSON does not have, and for whatever goes wrong while looking.
     """
     try:
-        if isinstance(payload, BaseModel):
+        if type(payload) is not dict and isinstance(payload, BaseModel):
             payload = payload.model_dump(mode="json", by_alias=True)
         leaves: list[str] = []
         keys: list[str] = []
@@ -45,7 +53,7 @@ def check_released(payload: object, /, *, fingerprints: FingerprintSet) -> Relea
         raise Tampered("tampered.result", detail=f"the filter failed: {type(error).__name__}") from None
     if blocked:
         raise Tampered("tampered.result", detail="the result holds a secret of the vault, or is too large")
-    return mint(Released, payload=copy)
+    return copy
 
 
 def is_clean(text: str, /, *, fingerprints: FingerprintSet) -> bool:
@@ -87,13 +95,15 @@ def _copied(value: object, leaves: list[str], keys: list[str], depth: int) -> An
     if kind is dict or isinstance(value, dict):
         if depth >= MAX_DEPTH:
             raise ValueError("too deep")
-        copy = {}
+        copy: dict[str, Any] = {}
         for key, item in value.items():  # type: ignore[attr-defined]  # a dict
             if type(key) is not str:
                 raise TypeError("a JSON key is text")
             keys.append(key)
             if type(item) is str:
                 leaves.append(item)
+                copy[key] = item
+            elif item is True or item is False or item is None:
                 copy[key] = item
             else:
                 copy[key] = _copied(item, leaves, keys, depth + 1)

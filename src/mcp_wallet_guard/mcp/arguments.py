@@ -9,8 +9,7 @@ stays the plain function's. Threat: T-002, T-058.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, InputRequiredResult
@@ -24,13 +23,15 @@ _CODES: Final = {public: code for code, public in CATALOGUE.items() if code.star
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Call:
-    """The arguments of one call as they came, and what they mean or why they are refused."""
+class Call(NamedTuple):
+    """The arguments of one call as they came, and what they mean or why they are refused: their size was checked."""
 
     raw: dict[str, Any]
     arguments: dict[str, Any]
     refusal: InvalidInput | None = None
+
+    def __repr__(self) -> str:
+        return "<Call>"
 
     @property
     def text(self) -> str:
@@ -61,7 +62,7 @@ class GuardedMetadata(FuncMetadata):
 
     def convert_result(self, result: Any) -> CallToolResult | InputRequiredResult:
         """What the wrapper returns is final."""
-        if isinstance(result, CallToolResult | InputRequiredResult):
+        if type(result) is CallToolResult or isinstance(result, CallToolResult | InputRequiredResult):
             return result
         raise TypeError("a guarded tool returns results only")
 

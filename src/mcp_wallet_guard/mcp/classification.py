@@ -79,6 +79,8 @@ class Classification:
 
     def listed(self, wire: dict[str, Any], /, *, method: str) -> dict[str, Any]:
         """A list result without what is not served. The same for every client, as MCP 2026-07-28 asks."""
+        if not method.endswith("/list"):
+            return wire
         match method:
             case "tools/list":
                 return _kept(wire, "tools", "name", self._tools)

@@ -27,7 +27,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from mcp_wallet_guard.errors import CATALOGUE, GuardError
-from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+from mcp_wallet_guard.filters.outbound import check_released, search
 from mcp_wallet_guard.mcp.answers import new_incident
 from mcp_wallet_guard.mcp.link import GuardLink
 from mcp_wallet_guard.proofs import Released
@@ -75,6 +76,7 @@ class Releaser:
 
     def __init__(self, link: GuardLink, /) -> None:
         self._link = link
+        self._usual: tuple[str, FingerprintSet] | None = None
 
     async def result(self, wire: dict[str, Any], /, *, method: str, version: str) -> dict[str, Any]:
         """`wire` as it was checked. For a tool a hit gives an error result without structured content, since a client
@@ -82,7 +84,12 @@ class Releaser:
         envelope = {name: wire[name] for name in _ENVELOPE if name in wire}
         body = _body(wire)
         # What a wrapper checked and nobody changed since is not searched twice; only the envelope is new.
-        known = next((checked for each in _RELEASED.get() or () if (checked := _body(each.payload)) == body), None)
+        known: dict[str, Any] | None = None
+        for each in _RELEASED.get() or ():
+            if (checked := _body(each.payload)) == body:
+                known = checked
+        if known is not None and self._is_usual(envelope):
+            return {**known, **envelope}
         released = await self._released(wire if known is None else envelope, needs_guard=method in _CONTENT)
         if released is not None:
             payload: dict[str, Any] = released.payload
@@ -126,6 +133,19 @@ class Releaser:
             return True
         logger.warning("a message %s was withheld (incident %s)", method, new_incident())
         return False
+
+    def _is_usual(self, envelope: dict[str, Any]) -> bool:
+        """Whether exactly this was searched for the same secrets: a server puts one envelope around all its results."""
+        fingerprints, spelled = self._link.recent, repr(envelope)
+        if fingerprints is None:
+            return False
+        if self._usual != (spelled, fingerprints):
+            try:
+                search(envelope, fingerprints=fingerprints)
+            except GuardError:
+                return False
+            self._usual = (spelled, fingerprints)
+        return True
 
     async def _released(self, payload: object, *, needs_guard: bool) -> Released | None:
         try:

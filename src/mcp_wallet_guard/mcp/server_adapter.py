@@ -222,8 +222,12 @@ class GuardMiddleware:
         params = ctx.params or {}
         if ctx.method == "tools/list":
             self._adapter.verify()
-        allowed = self._classification.admits(ctx.method, params, handled=self._adapter.handles(ctx.method))
-        if not allowed or (ctx.method == "tools/call" and not self._adapter.is_ours(str(params.get("name")))):
+        if ctx.method == "tools/call":
+            name = str(params.get("name"))
+            allowed = self._classification.knows_tool(name) and self._adapter.is_ours(name)
+        else:
+            allowed = self._classification.admits(ctx.method, params, handled=self._adapter.handles(ctx.method))
+        if not allowed:
             raise Refused("unclassified")
 
 
@@ -260,6 +264,8 @@ def _probe_signature(handler: Handler) -> Any:
 
 
 def _wire(result: HandlerResult) -> dict[str, Any]:
+    if type(result) is dict:
+        return result
     if result is None:
         return {}
     if isinstance(result, BaseModel):

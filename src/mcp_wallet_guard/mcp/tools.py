@@ -20,7 +20,7 @@ from mcp_types import CallToolResult, InputRequiredResult
 
 from mcp_wallet_guard.errors import GuardError, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Done, ReadRecord
-from mcp_wallet_guard.filters.inbound import check_arguments
+from mcp_wallet_guard.filters.inbound import check_secrets
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.mcp import answers
 from mcp_wallet_guard.mcp.arguments import Call
@@ -73,15 +73,17 @@ class Tools:
         """The handler's result is filtered and journalled before it is returned. `shape` is how the SDK would
         convert it."""
 
+        released = ReadRecord(tool=handler.name, principal=PRINCIPAL, outcome="released")
+
         async def call(call: Call, context: Context[Any, Any]) -> Outcome:
-            outcome: Literal["released", "blocked", "failed", "refused"] = "refused"
+            outcome: Literal["blocked", "failed", "refused"] = "refused"
             try:
                 await self._admit(call)
                 outcome = "failed"
                 result = shape().convert_result(await _run(handler, call, context))
                 outcome = "blocked"
                 await self._check(result)
-                await self._record(handler.name, "released")
+                await self._link.record_read(released)
             except GuardError as error:
                 incident = answers.new_incident()
                 _log(handler.name, error, incident=incident)
@@ -97,8 +99,10 @@ class Tools:
         return _presented(handler, call)
 
     async def _admit(self, call: Call) -> None:
+        if call.refusal is not None and call.refusal.code == "invalid_input.size":
+            raise call.refusal
         # A secret of the vault is named before anything else: its owner must replace it.
-        check_arguments(call.raw, fingerprints=self._link.recent or await self._link.fingerprints())
+        check_secrets(call.raw, fingerprints=self._link.recent or await self._link.fingerprints())
         if call.refusal is not None:
             raise call.refusal
 
@@ -118,27 +122,17 @@ class Tools:
         wire = result.model_dump(mode="json", by_alias=True, exclude_none=True)
         note_released(check_released(wire, fingerprints=self._link.recent or await self._link.fingerprints()))
 
-    async def _record(
-        self,
-        tool: str,
-        outcome: Literal["released", "blocked", "failed", "refused"],
-        *,
-        code: str | None = None,
-        incident: str | None = None,
-    ) -> None:
-        record = ReadRecord(tool=tool, principal=PRINCIPAL, outcome=outcome, code=code, incident=incident)
-        await self._link.record_read(record)
-
     async def _record_quietly(
         self,
         tool: str,
-        outcome: Literal["released", "blocked", "failed", "refused"],
+        outcome: Literal["blocked", "failed", "refused"],
         *,
         code: str | None,
         incident: str,
     ) -> None:
+        record = ReadRecord(tool=tool, principal=PRINCIPAL, outcome=outcome, code=code, incident=incident)
         try:
-            await self._record(tool, outcome, code=code, incident=incident)
+            await self._link.record_read(record)
         except GuardError as error:
             _log(tool, error, incident=incident)  # nothing is being released, so nothing more is refused
 
@@ -158,7 +152,8 @@ def _presented(handler: Handler, call: Callable[[Call, Context[Any, Any]], Await
 
     async def wrapper(**keywords: Any) -> Outcome:
         checked, context = keywords.pop(CALL, None), keywords.pop(CONTEXT, None)
-        if type(checked) is not Call or not isinstance(context, Context) or keywords:
+        is_context = type(context) is Context or isinstance(context, Context)
+        if type(checked) is not Call or not is_context or keywords:
             # The SDK called without our validation: a changed SDK, or a call around it.
             raise Misconfigured("misconfigured.tool", detail=f"{handler.name!r} was called around the guard")
         return await call(checked, context)
