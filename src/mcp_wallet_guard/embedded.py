@@ -7,7 +7,7 @@ avoid (docs/limitations.md). Installs no signal handlers and writes nothing to s
 from __future__ import annotations
 
 import asyncio
-from typing import Final, final
+from typing import Final, Literal, final
 
 import anyio
 
@@ -33,15 +33,18 @@ class EmbeddedGuard:
         self._stopping: Final = stopping
 
     @classmethod
-    async def start(cls, loaded: LoadedSettings, /, *, clock: Clock) -> EmbeddedGuard:
-        """Take the lock, start the guard, its control socket and its page. The vault stays locked.
+    async def start(
+        cls, loaded: LoadedSettings, /, *, clock: Clock, running_as: Literal["daemon", "embedded"] = "embedded"
+    ) -> EmbeddedGuard:
+        """Take the lock, start the guard, its sockets and its page. The vault stays locked.
 
-        Raises Misconfigured("misconfigured.already_running") beside another guard of the same vault.
+        `running_as` "daemon" is for tests that host a daemon's guard in their own process. Raises Misconfigured:
+        `misconfigured.already_running` beside another guard of the same vault, `misconfigured.mode`.
         """
         started: asyncio.Future[OwnedGuard] = asyncio.get_running_loop().create_future()
         stopping = asyncio.Event()
         # Contexts are entered and left in one task of their own: `aclose` may come from any other.
-        task = asyncio.create_task(_run(loaded, clock, started, stopping))
+        task = asyncio.create_task(_run(loaded, clock, running_as, started, stopping))
         try:
             owned = await started
         except BaseException:
@@ -89,12 +92,16 @@ class EmbeddedGuard:
 
 
 async def _run(
-    loaded: LoadedSettings, clock: Clock, started: asyncio.Future[OwnedGuard], stopping: asyncio.Event
+    loaded: LoadedSettings,
+    clock: Clock,
+    running_as: Literal["daemon", "embedded"],
+    started: asyncio.Future[OwnedGuard],
+    stopping: asyncio.Event,
 ) -> None:
     directory = StateFiles(loaded.vault_path).directory
     try:
         with GuardLock(directory) as lock:
-            async with hosted(loaded, clock=clock, running_as="embedded") as owned, anyio.create_task_group() as tasks:
+            async with hosted(loaded, clock=clock, running_as=running_as) as owned, anyio.create_task_group() as tasks:
                 server = DaemonServer(owned, directory=directory, lock=lock)
                 await tasks.start(server.serve)
                 tasks.start_soon(_tick, owned)

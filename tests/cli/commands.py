@@ -149,7 +149,7 @@ def daemon(made: MadeWallet) -> Iterator[None]:
     """A guard on its sockets, in a thread of this process, in the wallet's scripted time."""
     loaded = load_settings(made.loaded.path)
     with start_blocking_portal() as portal:
-        guard = portal.call(lambda: EmbeddedGuard.start(loaded, clock=made.clock))
+        guard = portal.call(lambda: EmbeddedGuard.start(loaded, clock=made.clock, running_as="daemon"))
         try:
             yield
         finally:

@@ -106,10 +106,8 @@ def test_importing_the_command_line_loads_no_framework_no_chain_and_no_key() -> 
         "web3", "mcp", "eth_account", "pydantic", "starlette", "uvicorn", "sqlite3", "cryptography", "anyio",
         "mcp_wallet_guard.keys", "mcp_wallet_guard.testing", "mcp_wallet_guard.assembly",
     }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", "import mcp_wallet_guard.cli.main, sys; print(*sys.modules)"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    code = "import sys; before = {*sys.modules}; import mcp_wallet_guard.cli.main; print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert heavy & set(done.stdout.split()) == set()
 
