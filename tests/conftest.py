@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 
 import pytest
 
@@ -21,3 +23,13 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def _end_workers() -> None:
+    """A thread that is ending may hold a lock of OpenSSL's, which a forked child would then wait for without end."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("AnyIO worker thread") and thread is not threading.current_thread():
+            thread.join(timeout=2)
+
+
+os.register_at_fork(before=_end_workers)
