@@ -44,7 +44,7 @@ check: $(STAMPS)/check
 	$(MAKE) docs
 	$(MAKE) bench-once
 
-lint: $(STAMPS)/lint
+lint: $(STAMPS)/check
 	$(BIN)/ruff check src tests examples benchmarks tools docs
 	$(BIN)/ruff format --check src tests examples benchmarks tools docs
 	$(RUN) tools/repository_rules.py
@@ -55,7 +55,7 @@ format: $(STAMPS)/lint
 	$(BIN)/ruff check --fix src tests examples benchmarks tools docs
 	$(BIN)/ruff format src tests examples benchmarks tools docs
 
-types: $(STAMPS)/lint
+types: $(STAMPS)/check
 	$(BIN)/mypy
 	$(BIN)/basedpyright --pythonpath $(RUN)
 	@# --verifytypes asks the `python` on PATH where the package is, whatever --pythonpath says
