@@ -204,7 +204,7 @@ async def _ask(answer: Awaitable[T]) -> T:
 
 
 def _checksummed(address: Address) -> ChecksumAddress:
-    return ChecksumAddress(address.value)  # type: ignore[arg-type]
+    return ChecksumAddress(address.value)  # type: ignore[arg-type]  # an Address is checksummed; its type is only a name for that
 
 
 def _hex(raw: bytes) -> HexStr:

@@ -44,7 +44,7 @@ def render() -> str:
 def commands(parser: argparse.ArgumentParser, /, prefix: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Every command with its parser, groups left out."""
     for action in parser._actions:  # noqa: SLF001 - argparse offers no other way to look at a parser
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
             for name, child in action.choices.items():
                 yield from commands(child, f"{prefix}{name} ")
             return
@@ -54,8 +54,8 @@ def commands(parser: argparse.ArgumentParser, /, prefix: str = "") -> Iterator[t
 def _section(name: str, parser: argparse.ArgumentParser) -> str:
     rows = [
         f"| `{_spelling(action)}` | {action.help}{' (required)' if action.required and action.option_strings else ''} |"
-        for action in parser._actions  # noqa: SLF001
-        if not isinstance(action, argparse._HelpAction)  # noqa: SLF001
+        for action in parser._actions  # noqa: SLF001 - the same
+        if not isinstance(action, argparse._HelpAction)  # noqa: SLF001 - the same
     ]
     table = "\n".join(["| option | meaning |", "| --- | --- |", *rows])
     return f"\n## {PROGRAM} {name}\n{parser.description}\n\n{table}\n"
