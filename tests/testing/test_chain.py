@@ -279,9 +279,7 @@ async def test_it_ends_with_its_block_even_with_a_request_under_way() -> None:
         ask(chain, "eth_chainId")
 
 
-def test_it_starts_and_stops_quickly() -> None:
-    begin = time.process_time()
+def test_one_starts_after_another() -> None:
     for _ in range(3):
         with SimulatedChain.in_thread(funded=[(SENDER, ETHER)]) as chain:
             assert ask(chain, "eth_blockNumber") == "0x0"
-    assert time.process_time() - begin < 3
