@@ -65,6 +65,7 @@ imports: $(STAMPS)/lint
 	$(BIN)/lint-imports --no-logo --no-cache
 
 coverage: $(STAMPS)/check
+	$(RUN) tools/coverage_bars.py --own --workers $(WORKERS)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal
 	$(BIN)/coverage combine --quiet
