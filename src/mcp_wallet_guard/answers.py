@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from pydantic import ConfigDict, TypeAdapter
+
 from mcp_wallet_guard.ceremony import state_of
 from mcp_wallet_guard.errors import CATALOGUE
 from mcp_wallet_guard.evidence import Done, Model, OperationRow, Pending, Receipt, RefusedAnswer, State
@@ -22,8 +24,19 @@ SENTENCES: Final[dict[str, str]] = {
     "unknown": "The payment was signed, but it is not known whether the chain has it. Do not pay again.",
     "burned": "The approval was used up by an interruption before anything was sent. Nothing was paid; ask again.",
     "signed_but_invalid": "The signer returned an invalid signature. Nothing was sent. The owner must look at it.",
+    "withheld": "Its receipt is withheld. The owner finds the incident in the journal.",
 }
 """Every sentence about an operation that a model may read."""
+
+
+@final
+class Withheld(Model):
+    """What a row keeps instead of a receipt that the outbound filter held back: the id of the journalled incident."""
+
+    incident: str
+
+
+_KEPT: Final[TypeAdapter[Receipt | Withheld]] = TypeAdapter(Receipt | Withheld, config=ConfigDict(defer_build=True))
 
 
 def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = None) -> Done | Pending | RefusedAnswer:
@@ -38,12 +51,18 @@ def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = No
     if row.code is not None:
         return RefusedAnswer(code=row.code, message=CATALOGUE[row.code], operation=row.id)
     outcome = row.outcome or ("sent" if state is State.SENT else "unknown")
+    kept = None if row.receipt is None else _KEPT.validate_json(row.receipt)
+    told = SENTENCES[outcome]
+    incident = None
+    if isinstance(kept, Withheld):
+        incident, told, kept = kept.incident, f"{told} {SENTENCES['withheld']}", None
     return Done(
         operation=row.id,
         outcome=outcome,  # type: ignore[arg-type]  # pydantic refuses an outcome that is not in the list
         repeated=repeated,
-        receipt=None if row.receipt is None else Receipt.model_validate_json(row.receipt),
-        message=SENTENCES[outcome],
+        receipt=kept,
+        incident=incident,
+        message=told,
     )
 
 

@@ -300,7 +300,8 @@ class Receipt(Model):
 class Done(Model):
     """The payment was signed and sent. `outcome`: `mined`, `sent`, `failed` (reverted), `unknown` or another end.
 
-    `repeated` is true when this call found an earlier, equal one and nothing was paid again.
+    `repeated` is true when this call found an earlier, equal one and nothing was paid again. `incident` is set when the
+    receipt was withheld because it held a secret, and names the journal's entry or that of the server's log.
     """
 
     status: Literal["done"] = "done"

@@ -13,6 +13,7 @@ from typing import Final, final
 import anyio
 
 from mcp_wallet_guard import bookkeeping
+from mcp_wallet_guard.answers import Withheld
 from mcp_wallet_guard.ceremony import Move, state_of
 from mcp_wallet_guard.chains.base import Settlement
 from mcp_wallet_guard.custody import Custody
@@ -240,8 +241,8 @@ class Executor:
             lambda tx: bookkeeping.record_settled(tx, row, outcome=outcome, receipt=receipt)
         )
 
-    async def _release(self, session: Session, row: OperationRow, settlement: Settlement | None) -> str | None:
-        """Step 9: the receipt's allow-listed fields through the filter. A hit leaves the receipt out, journalled."""
+    async def _release(self, session: Session, row: OperationRow, settlement: Settlement | None) -> str:
+        """Step 9: the receipt's allow-listed fields through the filter. A hit is journalled and leaves its id alone."""
         receipt = _receipt(session, row, settlement)
         try:
             released = check_released(receipt.model_dump(mode="json"), fingerprints=self._custody.fingerprints)
@@ -249,7 +250,7 @@ class Executor:
             incident = secrets.token_hex(8)
             event = Event(kind=Kind.INCIDENT, at=self._custody.clock.now(), subject=row.id, data={"incident": incident})
             await self._custody.transact(lambda tx: tx.append(event))
-            return None
+            return canonical(Withheld(incident=incident))
         return canonical(released.payload)
 
     async def _row(self, operation: str) -> OperationRow:
