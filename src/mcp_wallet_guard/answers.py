@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from mcp_wallet_guard.ceremony import state_of
 from mcp_wallet_guard.errors import CATALOGUE
-from mcp_wallet_guard.evidence import Done, Model, OperationRow, Pending, Receipt, RefusedAnswer, State
+from mcp_wallet_guard.evidence import PAYLOAD, Done, Model, OperationRow, Pending, Receipt, RefusedAnswer, State
 
 SENTENCES: Final[dict[str, str]] = {
     "pending": (
@@ -36,7 +36,7 @@ class Withheld(Model):
     incident: str
 
 
-_KEPT: Final[TypeAdapter[Receipt | Withheld]] = TypeAdapter(Receipt | Withheld, config=ConfigDict(defer_build=True))
+_KEPT: Final[TypeAdapter[Receipt | Withheld]] = TypeAdapter(Receipt | Withheld, config=PAYLOAD)
 
 
 def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = None) -> Done | Pending | RefusedAnswer:

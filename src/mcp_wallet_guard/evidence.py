@@ -58,12 +58,14 @@ class Channel(StrEnum):
     UNPAIRED_PAGE = "unpaired_page"
 
 
-class Model(BaseModel):
-    """A frozen payload at an edge: unknown keys refused, no coercion, errors repeat no input."""
+# pydantic would keep the short texts that it reads from JSON, 16,384 of them, as long as the process lives.
+PAYLOAD: Final = ConfigDict(defer_build=True, cache_strings="keys", hide_input_in_errors=True)
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
-    )
+
+class Model(BaseModel):
+    """A frozen payload at an edge: unknown keys refused, no coercion, errors repeat no input, no text kept."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True, **PAYLOAD)
 
 
 def _wei(value: object) -> object:
@@ -153,8 +155,7 @@ class Evidence(Model):
     factor_step: int | None = None
 
 
-_LATER: Final = ConfigDict(defer_build=True)
-EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(tuple[Evidence, ...], config=_LATER)
+EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(tuple[Evidence, ...], config=PAYLOAD)
 
 Column = str | int | bytes | None
 
@@ -341,7 +342,7 @@ class RefusedAnswer(Model):
 
 
 Answer = Annotated[Done | Pending | RefusedAnswer, Field(discriminator="status")]
-ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer, config=ConfigDict(defer_build=True))
+ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer, config=PAYLOAD)
 
 
 @final

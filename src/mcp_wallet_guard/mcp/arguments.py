@@ -81,7 +81,7 @@ def guarded(shape: FuncMetadata, /, *, strict: bool, output_schema: dict[str, An
     """The metadata that replaces `shape`."""
 
     class GuardedArguments(shape.arg_model):  # type: ignore[misc,name-defined]  # a model made at run time
-        model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+        model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, cache_strings="keys")
 
     arg_model: type[ArgModelBase] = GuardedArguments
     known = frozenset(field.alias or name for name, field in arg_model.model_fields.items())
