@@ -20,7 +20,7 @@ from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.config.settings import Settings, from_canonical
 from mcp_wallet_guard.custody import Custody, CustodyParts
 from mcp_wallet_guard.danger import CheapKdf
-from mcp_wallet_guard.egress import Egress, PinnedUrl
+from mcp_wallet_guard.egress import Egress
 from mcp_wallet_guard.errors import Misconfigured, MissingExtra
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.filters import fingerprints
@@ -28,6 +28,7 @@ from mcp_wallet_guard.guard import LOCAL_OWNER, Guard
 from mcp_wallet_guard.keys import mnemonic, vault
 from mcp_wallet_guard.keys.vault import EntryKind, KeyLabel, UnlockedVault
 from mcp_wallet_guard.owner import OwnedGuard
+from mcp_wallet_guard.pinned_url import PinnedUrl
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
 from mcp_wallet_guard.stores.base import StateStore

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mcp_wallet_guard.chains.web3 import Web3Chain
-from mcp_wallet_guard.egress import Egress, PinnedUrl
+from mcp_wallet_guard.egress import Egress
+from mcp_wallet_guard.pinned_url import PinnedUrl
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.chains.transfers import ETHER, LIMITS, SENDER
 

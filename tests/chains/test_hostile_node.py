@@ -13,8 +13,9 @@ import pytest
 
 from mcp_wallet_guard.chains.rpc import _ANSWERS
 from mcp_wallet_guard.chains.web3 import Web3Chain
-from mcp_wallet_guard.egress import Egress, PinnedUrl
+from mcp_wallet_guard.egress import Egress
 from mcp_wallet_guard.errors import Unavailable
+from mcp_wallet_guard.pinned_url import PinnedUrl
 from tests.chains.transfers import LIMITS, PAYEE, SENDER, effect, signed, transaction
 
 if TYPE_CHECKING:

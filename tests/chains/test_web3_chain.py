@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mcp_wallet_guard.chains.web3 import Web3Chain
-from mcp_wallet_guard.egress import Egress, PinnedUrl
+from mcp_wallet_guard.egress import Egress
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied, Unavailable
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.values import Address, ChainId
+from mcp_wallet_guard.pinned_url import PinnedUrl
 from mcp_wallet_guard.testing.evm import FAUCET, contract_address
 from tests.chains.transfers import CHAIN, ETHER, GWEI, LIMITS, PAYEE, SENDER, effect, signed, transaction
 

@@ -15,6 +15,7 @@ from mcp_wallet_guard.danger import CheapKdf, LowerLevel
 from mcp_wallet_guard.errors import CATALOGUE, Misconfigured
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.values import Account, Address, Asset, BaseUnits, ChainId
+from mcp_wallet_guard.pinned_url import PinnedUrl
 from mcp_wallet_guard.policy.rules import ANY, Payee, Policy
 from tests.config.documents import FULL, LEAST, edited
 
@@ -22,6 +23,22 @@ GWEI = 10**9
 PRECISION = CATALOGUE["invalid_input.precision"]
 PAYEE = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 SENDER = Address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
+URL_PIECES = [
+    "https://",
+    "http://",
+    "node.example",
+    "127.0.0.1",
+    "[::1]",
+    "1",
+    ":",
+    "/",
+    "@",
+    "?",
+    "#",
+    ".",
+    "A",
+    "%41",
+]
 
 
 def refusal(source: str) -> str:
@@ -202,6 +219,16 @@ def test_values_of_other_types_are_refused(value: str) -> None:
         "https://[::1/SECRETKEY",
         "https://node.example/SECRET KEY",
         "https://n\u00f6de.example/SECRETKEY",
+        "HTTPS://node.example/SECRETKEY",
+        "https://NODE.example/SECRETKEY",
+        "https://node..example/SECRETKEY",
+        "https://2130706433/SECRETKEY",
+        "https://1.2.3/SECRETKEY",
+        "https://node.example:08/SECRETKEY",
+        "https://node.example/SECRETKEY|",
+        "http://[0:0:0:0:0:0:0:1]/SECRETKEY",
+        "http://127.0.0.1./SECRETKEY",
+        "https://node.example/SECRETKEY" + "a" * 2048,
         "SECRETKEY",
         "",
     ],
@@ -213,8 +240,18 @@ def test_a_url_that_is_not_safe_is_refused_and_not_repeated(node: str) -> None:
     assert "example" not in detail
 
 
+@given(node=st.lists(st.sampled_from(URL_PIECES), max_size=9).map("".join))
+def test_a_node_that_is_accepted_is_one_that_egress_speaks_to(node: str) -> None:
+    try:
+        settings = parse_settings(edited("http://127.0.0.1:8545/v1/key-0123456789abcdef", node))
+    except Misconfigured:
+        return
+    assert PinnedUrl.parse(settings.node).text == node
+
+
 @pytest.mark.parametrize(
-    "node", ["https://node.example", "https://node.example:8443/k?x=1", "http://127.0.0.1:1", "http://127.8.8.8/", "http://[::1]:8545/"]
+    "node", ["https://node.example", "https://node.example:8443/k?x=1", "http://127.0.0.1:1", "http://127.8.8.8/", "http://[::1]:8545/",
+     "https://203.0.113.7/", "https://[2001:db8::1]:8443/k", "https://xn--mller-kva.example/a%20b@c"]
 )  # fmt: skip
 def test_https_and_plain_http_to_loopback_are_accepted(node: str) -> None:
     assert parse_settings(edited("http://127.0.0.1:8545/v1/key-0123456789abcdef", node)).node == node

@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mcp_wallet_guard.egress import Egress, PinnedUrl, _request, _trusted
+from mcp_wallet_guard.egress import Egress, _request, _trusted
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
+from mcp_wallet_guard.pinned_url import PinnedUrl
 from tests.egress.servers import answering, response
 
 if TYPE_CHECKING:

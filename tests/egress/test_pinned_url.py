@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_wallet_guard.egress import PinnedUrl
 from mcp_wallet_guard.errors import Misconfigured
+from mcp_wallet_guard.pinned_url import PinnedUrl
 
 
 @pytest.mark.parametrize(

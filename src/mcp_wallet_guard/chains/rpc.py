@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from web3.types import RPCEndpoint, RPCResponse
 
-    from mcp_wallet_guard.egress import Egress, PinnedUrl
+    from mcp_wallet_guard.egress import Egress
+    from mcp_wallet_guard.pinned_url import PinnedUrl
 
 METHOD_NOT_FOUND: Final = -32601
 MAX_CODE_BYTES: Final = 65_536

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from typing import Literal, TypeVar
 
-    from mcp_wallet_guard.egress import Egress, PinnedUrl
+    from mcp_wallet_guard.egress import Egress
     from mcp_wallet_guard.operations.intents import Effect
     from mcp_wallet_guard.operations.values import Address, ChainId
+    from mcp_wallet_guard.pinned_url import PinnedUrl
 
     T = TypeVar("T")
 

@@ -6,7 +6,6 @@ node's URL may hold an API key.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Annotated, Final, Literal, final
 from urllib.parse import urlsplit
@@ -15,33 +14,26 @@ from pydantic import AfterValidator, Field, model_validator
 
 from mcp_wallet_guard import danger
 from mcp_wallet_guard.clearsign.recipients import nobodys
+from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Model
 from mcp_wallet_guard.operations.values import Address, Amount
+from mcp_wallet_guard.pinned_url import PinnedUrl
 from mcp_wallet_guard.policy.rules import MAX_PAYEES
 
-_NODE: Final = re.compile(r"[\x21-\x7e]{1,2048}")
 _PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
 
 
 def _node(url: str) -> str:
-    """https, or http to a literal loopback address; a host, and neither user name nor fragment."""
-    if _NODE.fullmatch(url) is None or "\\" in url:
-        raise ValueError("is not a URL of printable ASCII")
-    parts = urlsplit(url)
-    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.port == 0:
-        raise ValueError("is not an https URL with a host")
-    if "@" in parts.netloc or "#" in url:
-        raise ValueError("has a user name or a fragment")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError("uses http, which is for literal loopback addresses such as 127.0.0.1 only")
-    return url
-
-
-def _is_loopback(host: str) -> bool:
+    """An address that egress speaks to, without a user name."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        PinnedUrl.parse(url)
+    except Misconfigured:
+        raise ValueError(
+            "is neither a plain https URL (lower case, no fragment) nor http to a loopback address such as 127.0.0.1"
+        ) from None
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("has a user name")
+    return url
 
 
 def _path(text: str) -> str:
