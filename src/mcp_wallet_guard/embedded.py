@@ -15,12 +15,11 @@ from mcp_wallet_guard.assembly import StateFiles, hosted
 from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.server import DaemonServer
+from mcp_wallet_guard.daemon.ticking import keep_ticking
 from mcp_wallet_guard.errors import GuardError, Misconfigured
 from mcp_wallet_guard.evidence import Clock, Done, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.owner import OwnedGuard
-
-TICK_SECONDS: Final = 1.0
 
 
 @final
@@ -104,7 +103,7 @@ async def _run(
             async with hosted(loaded, clock=clock, running_as=running_as) as owned, anyio.create_task_group() as tasks:
                 server = DaemonServer(owned, directory=directory, lock=lock)
                 await tasks.start(server.serve)
-                tasks.start_soon(_tick, owned)
+                tasks.start_soon(keep_ticking, owned.tick)
                 started.set_result(owned)
                 await stopping.wait()
                 server.stop()
@@ -119,13 +118,3 @@ def _cause(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error if isinstance(error, GuardError) else Misconfigured(detail=type(error).__name__)
-
-
-async def _tick(owned: OwnedGuard) -> None:
-    while True:
-        await anyio.sleep(TICK_SECONDS)
-        try:
-            await owned.tick()
-        except GuardError:
-            # A tick that failed is tried again; what must not be lost is kept in the queue.
-            continue

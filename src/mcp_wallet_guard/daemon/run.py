@@ -18,6 +18,7 @@ from anyio.abc import TaskStatus
 from mcp_wallet_guard.daemon.hardening import Hardening, harden
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.server import DaemonServer, Limits
+from mcp_wallet_guard.daemon.ticking import keep_ticking
 from mcp_wallet_guard.errors import GuardError
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from mcp_wallet_guard.daemon.base import ServedGuard
 
-TICK_SECONDS: Final = 1.0
 CLOSING_SECONDS: Final = 30.0
 _log: Final = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ async def serve_guard(
                 await tasks.start(server.serve)
                 port = None if page is None else await served.enter_async_context(page)
                 if tick is not None:
-                    tasks.start_soon(_tick, tick)
+                    tasks.start_soon(keep_ticking, tick)
                 if ready is not None:
                     ready(Ready(directory=directory, hardening=hardening, page_port=port))
                 await server.wait_stopping()
@@ -95,15 +95,6 @@ async def _stop_on_signals(server: DaemonServer, *, task_status: TaskStatus[None
         task_status.started()
         async for _ in signals:
             server.stop()
-
-
-async def _tick(tick: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await tick()
-        except GuardError as error:
-            _log.warning("tick: %s", error.code)
-        await anyio.sleep(TICK_SECONDS)
 
 
 async def _close(guard: ServedGuard) -> None:
