@@ -1,4 +1,4 @@
-"""A wallet server all of whose handlers leak what is planted, each at another place of the protocol.
+"""The leaking wallet server behind the real guard, with a tool that picks what leaks.
 
 `plant` picks the value that leaks from now on: an entry of the file ``planted.json`` beside the wallet's folder. A
 value arrives by number, because an argument that held a secret would be refused before any handler ran.
@@ -7,183 +7,26 @@ value arrives by number, because an argument that held a secret would be refused
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
-from mcp import MCPError
-from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError, ToolError
-from mcp_types import Completion
-from pydantic import BaseModel, field_validator
+from mcp.server.mcpserver import MCPServer
 
-from mcp_wallet_guard import Address, Amount, Transfer, WalletGuard
+from mcp_wallet_guard import WalletGuard
 from mcp_wallet_guard.evidence import Clock
+from tests.mcp.leaky import LeakyServer
 
 PLANTED = "planted.json"
-RESULTS = ("structured", "text", "notifies", "asks", "logs")
-ERRORS = ("crash", "chained", "group", "tool_error", "mcp_error", "invalid_params", "bad_return", "own_validation")
-RESOURCES = ("content", "raw", "crash", "refused", "t/a")
-PROMPTS = ("content_prompt", "crash_prompt")
-
-
-class Strict(BaseModel):
-    text: str
-
-    @field_validator("text")
-    @classmethod
-    def never(cls, value: str) -> str:
-        raise ValueError(f"bad value {value}")
 
 
 def build_leaky(settings: Path, *, clock: Clock | None) -> MCPServer[Any]:
     """The server. Its guard is the real one, behind the daemon's socket."""
-    return Leaky(settings, clock).mcp
+    values: list[Any] = json.loads((settings.parent.parent / PLANTED).read_text("utf-8"))
+    server = LeakyServer(lambda mcp, reads: WalletGuard.from_file(settings, clock=clock).protect(mcp, reads=reads))
 
+    @server.wallet.reads
+    def plant(number: int, in_middleware: bool = False) -> str:
+        server.planted, server.in_middleware = values[number], in_middleware
+        return "planted"
 
-class Leaky:
-    def __init__(self, settings: Path, clock: Clock | None) -> None:
-        self.values: list[Any] = json.loads((settings.parent.parent / PLANTED).read_text("utf-8"))
-        self.planted: Any = ""
-        self.mcp: MCPServer[Any] = MCPServer("leaky", middleware=[self._middleware])
-        self.in_middleware = False
-        self._resources_and_prompts()
-        reads = [f"wallet://{name}" for name in RESOURCES if name != "t/a"] + ["wallet://t/{name}"]
-        reads += [f"prompt:{name}" for name in PROMPTS]
-        self.wallet = WalletGuard.from_file(settings, clock=clock).protect(self.mcp, reads=reads)
-        self._results()
-        self._errors()
-        self._aside()
-
-    @property
-    def text(self) -> str:
-        return self.planted if isinstance(self.planted, str) else json.dumps(self.planted)
-
-    async def _middleware(self, ctx: Any, call_next: Any) -> Any:
-        if self.in_middleware and ctx.method == "tools/call":
-            self.in_middleware = False
-            raise RuntimeError(self.text)
-        return await call_next(ctx)
-
-    def _results(self) -> None:
-        @self.wallet.reads
-        def plant(number: int, in_middleware: bool = False) -> str:
-            self.planted, self.in_middleware = self.values[number], in_middleware
-            return "planted"
-
-        @self.wallet.reads
-        def structured() -> dict[str, Any]:
-            return {"note": "ok", "x": self.planted}
-
-        @self.wallet.reads
-        async def text() -> str:
-            return f"Here: {self.text}"
-
-        @self.wallet.spends
-        async def pay_crash(to: Address, amount: Amount) -> Transfer:
-            raise RuntimeError(self.text)
-
-        @self.wallet.spends
-        def pay(to: Address, amount: Amount) -> Transfer:
-            return Transfer(to=to, amount=amount)
-
-    def _errors(self) -> None:
-        @self.wallet.reads
-        def crash() -> str:
-            raise RuntimeError(self.text)
-
-        @self.wallet.reads
-        async def chained() -> str:
-            try:
-                raise RuntimeError(self.text)
-            except RuntimeError as error:
-                raise ValueError("outer") from error
-
-        @self.wallet.reads
-        def group() -> str:
-            raise ExceptionGroup(self.text, [ValueError(self.text)])
-
-        @self.wallet.reads
-        def tool_error() -> str:
-            raise ToolError(self.text)
-
-        @self.wallet.reads
-        def mcp_error() -> str:
-            raise MCPError(code=-32000, message=self.text, data={"x": self.planted})
-
-        @self.wallet.reads
-        async def invalid_params() -> str:
-            raise MCPError(code=-32602, message=self.text, data={"x": self.planted})
-
-        @self.wallet.reads
-        def bad_return() -> int:
-            return self.text  # type: ignore[return-value]
-
-        @self.wallet.reads
-        def own_validation() -> str:
-            return Strict(text=self.text).text
-
-        @self.wallet.reads
-        def echo(argument: Strict, number: int = 0) -> str:
-            return "never"
-
-    def _aside(self) -> None:
-        @self.wallet.reads
-        async def notifies(ctx: Context) -> str:
-            await ctx.report_progress(1, 2, self.text)
-            await ctx.info(self.planted)  # type: ignore[deprecated]
-            await ctx.session.send_log_message("info", self.planted)
-            await ctx.session.send_resource_updated("wallet://x?" + self.text)
-            return "ok"
-
-        @self.wallet.reads
-        async def asks(ctx: Context) -> str:
-            await ctx.session.elicit_url(self.text, "http://127.0.0.1/" + self.text, "id", related_request_id="1")
-            return "ok"
-
-        @self.wallet.reads
-        def logs() -> str:
-            log = logging.getLogger("author.wallet")
-            log.warning("plain %s", self.text)
-            log.warning("extra", extra={"leak": self.planted})
-            log.warning("args %r", {"deep": [self.planted]})
-            try:
-                raise RuntimeError(self.text)
-            except RuntimeError:
-                log.exception("traceback")
-            return "ok"
-
-    def _resources_and_prompts(self) -> None:
-        @self.mcp.resource("wallet://content")
-        def content() -> str:
-            return json.dumps(self.planted)
-
-        @self.mcp.resource("wallet://raw", mime_type="application/octet-stream")
-        def raw() -> bytes:
-            return json.dumps(self.planted).encode()
-
-        @self.mcp.resource("wallet://crash")
-        def resource_crash() -> str:
-            raise RuntimeError(self.text)
-
-        @self.mcp.resource("wallet://refused")
-        def resource_refused() -> str:
-            raise ResourceError(self.text)
-
-        @self.mcp.resource("wallet://t/{name}")
-        def template(name: str) -> str:
-            raise RuntimeError(self.text)
-
-        @self.mcp.prompt()
-        def content_prompt() -> str:
-            return self.text
-
-        @self.mcp.prompt()
-        def crash_prompt() -> str:
-            raise RuntimeError(self.text)
-
-        @self.mcp.completion()  # type: ignore[no-untyped-call,untyped-decorator]
-        async def complete(ref: Any, argument: Any, context: Any) -> Completion:
-            if argument.value == "crash":
-                raise RuntimeError(self.text)
-            return Completion(values=[self.text])
+    return server.mcp

@@ -15,10 +15,11 @@ import pytest
 from mcp import Client, MCPError
 from mcp_types import ElicitResult
 
-from tests.e2e import leaky_server
+from tests.e2e.leaky_server import PLANTED
 from tests.e2e.rig import ERAS, MODES, Era, Home, pay, server_command, told
 from tests.e2e.secrets_of import encoded, factors, found_in, phrases, raw_secrets
 from tests.e2e.tap import Tap
+from tests.mcp.leaky import ERRORS, PROMPTS, RESOURCES, RESULTS
 
 pytestmark = [
     pytest.mark.anyio,
@@ -46,7 +47,7 @@ async def _accepts(context: Any, params: Any) -> ElicitResult:
 @asynccontextmanager
 async def leaking(home: Home, era: Era, planted: dict[str, Any]) -> AsyncIterator[tuple[Client, Tap]]:
     """A leaky server of this wallet, with `planted` to choose from."""
-    (home.directory.parent / leaky_server.PLANTED).write_text(json.dumps(list(planted.values())), "utf-8")
+    (home.directory.parent / PLANTED).write_text(json.dumps(list(planted.values())), "utf-8")
     tap = Tap(server_command(home, "leaky"), log=home.directory.parent / f"leaky-{era}.log")
     tap.log.unlink(missing_ok=True)
     options: Any = {
@@ -63,10 +64,10 @@ def sources(client: Client, number: int, planted: Any) -> dict[str, Callable[[],
     leak = planted if isinstance(planted, str) else json.dumps(planted)
     ref: Any = {"type": "ref/prompt", "name": "content_prompt"}
     found: dict[str, Callable[[], Awaitable[Any]]] = {
-        name: partial(client.call_tool, name, {}) for name in leaky_server.RESULTS + leaky_server.ERRORS
+        name: partial(client.call_tool, name, {}) for name in RESULTS + ERRORS
     }
-    found |= {f"resource {n}": partial(client.read_resource, f"wallet://{n}") for n in leaky_server.RESOURCES}
-    found |= {f"prompt {name}": partial(client.get_prompt, name) for name in leaky_server.PROMPTS}
+    found |= {f"resource {n}": partial(client.read_resource, f"wallet://{n}") for n in RESOURCES}
+    found |= {f"prompt {name}": partial(client.get_prompt, name) for name in PROMPTS}
     return found | {
         "progress": lambda: client.call_tool("notifies", {}, progress_callback=_progress),
         "spend crash": lambda: client.call_tool("pay_crash", PAYMENT),
@@ -166,6 +167,6 @@ async def test_stdout_carries_json_rpc_and_nothing_else(era: Era, home: Home) ->
         assert told(await pay(client, home.payee())) == ("pending", "")
         with pytest.raises(MCPError):
             await client.read_resource("wallet://nowhere")
-    assert len(tap.messages()) > len(leaky_server.RESULTS + leaky_server.ERRORS)
+    assert len(tap.messages()) > len(RESULTS + ERRORS)
     assert b"Traceback" not in tap.stdout
     assert "Traceback" in tap.log.read_text("utf-8")

@@ -1,9 +1,10 @@
-"""A server all of whose handlers leak, each at another place."""
+"""A server all of whose handlers leak what is planted, each at another place of the protocol."""
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from mcp import MCPError
@@ -12,10 +13,14 @@ from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp_types import Completion
 from pydantic import BaseModel, field_validator
 
-from mcp_wallet_guard.mcp.protection import protect
-from mcp_wallet_guard.operations.intents import Transfer
-from mcp_wallet_guard.operations.values import Address, Amount
+from mcp_wallet_guard import Address, Amount, Transfer
+from mcp_wallet_guard.mcp.protection import Protection, protect
 from tests.mcp.ports import MemoryGuard
+
+RESULTS = ("structured", "text", "notifies", "asks", "logs")
+ERRORS = ("crash", "chained", "group", "tool_error", "mcp_error", "invalid_params", "bad_return", "own_validation")
+RESOURCES = ("content", "raw", "crash", "refused", "t/a")
+PROMPTS = ("content_prompt", "crash_prompt")
 
 
 class Strict(BaseModel):
@@ -27,14 +32,123 @@ class Strict(BaseModel):
         raise ValueError(f"bad value {value}")
 
 
+def leaky(guard: MemoryGuard) -> LeakyServer:
+    """The server behind a guard in memory."""
+    return LeakyServer(lambda mcp, reads: protect(mcp, guard, reads=reads, wait_seconds=0.1))
+
+
 class LeakyServer:
-    """A server all of whose handlers leak `self.planted`."""
+    """All handlers of `mcp` leak `planted`, and its middleware the next tool call's when `in_middleware`.
 
-    def __init__(self, guard: MemoryGuard) -> None:
+    `protected` puts a server behind some guard, with what only reads among what is registered already.
+    """
+
+    def __init__(self, protected: Callable[[MCPServer[Any], list[str]], Protection], /) -> None:
         self.planted: Any = ""
-        self.mcp = MCPServer("leaky", middleware=[self.middleware], instructions="Pay with care.")
         self.in_middleware = False
+        self.mcp: MCPServer[Any] = MCPServer("leaky", middleware=[self._middleware], instructions="Pay with care.")
+        self._resources_and_prompts()
+        reads = [f"wallet://{name}" for name in RESOURCES if name != "t/a"] + ["wallet://t/{name}"]
+        self.wallet = protected(self.mcp, reads + [f"prompt:{name}" for name in PROMPTS])
+        self._results()
+        self._errors()
+        self._aside()
 
+    @property
+    def text(self) -> str:
+        return self.planted if isinstance(self.planted, str) else json.dumps(self.planted)
+
+    async def _middleware(self, ctx: Any, call_next: Any) -> Any:
+        if self.in_middleware and ctx.method == "tools/call":
+            self.in_middleware = False
+            raise RuntimeError(self.text)
+        return await call_next(ctx)
+
+    def _results(self) -> None:
+        @self.wallet.reads
+        def structured() -> dict[str, Any]:
+            return {"note": "ok", "x": self.planted}
+
+        @self.wallet.reads
+        async def text() -> str:
+            return f"Here: {self.text}"
+
+        @self.wallet.spends
+        async def pay_crash(to: Address, amount: Amount) -> Transfer:
+            raise RuntimeError(self.text)
+
+        @self.wallet.spends
+        def pay(to: Address, amount: Amount) -> Transfer:
+            return Transfer(to=to, amount=amount)
+
+    def _errors(self) -> None:
+        @self.wallet.reads
+        def crash() -> str:
+            raise RuntimeError(self.text)
+
+        @self.wallet.reads
+        async def chained() -> str:
+            try:
+                raise RuntimeError(self.text)
+            except RuntimeError as error:
+                raise ValueError("outer") from error
+
+        @self.wallet.reads
+        def group() -> str:
+            raise ExceptionGroup(self.text, [ValueError(self.text)])
+
+        @self.wallet.reads
+        def tool_error() -> str:
+            raise ToolError(self.text)
+
+        @self.wallet.reads
+        def mcp_error() -> str:
+            raise MCPError(code=-32000, message=self.text, data={"x": self.planted})
+
+        @self.wallet.reads
+        async def invalid_params() -> str:
+            raise MCPError(code=-32602, message=self.text, data={"x": self.planted})
+
+        @self.wallet.reads
+        def bad_return() -> int:
+            return self.text  # type: ignore[return-value]
+
+        @self.wallet.reads
+        def own_validation() -> str:
+            return Strict(text=self.text).text
+
+        @self.wallet.reads
+        def echo(argument: Strict, number: int = 0) -> str:
+            return "never"
+
+    def _aside(self) -> None:
+        @self.wallet.reads
+        async def notifies(ctx: Context) -> str:
+            await ctx.report_progress(1, 2, self.text)
+            await ctx.info(self.planted)  # type: ignore[deprecated]
+            await ctx.session.send_log_message("info", self.planted)
+            await ctx.session.send_resource_updated("wallet://x?" + self.text)
+            return "ok"
+
+        @self.wallet.reads
+        async def asks(ctx: Context) -> str:
+            await ctx.session.elicit_url(self.text, "http://127.0.0.1/" + self.text, "id", related_request_id="1")
+            return "ok"
+
+        @self.wallet.reads
+        def logs() -> str:
+            log = logging.getLogger("author.wallet")
+            log.warning("plain %s", self.text)
+            log.warning(self.text)
+            log.warning("extra", extra={"leak": self.planted})
+            log.warning("args %r", {"deep": [self.planted]})
+            try:
+                raise RuntimeError(self.text)
+            except RuntimeError:
+                log.exception("traceback")
+            return "ok"
+
+    def _resources_and_prompts(self) -> None:
         @self.mcp.resource("wallet://content")
         def content() -> str:
             return json.dumps(self.planted)
@@ -68,111 +182,3 @@ class LeakyServer:
             if argument.value == "crash":
                 raise RuntimeError(self.text)
             return Completion(values=[self.text])
-
-        self.wallet = protect(
-            self.mcp,
-            guard,
-            wait_seconds=0.1,
-            reads=[
-                "wallet://content", "wallet://raw", "wallet://crash", "wallet://refused", "wallet://t/{name}",
-                "prompt:content_prompt", "prompt:crash_prompt",
-            ],
-        )  # fmt: skip
-        self._leaking_results()
-        self._leaking_errors()
-        self._leaking_aside()
-
-    @property
-    def text(self) -> str:
-        return self.planted if isinstance(self.planted, str) else json.dumps(self.planted)
-
-    async def middleware(self, ctx: Any, call_next: Any) -> Any:
-        if self.in_middleware and ctx.method == "tools/call":
-            raise RuntimeError(self.text)
-        return await call_next(ctx)
-
-    def _leaking_results(self) -> None:
-        wallet = self.wallet
-
-        @wallet.reads
-        def structured() -> dict[str, Any]:
-            return {"note": "ok", "x": self.planted}
-
-        @wallet.reads
-        async def text() -> str:
-            return f"Here: {self.text}"
-
-        @wallet.reads
-        def bad_return() -> int:
-            return self.text  # type: ignore[return-value]
-
-        @wallet.spends
-        def pay(to: Address, amount: Amount) -> Transfer:
-            return Transfer(to=to, amount=amount)
-
-    def _leaking_errors(self) -> None:
-        wallet = self.wallet
-
-        @wallet.reads
-        def crash() -> str:
-            raise RuntimeError(self.text)
-
-        @wallet.reads
-        async def crash_chained() -> str:
-            try:
-                raise RuntimeError(self.text)
-            except RuntimeError:
-                raise ValueError("outer") from None
-
-        @wallet.reads
-        def tool_error() -> str:
-            raise ToolError(self.text)
-
-        @wallet.reads
-        def mcp_error() -> str:
-            raise MCPError(code=-32000, message=self.text, data={"x": self.planted})
-
-        @wallet.reads
-        def invalid_params() -> str:
-            raise MCPError(code=-32602, message=self.text, data={"x": self.planted})
-
-        @wallet.spends
-        async def pay_crash(to: Address, amount: Amount) -> Transfer:
-            raise RuntimeError(self.text)
-
-        @wallet.reads
-        def group() -> str:
-            raise ExceptionGroup(self.text, [ValueError(self.text)])
-
-        @wallet.reads
-        def echo(argument: Strict, number: int = 0) -> str:
-            return "never"
-
-    def _leaking_aside(self) -> None:
-        wallet = self.wallet
-
-        @wallet.reads
-        async def notifies(ctx: Context) -> str:
-            await ctx.report_progress(1, 2, self.text)
-            await ctx.info(self.planted)  # type: ignore[deprecated]
-            await ctx.session.send_log_message("info", self.planted)
-            await ctx.session.send_resource_updated("wallet://x?" + self.text)
-            return "ok"
-
-        @wallet.reads
-        async def asks(ctx: Context) -> str:
-            await ctx.session.elicit_url(self.text, "http://127.0.0.1/" + self.text, "id", related_request_id="1")
-            return "ok"
-
-        @wallet.reads
-        def logs() -> str:
-            log = logging.getLogger("author.wallet")
-            log.warning("plain %s", self.text)
-            log.warning(self.text)
-            log.warning("extra", extra={"leak": self.planted})
-            log.warning("args %r", {"deep": [self.planted]})
-            try:
-                raise RuntimeError(self.text)
-            except RuntimeError:
-                log.exception("traceback")
-            return "ok"

@@ -20,7 +20,7 @@ from mcp_types import ElicitResult
 from mcp_wallet_guard.bip39 import words_for
 from mcp_wallet_guard.evidence import Done, Pending, Proposal, RefusedAnswer
 from tests.filters.encodings import ENCODINGS
-from tests.mcp.leaky import LeakyServer
+from tests.mcp.leaky import ERRORS, RESULTS, LeakyServer, leaky
 from tests.mcp.ports import PAYEE, MemoryGuard
 
 pytestmark = [
@@ -40,22 +40,15 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-TOOLS = (
-    "structured", "text", "crash", "crash_chained", "tool_error", "mcp_error", "invalid_params", "bad_return", "group",
-    "notifies", "asks", "logs",
-)  # fmt: skip
-
-
 async def _each_source(server: LeakyServer, client: Client) -> list[tuple[str, Callable[[], Any]]]:
     leak = server.text
-    calls: list[tuple[str, Callable[[], Any]]] = [(name, partial(client.call_tool, name, {})) for name in TOOLS]
+    calls: list[tuple[str, Callable[[], Any]]] = [
+        (name, partial(client.call_tool, name, {})) for name in RESULTS + ERRORS
+    ]
 
     async def failing_middleware() -> Any:
         server.in_middleware = True
-        try:
-            return await client.call_tool("text", {})
-        finally:
-            server.in_middleware = False
+        return await client.call_tool("text", {})
 
     ref: Any = {"type": "ref/prompt", "name": "content_prompt"}
     return [
@@ -108,7 +101,7 @@ def quiet() -> Iterator[None]:
 
 async def collect(guard: MemoryGuard, mode: str, planted: object) -> dict[str, str]:
     """Source -> everything that its call brought to the client."""
-    server = LeakyServer(guard)
+    server = leaky(guard)
     server.planted = planted
     received: dict[str, str] = {}
     options: Any = {
@@ -186,7 +179,7 @@ async def test_a_recovery_phrase_in_an_exception_stays_inside(mode: str, caplog:
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_blocked_result_is_an_error_with_an_incident_and_without_structure(mode: str) -> None:
     guard = MemoryGuard(secrets_=(SECRET,))
-    server = LeakyServer(guard)
+    server = leaky(guard)
     server.planted = SECRET.hex()
     async with Client(server.mcp, mode=mode) as client:
         await client.list_tools()
@@ -210,7 +203,7 @@ class Leaky(MemoryGuard):
 @pytest.mark.parametrize("mode", MODES)
 async def test_after_a_signature_a_hit_hides_the_receipt_and_not_the_payment(mode: str) -> None:
     guard = Leaky(secrets_=(SECRET,))
-    server = LeakyServer(guard)
+    server = leaky(guard)
     server.planted = SECRET.hex()
     async with Client(server.mcp, mode=mode) as client:
         pending = await client.call_tool("pay", ARGUMENTS)
@@ -231,7 +224,7 @@ async def test_after_a_signature_a_hit_hides_the_receipt_and_not_the_payment(mod
 async def test_a_secret_in_an_argument_is_named_and_not_recorded(mode: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     guard = MemoryGuard(secrets_=(SECRET,))
-    async with Client(LeakyServer(guard).mcp, mode=mode) as client:
+    async with Client(leaky(guard).mcp, mode=mode) as client:
         result = await client.call_tool("pay", {**ARGUMENTS, "amount": SECRET.hex()})
     assert result.structured_content is not None
     assert result.structured_content["code"] == "invalid_input.secret"
@@ -242,7 +235,7 @@ async def test_a_secret_in_an_argument_is_named_and_not_recorded(mode: str, capl
 async def test_without_a_guard_content_stays_and_lists_do_not(mode: str) -> None:
     guard = MemoryGuard(secrets_=(SECRET,))
     guard.broken = True
-    server = LeakyServer(guard)
+    server = leaky(guard)
     server.planted = "harmless"
     async with Client(server.mcp, mode=mode) as client:
         assert (await client.list_tools()).tools
@@ -253,6 +246,6 @@ async def test_without_a_guard_content_stays_and_lists_do_not(mode: str) -> None
 
 async def test_records_are_left_alone_when_the_server_is_gone() -> None:
     before = logging.getLogRecordFactory()
-    async with Client(LeakyServer(MemoryGuard(secrets_=(SECRET,))).mcp):
+    async with Client(leaky(MemoryGuard(secrets_=(SECRET,))).mcp):
         assert logging.getLogRecordFactory() is not before
     assert logging.getLogRecordFactory() is before
