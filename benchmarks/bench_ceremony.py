@@ -1,4 +1,4 @@
-"""A ceremony costs at most 10 ms of CPU and 6 commits, and a guard does not grow with the ceremonies that it ran.
+"""A ceremony costs at most 10 ms of CPU and 6 commits.
 
 CPU is the guard's alone: the chain is a stand-in that answers at once, so that no network and no EVM is measured.
 Commits are counted by the store from proposal to released receipt; the settlement's is left out.
@@ -6,11 +6,9 @@ Commits are counted by the store from proposal to released receipt; the settleme
 
 from __future__ import annotations
 
-import gc
 import statistics
 import tempfile
 import time
-import tracemalloc
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +26,6 @@ NAME: Final = "ceremony"
 START: Final = 1_800_000_000
 PAYEE: Final = Address.from_bytes(bytes(range(1, 21)))
 ROUNDS: Final = 60
-GROWTH_FROM: Final = 1_000
-GROWTH_TO: Final = 10_000
 
 
 def run(*, once: bool) -> list[Figure]:
@@ -43,11 +39,9 @@ def run(*, once: bool) -> list[Figure]:
                 costs = [await ceremony(wallet, number) for number in range(3 if once else ROUNDS)]
                 cpu = statistics.median(cost for cost, _ in costs)
                 commits = max(commit for _, commit in costs)
-                growth = await grown(wallet, once=once)
             return [
                 Figure(name="ceremony, without scrypt and network", value=cpu * 1000, unit="ms CPU", limit=10),
                 Figure(name="ceremony, settlement left out", value=commits, unit="commits", limit=6),
-                Figure(name="memory, ceremony 1,000 to 10,000", value=growth / 1024, unit="KiB", limit=1024),
             ]
 
         return anyio.run(measure)
@@ -67,19 +61,3 @@ async def ceremony(wallet: GuardedWallet, number: int) -> tuple[float, int]:
     assert done.outcome == "mined", done
     settled = 1
     return time.process_time() - cpu, wallet.owned.custody.store.commits - commits - settled - swept
-
-
-async def grown(wallet: GuardedWallet, *, once: bool) -> int:
-    """Bytes that Python's heap grew from ceremony 1,000 to 10,000 (20 to 40 when run once)."""
-    first, last = (20, 40) if once else (GROWTH_FROM, GROWTH_TO)
-    for number in range(1_000_000, 1_000_000 + first):
-        await ceremony(wallet, number)
-    gc.collect()
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
-    for number in range(2_000_000, 2_000_000 + last - first):
-        await ceremony(wallet, number)
-    gc.collect()
-    after, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return after - before
