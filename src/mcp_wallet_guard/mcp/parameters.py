@@ -1,14 +1,14 @@
-"""Which parameters a guarded tool may take, judged by the JSON schema that a model would see.
+"""Which parameters a guarded tool may take, and which fields its forms may have, judged by the JSON schema.
 
 A one-time code, a passphrase or an approval flag has no business in a tool call: the model's own channel can never
-approve, and what it carries it has read. Money is never a JSON number. Nothing may be smuggled in unnamed fields.
-Threat: T-002, T-005, T-027.
+approve, and what it carries it has read. A form of the host is the same channel. Money is never a JSON number. Nothing
+may be smuggled in unnamed fields. Threat: T-002, T-005, T-027.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -102,6 +102,33 @@ def check_parameters(schema: dict[str, Any], /, *, tool: str, spends: bool) -> N
             refuse(f"{tool!r} takes a float or Decimal: money is an Amount, a decimal string")
         if kinds == "object" and part is not schema and part.get("additionalProperties") is not False:
             refuse(f"{tool!r} takes an object with free keys: forbid extra fields in its model")
+
+
+def check_question(method: str, params: Mapping[str, Any] | None, /) -> None:
+    """Raises Misconfigured("misconfigured.tool") for a form of the host that asks for secrets or approval.
+
+    `method` and `params` are those of any request to the client. Source: MCP 2026-07-28, client/elicitation: what
+    authorises a transaction MUST NOT be asked for in form mode.
+    """
+    if method != "elicitation/create" or params is None:
+        return
+    schema = params.get("requestedSchema")
+    if schema is None and params.get("mode") == "url":
+        return
+    if not isinstance(schema, dict):
+        refuse("a form without a schema may ask for anything")
+    check_parameters(schema, tool=method, spends=False)
+    for _, part in _properties(schema):
+        title = part.get("title")  # what the person reads; the name is for programs
+        if isinstance(title, str) and (reason := _forbidden(title)):
+            refuse(f"a form has a field {title!r}: {reason}")
+
+
+def check_questions(wire: dict[str, Any], /) -> None:
+    """`check_question` for each request that a result brings to the client (2026-07-28)."""
+    asked = wire.get("inputRequests")
+    for question in asked.values() if isinstance(asked, dict) else ():
+        check_question(str(question.get("method")), question.get("params"))
 
 
 def _forbidden(name: str) -> str | None:

@@ -1,7 +1,7 @@
 """All that a server sends, on its way out: results, errors, notifications, requests to the client.
 
 A result with a hit is replaced whole; a notification with a hit is dropped; an error keeps its number and gets the
-standard's own sentence. Threat: T-057, T-058, T-060.
+standard's own sentence. A form that asks for a code or a passphrase is not sent. Threat: T-005, T-057, T-058, T-060.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from mcp_wallet_guard.errors import CATALOGUE, GuardError
+from mcp_wallet_guard.errors import GuardError, Tampered
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.filters.outbound import check_released, search
 from mcp_wallet_guard.mcp.answers import new_incident
 from mcp_wallet_guard.mcp.link import GuardLink
+from mcp_wallet_guard.mcp.parameters import check_question, check_questions
 from mcp_wallet_guard.proofs import Released
 
 logger: Final = logging.getLogger(__name__)
@@ -80,7 +81,11 @@ class Releaser:
 
     async def result(self, wire: dict[str, Any], /, *, method: str, version: str) -> dict[str, Any]:
         """`wire` as it was checked. For a tool a hit gives an error result without structured content, since a client
-        validates that; for anything else it raises MCPError."""
+        validates that; for anything else it raises MCPError. The same for a form that may not be asked (T-005)."""
+        try:
+            check_questions(wire)
+        except GuardError as error:
+            return self._withheld(error, method=method, version=version)
         envelope = {name: wire[name] for name in _ENVELOPE if name in wire}
         body = _body(wire)
         # What a wrapper checked and nobody changed since is not searched twice; only the envelope is new.
@@ -94,9 +99,12 @@ class Releaser:
         if released is not None:
             payload: dict[str, Any] = released.payload
             return payload if known is None else {**known, **payload}
+        return self._withheld(Tampered("tampered.result"), method=method, version=version)
+
+    def _withheld(self, reason: GuardError, *, method: str, version: str) -> dict[str, Any]:
         incident = new_incident()
-        logger.warning("a result of %s was withheld (incident %s)", method, incident)
-        text = f"{CATALOGUE['tampered.result']} (incident {incident})"
+        logger.warning("a result of %s was withheld: %s (incident %s)", method, reason.detail or "a hit", incident)
+        text = f"{reason.public} (incident {incident})"
         if method != "tools/call":
             raise MCPError(code=INTERNAL_ERROR, message=text)
         replaced: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True}
@@ -174,7 +182,8 @@ class Channel:
     async def send_raw_request(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
     ) -> dict[str, Any]:
-        """Ask the client, unless the question holds a secret."""
+        """Ask the client, unless the question holds a secret. Raises Misconfigured for a form that asks for one."""
+        check_question(method, params)
         if not await self._releaser.message(params, method=method):
             raise NoBackChannelError(method)
         answer: dict[str, Any] = await self._inner.send_raw_request(method, params, opts)

@@ -1,7 +1,7 @@
 """What is registered instead of a handler: the one function through which each guarded tool is called.
 
 The naked function is never exposed. Whatever happens inside, a caller receives the guard's answer, a released result,
-or a fixed sentence; the reason goes to the log. Threat: T-001, T-056, T-057, T-058.
+or a fixed sentence; the reason goes to the log. Threat: T-001, T-005, T-056, T-057, T-058.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from mcp_wallet_guard.mcp.ceremonies import PRINCIPAL, Ceremonies
 from mcp_wallet_guard.mcp.elicitation import Host
 from mcp_wallet_guard.mcp.handlers import CALL, CONTEXT, Handler
 from mcp_wallet_guard.mcp.link import GuardLink
+from mcp_wallet_guard.mcp.parameters import check_questions
 from mcp_wallet_guard.mcp.releasing import note_released
 
 logger: Final = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class Tools:
 
     async def _check(self, result: Outcome) -> None:
         wire = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        check_questions(wire)
         note_released(check_released(wire, fingerprints=self._link.recent or await self._link.fingerprints()))
 
     async def _record_quietly(
