@@ -17,10 +17,10 @@ from mcp_wallet_guard import bookkeeping
 from mcp_wallet_guard.ceremony import Equal, advance
 from mcp_wallet_guard.clearsign.text import grouped
 from mcp_wallet_guard.errors import InvalidInput, Unavailable
-from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord
+from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord, RefusedAnswer
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.operations import evm
-from mcp_wallet_guard.operations.values import Address, Amount
+from mcp_wallet_guard.operations.values import Address, Amount, ChainId
 from mcp_wallet_guard.reads import MAX_LINE, MAX_PER_ENTRY, MAX_QUEUED
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.guard.rig import ETHER, Rig, Wallet, make_rig
@@ -30,6 +30,15 @@ MOST_COMMITS = 6
 AMOUNTS = st.integers(min_value=1, max_value=ETHER // 1000)
 PAYEES = st.binary(min_size=19, max_size=19).map(lambda tail: Address.from_bytes(b"\x33" + tail))
 REFERENCES = st.none() | st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+GWEI = 10**9
+FEES = st.fixed_dictionaries(
+    {
+        "gas": st.integers(min_value=21_000, max_value=100_000),
+        "max_fee_per_gas": st.integers(min_value=10 * GWEI, max_value=200 * GWEI),
+        "max_priority_fee_per_gas": st.integers(min_value=0, max_value=5 * GWEI),
+    }
+)
+"""Gas and fees of a transaction that another program built, up to the settings' ceilings."""
 
 
 def decimal(wei: int) -> str:
@@ -42,20 +51,36 @@ def decimal(wei: int) -> str:
 def test_bytes_signed_are_bytes_shown_are_bytes_sent(tmp_path: Path, chain: SimulatedChain) -> None:
     rig = make_rig(tmp_path, chain)
 
-    @settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(wei=AMOUNTS, payee=PAYEES, reference=REFERENCES)
-    def pays(wei: int, payee: Address, reference: str | None) -> None:
+    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(wei=AMOUNTS, payee=PAYEES, reference=REFERENCES, fees=st.none() | FEES)
+    def pays(wei: int, payee: Address, reference: str | None, fees: dict[str, int] | None) -> None:
         rig.clock.advance(600)
-        anyio.run(one_payment, rig, wei, payee, reference)
+        intent = {"kind": "transfer", "to": payee.value, "amount": decimal(wei)}
+        if fees is not None:
+            intent = as_bytes(built(rig, to=payee, value=wei, **fees))
+        if reference is not None:
+            intent["reference"] = reference
+        anyio.run(one_payment, rig, wei, payee, intent)
 
     pays()
 
 
-async def one_payment(rig: Rig, wei: int, payee: Address, reference: str | None) -> None:
-    intent = {"kind": "transfer", "to": payee.value, "amount": decimal(wei)}
-    proposal = Proposal(
-        principal="local", tool="pay", intent=intent if reference is None else intent | {"reference": reference}
-    )
+def built(rig: Rig, **fields: Any) -> bytes:
+    """Unsigned bytes as another program builds them: the account's next nonce, and its own fees."""
+    usual: dict[str, Any] = {
+        "chain": rig.chain.chain_id, "nonce": rig.chain.nonce(rig.made.address), "to": rig.payee, "value": ETHER // 10,
+        "gas": 21_000, "max_fee_per_gas": 20 * GWEI, "max_priority_fee_per_gas": GWEI,
+    }  # fmt: skip
+    return evm.encode_unsigned(evm.Eip1559(**(usual | fields)))
+
+
+def as_bytes(unsigned: bytes) -> dict[str, str]:
+    """The intent of a tool that has the bytes already."""
+    return {"kind": "unsigned_transaction", "unsigned_bytes": "0x" + unsigned.hex()}
+
+
+async def one_payment(rig: Rig, wei: int, payee: Address, intent: dict[str, str]) -> None:
+    proposal = Proposal(principal="local", tool="pay", intent=intent)
     async with rig.opened() as wallet:
         before = rig.chain.balance(payee)
         asked = await wallet.owned.propose(proposal, wait_seconds=0)
@@ -67,6 +92,8 @@ async def one_payment(rig: Rig, wei: int, payee: Address, reference: str | None)
         assert isinstance(done, Done)
         assert done.receipt is not None
         row = await wallet.row(asked.operation)
+        given = intent.get("unsigned_bytes")
+        assert given in {None, "0x" + (row.unsigned_bytes or b"").hex()}, "bytes frozen = bytes given"
         raw = raw_transaction(rig, done.receipt.transaction_hash)
         assert raw == row.signed_bytes, "bytes sent = bytes stored"
         parsed = evm.parse_signed(raw).transaction
@@ -79,6 +106,54 @@ async def one_payment(rig: Rig, wei: int, payee: Address, reference: str | None)
         assert shown["Nonce"] == str(parsed.nonce)
         assert f"{parsed.gas} gas" in shown["Maximum fee"]
         assert rig.chain.balance(payee) - before == wei
+
+
+@pytest.mark.anyio
+async def test_unsigned_bytes_of_another_program_are_approved_signed_as_they_are_and_sent_once(rig: Rig) -> None:
+    """Threat: T-006, T-007."""
+    given = built(rig, gas=30_000, max_fee_per_gas=37 * GWEI, max_priority_fee_per_gas=3 * GWEI)
+    proposal = Proposal(principal="local", tool="sign", intent=as_bytes(given))
+    async with rig.opened() as wallet:
+        asked = await wallet.owned.propose(proposal, wait_seconds=0)
+        assert isinstance(asked, Pending), asked
+        assert rig.signatures() == []
+        await wallet.approve(asked.operation)
+        done = await wallet.owned.propose(proposal, wait_seconds=0)
+        assert isinstance(done, Done), done
+        assert done.receipt is not None
+        assert (done.outcome, rig.paid()) == ("mined", ETHER // 10)
+        raw = raw_transaction(rig, done.receipt.transaction_hash)
+        assert evm.encode_unsigned(evm.parse_signed(raw).transaction) == given
+        again = await wallet.owned.propose(proposal, wait_seconds=0)
+        assert isinstance(again, Done)
+        assert again.repeated
+        report = await check_guard(rig, wallet.owned)
+        assert (report.signatures, report.sent) == (1, 1)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        pytest.param({"nonce": 1}, "invalid_input.transaction", id="not the next nonce"),
+        pytest.param({"chain": ChainId(1)}, "invalid_input.chain", id="another chain"),
+        pytest.param({"max_fee_per_gas": 201 * GWEI}, "policy.cap", id="fee above the ceiling"),
+        pytest.param({"max_priority_fee_per_gas": 6 * GWEI}, "policy.cap", id="tip above the ceiling"),
+        pytest.param({"gas": 100_001}, "policy.cap", id="gas above the ceiling"),
+        pytest.param({"value": ETHER // 2 + 1}, "policy.cap", id="amount above the limit"),
+        pytest.param({"data": b"\xa9\x05\x9c\xbb"}, "policy.undecodable", id="calldata"),
+    ],
+)
+async def test_unsigned_bytes_that_are_not_what_may_be_signed_become_no_question(
+    rig: Rig, fields: dict[str, Any], code: str
+) -> None:
+    async with rig.opened() as wallet:
+        proposal = Proposal(principal="local", tool="sign", intent=as_bytes(built(rig, **fields)))
+        answer = await wallet.owned.propose(proposal, wait_seconds=0)
+        assert isinstance(answer, RefusedAnswer), answer
+        assert answer.code == code
+        assert await wallet.owned.requests() == ()
+        assert (await check_guard(rig, wallet.owned)).signatures == 0
 
 
 def raw_transaction(rig: Rig, transaction_hash: str) -> bytes:
