@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 @final
 class StandInChain:
-    """Implements `chains.base.Chain` without a network: everything that is sent is mined at once."""
+    """Implements `chains.base.Chain` without a network: what is sent is mined when `mine` is called."""
 
     def __init__(self, chain_id: ChainId) -> None:
         self.chain_id = chain_id
         self.nonce = 0
+        self.sent: bytes | None = None
         self.mined: bytes | None = None
+
+    def mine(self) -> None:
+        """A block with what was sent."""
+        if self.sent is not None:
+            self.sent, self.mined = None, self.sent
+            self.nonce += 1
 
     async def facts(self, *, account: Address, payee: Address) -> ChainFacts:
         return ChainFacts(
@@ -48,8 +55,7 @@ class StandInChain:
         """Everything is cheap here."""
 
     async def broadcast(self, signed: Signed, /) -> None:
-        self.nonce += 1
-        self.mined = signed.transaction_hash
+        self.sent = signed.transaction_hash
 
     async def settlement(self, transaction_hash: bytes, /) -> Settlement | None:
         return Settlement(outcome="mined", block_number=1, fee=1) if transaction_hash == self.mined else None
@@ -65,7 +71,8 @@ class StandInChain:
 
 
 def stand_in(wallet: GuardedWallet) -> StandInChain:
-    """Put a stand-in where the unlocked guard's chain is."""
+    """Put a stand-in where the unlocked guard's chain is. Nobody waits for a block."""
+    wallet.owned.guard.executor.settle_seconds = 0
     custody = wallet.owned.custody
     chain = StandInChain(custody.session().settings.chain)
     custody._session = replace(custody.session(), chain=chain)  # noqa: SLF001  # a guard has no door for this

@@ -102,14 +102,19 @@ def open_count(tx: Transaction, principal: str, /) -> int:
     return sum(1 for row in rows if row.principal == principal and State(row.state) in OPEN)
 
 
+def expire(tx: Transaction, /) -> tuple[str, ...]:
+    """Close what is open past its time; returns the ids."""
+    due = [row for row in tx.all(OperationRow) if State(row.state) in OPEN and is_expired(row, now=tx.now)]
+    for row in due:
+        close(tx, row, Move.EXPIRE, code="expired")
+    return tuple(row.id for row in due)
+
+
 def sweep(tx: Transaction, /) -> tuple[str, ...]:
-    """Expire what is past its time, retire what nothing depends on; returns the ids that were closed."""
-    closed: list[str] = []
+    """`expire`, and retire what nothing depends on any more."""
+    closed = expire(tx)
     for row in tx.all(OperationRow):
-        if state_of(row) in OPEN and is_expired(row, now=tx.now):
-            close(tx, row, Move.EXPIRE, code="expired")
-            closed.append(row.id)
-        elif is_retired(row, now=tx.now):
+        if is_retired(row, now=tx.now):
             tx.drop(OperationRow, row.id)
             if tx.get(ReservationRow, row.id) is not None:
                 tx.drop(ReservationRow, row.id)
@@ -118,7 +123,7 @@ def sweep(tx: Transaction, /) -> tuple[str, ...]:
         if pairing.expires_at <= tx.now:
             tx.drop(PairingRow, pairing.token_hash)
             tx.append(Event(kind=Kind.RETIRED, at=tx.now, data={"pairing": "ended"}))
-    return tuple(closed)
+    return closed
 
 
 def queue(tx: Transaction, row: OperationRow, /) -> None:

@@ -27,7 +27,7 @@ from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.session import OpenVault, Session
 from mcp_wallet_guard.signers.base import Signer
 from mcp_wallet_guard.stores.anchor import Anchor, compare, read_anchor, write_anchor
-from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, StateStore, Transaction
+from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, SealedHead, StateStore, Transaction
 
 T = TypeVar("T")
 
@@ -249,10 +249,19 @@ class Custody:
         """One durable transaction. Raises Locked, Tampered, Unavailable."""
         return await self.store.transact(work, now=self.clock.now())
 
-    async def move_anchor(self) -> None:
-        """Write the store's head to the anchor file: after what must not be undone by putting an older store back,
-        which is each consume, before its signature, and each code and attempt that was counted (T-070, T-079)."""
-        await self._write_anchor(self.vault())
+    async def transact_anchored(self, work: Callable[[Transaction], T], /) -> T:
+        """`transact` what must not be undone by putting an older store back: each consume, before its signature, and
+        each code and attempt that is counted. The caller goes on after the anchor file names it (T-070, T-079)."""
+        vault = self.vault()
+        return await self.store.transact(work, now=self.clock.now(), then=lambda head: self.anchor_head(vault, head))
+
+    def anchor_head(self, vault: OpenVault, head: SealedHead, /) -> None:
+        """Write `head` to the anchor file. Blocking."""
+        key = vault.key("anchor")
+        try:
+            write_anchor(self._parts.anchor_path, Anchor(store_id=head.store_id, journal=head.journal), key)
+        finally:
+            key.wipe()
 
     async def apply_settings(self, text: bytes, /) -> None:
         """Seal canonical settings, journal the change, and put them in force. The caller verified a factor.
@@ -268,14 +277,14 @@ class Custody:
             await self.transact(_journal(Event(kind=Kind.POLICY_APPLIED, at=self.clock.now(), data=data)))
             await self._put_in_force(vault, settings, revision, signer)
             self._edited = settings  # what guard.toml says by now: its owner applied it
-            await self.move_anchor()
+            await self._write_anchor(vault)
 
     async def acknowledge_store(self, bind: Callable[[Transaction], None], /) -> None:
         """The owner accepts the store as it is: run `bind`, which must burn all earlier code steps, and anchor it."""
         await self.transact(bind)
         await self.transact(_journal(Event(kind=Kind.STORE_ACKNOWLEDGED, at=self.clock.now(), data={})))
         self.blocked = None
-        await self.move_anchor()
+        await self._write_anchor(self.vault())
 
     async def aclose(self) -> None:
         """Lock and close store and connections. Idempotent."""
@@ -323,12 +332,7 @@ class Custody:
         head = self.store.head
         if head is None:
             raise Locked
-        anchor = Anchor(store_id=head.store_id, journal=head.journal)
-        key = vault.key("anchor")
-        try:
-            await anyio.to_thread.run_sync(lambda: write_anchor(self._parts.anchor_path, anchor, key))
-        finally:
-            key.wipe()
+        await anyio.to_thread.run_sync(self.anchor_head, vault, head)
 
     async def _put_in_force(self, vault: OpenVault, settings: Settings, revision: int, signer: Signer) -> None:
         chain = self._parts.make_chain(settings)

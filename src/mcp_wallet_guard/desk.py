@@ -92,21 +92,18 @@ class Desk:
         async with self._lock:
             session = self._owner_session()
 
-            def begin(tx: Transaction) -> tuple[FactorRow, str, int] | None:
-                _, approval = bookkeeping.open_rows(tx, operation)
+            def work(tx: Transaction) -> FactorRejected | None:
+                row, approval = bookkeeping.open_rows(tx, operation)
                 if view_hash != approval.view_hash.hex():
                     raise FactorRejected("match_code.rejected", detail="another view was shown")
                 match_codes.check_match_code(_match_code(session, approval), match_code)
-                if approval.level < Level.FACTOR:
-                    return None
-                factor_id, typed = _factor_id(session.vault), totp.canonical_code("" if code is None else code)
-                return _begin_attempt(tx, factor_id, paired=True), typed, tx.now
+                used = _attempt(tx, session.vault, code, paired=True) if approval.level >= Level.FACTOR else None
+                if isinstance(used, FactorRejected):
+                    return used
+                _accept(tx, row, approval, channel, used)
+                return None
 
-            used: tuple[str, int] | None = None
-            if (attempt := await self._count(begin)) is not None:
-                row, typed, now = attempt
-                used = row.id, self._compare(session.vault, row, typed, now=now)
-            await self._count(lambda tx: _accept(tx, operation, channel, used))
+            await self._count(work)
         return Continuation.NOW if await self._answered(operation) else Continuation.NEXT_CALL
 
     async def decline(self, operation: str, /, *, channel: Channel) -> None:
@@ -144,11 +141,10 @@ class Desk:
         """Pair an unpaired browser by a one-time code, which it uses up."""
         async with self._lock:
             session = self._custody.session()
-            factor_id, step = await self._check_code(session.vault, code, paired=False)
 
-            def work(tx: Transaction) -> str:
-                _use_step(tx, factor_id, step, paired=False)
-                return _pair(tx, session)
+            def work(tx: Transaction) -> str | FactorRejected:
+                used = _attempt(tx, session.vault, code, paired=False)
+                return used if isinstance(used, FactorRejected) else _pair(tx, session)
 
             return await self._count(work)
 
@@ -171,8 +167,7 @@ class Desk:
         async with self._lock:
             vault = self._custody.counting_vault()
             self._custody.touch()
-            factor_id, step = await self._check_code(vault, code, paired=True)
-            await self._count(lambda tx: _use_step(tx, factor_id, step, paired=True))
+            await self._count(lambda tx: _attempt(tx, vault, code, paired=True))
 
     async def prove_code(self, code: str, /) -> None:
         """Check a fresh code where the store may not be the one that counted. For `store acknowledge`, after which
@@ -182,7 +177,7 @@ class Desk:
             factor_id = _factor_id(vault)
             row = await self._custody.transact(lambda tx: tx.get(FactorRow, factor_id))
             row = row or FactorRow(id=factor_id, kind=totp.KIND, last_step=-1)
-            self._compare(vault, row, code, now=self._custody.clock.now())
+            _compare(vault, row, code, now=self._custody.clock.now())
 
     async def unlock_factor(self, code: str, /) -> None:
         """Open a locked-out factor with a fresh code. The caller checked the passphrase."""
@@ -190,7 +185,7 @@ class Desk:
             vault = self._custody.counting_vault()
             factor_id = _factor_id(vault)
             row, now = await self._custody.transact(lambda tx: (_factor(tx, factor_id), tx.now))
-            step = self._compare(vault, row, code, now=now)
+            step = _compare(vault, row, code, now=now)
 
             def work(tx: Transaction) -> None:
                 tx.put(totp.unlock(_factor(tx, factor_id), step))
@@ -228,20 +223,13 @@ class Desk:
             if await self._custody.transact(work):
                 await self.write_link(row.id, secret)
 
-    async def _check_code(self, vault: OpenVault, code: str | None, *, paired: bool) -> tuple[str, int]:
-        """Count an attempt, then compare. The factor and the accepted step, which the caller must use up."""
-        factor_id = _factor_id(vault)
-        typed = totp.canonical_code("" if code is None else code)
-
-        row, now = await self._custody.transact(lambda tx: (_begin_attempt(tx, factor_id, paired=paired), tx.now))
-        return factor_id, self._compare(vault, row, typed, now=now)
-
-    async def _count(self, work: Callable[[Transaction], T]) -> T:
-        """A transaction that uses up or counts a code, and the anchor after it: a store that was put back to before it
-        is then found out (Threat: T-070, T-079, T-081)."""
+    async def _count(self, work: Callable[[Transaction], T | FactorRejected]) -> T:
+        """A transaction that uses up or counts a code, anchored: a store that was put back to before it is then found
+        out. A rejection is raised only now, when it is counted for good (Threat: T-070, T-079, T-081)."""
         with anyio.CancelScope(shield=True):
-            result = await self._custody.transact(work)
-            await self._custody.move_anchor()
+            result = await self._custody.transact_anchored(work)
+        if isinstance(result, FactorRejected):
+            raise result
         return result
 
     def _owner_session(self) -> Session:
@@ -249,15 +237,6 @@ class Desk:
         session = self._custody.session()
         self._custody.touch()
         return session
-
-    @staticmethod
-    def _compare(vault: OpenVault, row: FactorRow, code: str, *, now: int) -> int:
-        secret = vault.factor_secret(row.id)
-        try:
-            with secret.reveal() as view:
-                return totp.check_code(view, code, now=now, last_step=row.last_step)
-        finally:
-            secret.wipe()
 
     async def _answered(self, operation: str) -> bool:
         """Wake a waiting call; True when there is one."""
@@ -275,11 +254,10 @@ def enrol(tx: Transaction, factor_id: str, /, *, last_step: int) -> None:
     tx.append(Event(kind=Kind.FACTOR_ENROLLED, at=tx.now, subject=factor_id, data=data))
 
 
-def _accept(tx: Transaction, operation: str, channel: Channel, used: tuple[str, int] | None) -> None:
-    """One transaction: the code's step is used up and the one approval that it proves gets its evidence."""
-    row, approval = bookkeeping.open_rows(tx, operation)
-    if used is not None:
-        _use_step(tx, *used, paired=True)
+def _accept(
+    tx: Transaction, row: OperationRow, approval: ApprovalRow, channel: Channel, used: tuple[str, int] | None
+) -> None:
+    """The one approval that the answer, and the code's step in `used`, prove gets its evidence."""
     answer = Evidence(
         channel=channel,
         approver=OWNER,
@@ -297,19 +275,35 @@ def _accept(tx: Transaction, operation: str, channel: Channel, used: tuple[str, 
     bookkeeping.note(tx, approved, evidence=answer.model_dump(mode="json"))
 
 
-def _begin_attempt(tx: Transaction, factor_id: str, *, paired: bool) -> FactorRow:
-    """Count an attempt before its code is compared. Raises LockedOut."""
+def _attempt(tx: Transaction, vault: OpenVault, code: str | None, *, paired: bool) -> tuple[str, int] | FactorRejected:
+    """Count an attempt and compare its code; a right one is used up. The factor and the step, or the rejection.
+
+    The rejection is returned, since a raised one would roll the count back: `Desk._count` raises it, and nobody learns
+    a verdict that is not durable. After a right code the caller raises no more. Raises LockedOut, and
+    FactorRejected("factor.format", "factor.none", "factor.door_closed"), before anything is compared.
+    """
+    factor_id, typed = _factor_id(vault), totp.canonical_code("" if code is None else code)
     row = totp.begin_attempt(_factor(tx, factor_id), now=tx.now, paired=paired)
-    tx.put(row)
-    data = {"paired": paired, "failures": row.failures, "unpaired_failures": row.unpaired_failures}
-    kind = Kind.FACTOR_LOCKED_OUT if row.locked else Kind.FACTOR_ATTEMPT
-    tx.append(Event(kind=kind, at=tx.now, subject=factor_id, data=data))
-    return row
-
-
-def _use_step(tx: Transaction, factor_id: str, step: int, *, paired: bool) -> None:
-    tx.put(totp.accept(_factor(tx, factor_id), step, paired=paired))
+    try:
+        step = _compare(vault, row, typed, now=tx.now)
+    except FactorRejected as rejected:
+        tx.put(row)
+        data = {"paired": paired, "failures": row.failures, "unpaired_failures": row.unpaired_failures}
+        kind = Kind.FACTOR_LOCKED_OUT if row.locked else Kind.FACTOR_ATTEMPT
+        tx.append(Event(kind=kind, at=tx.now, subject=factor_id, data=data))
+        return rejected
+    tx.put(totp.accept(row, step, paired=paired))
     tx.append(Event(kind=Kind.FACTOR_USED, at=tx.now, subject=factor_id, data={"step": step}))
+    return factor_id, step
+
+
+def _compare(vault: OpenVault, row: FactorRow, code: str, *, now: int) -> int:
+    secret = vault.factor_secret(row.id)
+    try:
+        with secret.reveal() as view:
+            return totp.check_code(view, code, now=now, last_step=row.last_step)
+    finally:
+        secret.wipe()
 
 
 def _pair(tx: Transaction, session: Session) -> str:

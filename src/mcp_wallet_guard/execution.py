@@ -1,8 +1,9 @@
 """Steps 7 to 10: consume, sign, verify, store, send; and afterwards, what became of it.
 
 The order is the guarantee. The approval is consumed and the anchor moved before the signer is asked; the verified bytes
-are stored before they are sent; stored bytes are sent again identically, never signed again. After the signature
-nothing is refused. Threat: T-009, T-072, T-092, T-100.
+are stored, and the anchor moved again, before they are sent: a store that is put back to before either is found out.
+Stored bytes are sent again identically, never signed again. After the signature nothing is refused.
+Threat: T-009, T-072, T-092, T-100.
 """
 
 from __future__ import annotations
@@ -152,11 +153,11 @@ class Executor:
     ) -> tuple[OperationRow, Signed | None]:
         """The row and the verified signature; None when there is none, and the row says how it ended."""
         signable, consumed = await self._consume(session, row, principal, fresh)
-        await self._custody.move_anchor()
         signed = await self._sign(session, consumed, signable)
         if signed is None:
             return await self._row(row.id), None
-        return await self._custody.transact(lambda tx: bookkeeping.record_signed(tx, consumed, signed)), signed
+        row = await self._custody.transact_anchored(lambda tx: bookkeeping.record_signed(tx, consumed, signed))
+        return row, signed
 
     async def _consume(
         self, session: Session, row: OperationRow, principal: str, fresh: bookkeeping.FreshClaims
@@ -174,7 +175,7 @@ class Executor:
             return signable, _present(tx.get(OperationRow, row.id))
 
         try:
-            return await self._custody.transact(work)
+            return await self._custody.transact_anchored(work)
         except Expired as error:
             move = Move.SUPERSEDE if error.code == "superseded" else Move.EXPIRE
             await self._close(row, move, error.code)

@@ -209,15 +209,14 @@ class Guard:
             return await self._freeze(proposal, session, intent, effect, queued=row if equal is Equal.JOIN else None)
 
     async def _meet(self, session: Session, effect: bytes, principal: str) -> _Met:
-        """Sweep, settle what can be, and find what an equal call meets then."""
+        """Expire, settle what can be, and find what an equal call meets then."""
         account = session.settings.account.id
 
         def work(tx: Transaction) -> tuple[tuple[str, ...], tuple[OperationRow, ...], _Met]:
-            closed = bookkeeping.sweep(tx)
+            closed = bookkeeping.expire(tx)
             met = bookkeeping.find_equal(tx, effect=effect, principal=principal)
             return closed, bookkeeping.unsettled(tx, account), met
 
-        self._swept_at = self.custody.clock.now()
         closed, unsettled, met = await self.custody.transact(work)
         await self._after_close(closed)
         if not unsettled:

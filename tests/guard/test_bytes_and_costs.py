@@ -346,13 +346,14 @@ async def test_without_the_comparison_with_the_stored_row_a_stale_look_would_und
         operation = await wallet.approved()
         stale: list[Any] = []
         custody = wallet.owned.custody
-        consumed = custody.move_anchor
+        executor = wallet.owned.guard.executor
+        sign = executor._sign
 
-        async def look() -> None:
+        async def look(*arguments: Any) -> Any:
             stale.append(await wallet.row(operation))
-            await consumed()
+            return await sign(*arguments)
 
-        monkeypatch.setattr(custody, "move_anchor", look)
+        monkeypatch.setattr(executor, "_sign", look)
         assert (await wallet.done()).outcome == "mined"
         with pytest.raises(Unavailable):
             await custody.transact(lambda tx: bookkeeping.burn(tx, stale[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.config.settings import canonical, parse_settings
 from mcp_wallet_guard.embedded import EmbeddedGuard
 from mcp_wallet_guard.errors import FactorRejected, GuardError, LockedOut, Misconfigured, Refused
-from mcp_wallet_guard.evidence import Proposal
+from mcp_wallet_guard.evidence import Done, Proposal, RefusedAnswer
 from mcp_wallet_guard.testing.wallet import make_wallet, passphrase
-from tests.guard.rig import Rig
+from tests.guard.rig import ETHER, Rig
 
 pytestmark = pytest.mark.anyio
 DATABASE = ("state.db", "state.db-journal")
@@ -43,19 +44,70 @@ async def test_a_store_put_back_to_before_a_code_was_used_is_blocked(rig: Rig, u
     assert rig.signatures() == []
 
 
-async def test_a_store_put_back_does_not_open_a_locked_out_factor(rig: Rig) -> None:
+@pytest.mark.parametrize("door", ["approve", "use", "pair"])
+async def test_a_store_put_back_does_not_open_a_locked_out_factor(rig: Rig, door: str) -> None:
     """Threat: T-070, T-081."""
     async with rig.opened() as wallet:
         asked = await wallet.asked()
         before = rig.snapshot("before")
+        doors: dict[str, Callable[[], Awaitable[object]]] = {
+            "approve": lambda: wallet.approve(asked.operation, code="000000"),
+            "use": lambda: wallet.owned.desk.use_code("000000"),
+            "pair": lambda: wallet.owned.pair_by_code("000000"),
+        }
         for _ in range(5):
             with pytest.raises((FactorRejected, LockedOut)):
-                await wallet.approve(asked.operation, code="000000")
+                await doors[door]()
         killed = rig.snapshot("killed")
     rig.put_back(killed)
     rig.put_back(before, *DATABASE)
     async with rig.opened() as wallet:
         assert (await wallet.owned.control_status()).blocked == "blocked.store"
+
+
+@pytest.mark.parametrize("moment", ["consumed", "signed", "sent"])
+async def test_a_store_put_back_to_before_a_payment_left_does_not_pay_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Whoever puts back what stood just after the consume must not read as "burned, nothing was paid": the bytes left
+    since. From the stored bytes on, the same bytes are found again. Threat: T-009, T-070."""
+    async with rig.opened() as wallet:
+        operation = await wallet.approved()
+        executor = wallet.owned.guard.executor
+        copies: dict[str, Path] = {}
+        sign, send, settle = executor._sign, executor._send, executor._await_settlement
+
+        async def consumed(*arguments: Any) -> Any:
+            copies["consumed"] = rig.snapshot("consumed")
+            return await sign(*arguments)
+
+        async def signed(*arguments: Any) -> Any:
+            copies["signed"] = rig.snapshot("signed")
+            return await send(*arguments)
+
+        async def sent(*arguments: Any) -> Any:
+            copies["sent"] = rig.snapshot("sent")
+            return await settle(*arguments)
+
+        monkeypatch.setattr(executor, "_sign", consumed)
+        monkeypatch.setattr(executor, "_send", signed)
+        monkeypatch.setattr(executor, "_await_settlement", sent)
+        assert (await wallet.done()).outcome == "mined"
+        killed = rig.snapshot("killed")
+    rig.put_back(killed)
+    rig.put_back(copies[moment], *DATABASE)
+    async with rig.opened() as wallet:
+        blocked = (await wallet.owned.control_status()).blocked
+        assert blocked == ("blocked.store" if moment == "consumed" else None)
+        again = await wallet.pay()
+        if blocked:
+            assert isinstance(again, RefusedAnswer)
+            assert again.code == "blocked.store"
+        else:
+            assert isinstance(again, Done)
+            assert (again.operation, again.outcome) == (operation, "mined")
+    assert rig.paid() == ETHER // 10
+    assert len(set(rig.sent())) == 1
 
 
 async def test_a_killed_guard_whose_store_was_left_alone_goes_on(rig: Rig) -> None:

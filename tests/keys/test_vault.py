@@ -132,6 +132,33 @@ def test_each_purpose_has_its_own_key(path: Path, tmp_path: Path) -> None:
     assert len(seen) == 2 * len(KeyLabel)
 
 
+def test_what_is_derived_is_made_once_kept_sealed_and_forgotten_with_the_lock(path: Path) -> None:
+    """Threat: T-057."""
+    vault = new_vault(path)
+    entry = next(entry for entry in vault.entries if entry.kind is EntryKind.BIP39_ENTROPY)
+    calls: list[int] = []
+
+    def derive(secret: Secret) -> Secret:
+        calls.append(len(secret))
+        return Secret(bytes(range(100, 132)))
+
+    for _ in range(3):
+        key = vault.derived(entry.id, "account", derive)
+        assert key.equals(bytes(range(100, 132)))
+        key.wipe()
+    assert len(calls) == 1
+    vault.derived(entry.id, "other", derive).wipe()
+    assert len(calls) == 2, "another name is another derivation"
+    assert not any(bytes(range(100, 132)).hex() in str(kept) for kept in vault._derived.values())
+    vault.remove_entry(entry.id)
+    with pytest.raises(InvalidInput):
+        vault.derived(entry.id, "account", derive)
+    vault.lock()
+    assert not vault._derived
+    with pytest.raises(Locked):
+        vault.derived(entry.id, "account", derive)
+
+
 def test_a_subkey_of_a_purpose_that_is_not_listed_is_refused(path: Path) -> None:
     with pytest.raises(ValueError, match="not a valid KeyLabel"):
         new_vault(path).subkey("mac")  # type: ignore[arg-type]

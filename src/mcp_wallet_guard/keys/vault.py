@@ -35,7 +35,7 @@ from mcp_wallet_guard.keys.format import (
 from mcp_wallet_guard.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from mcp_wallet_guard.danger import CheapKdf
@@ -164,7 +164,7 @@ class UnlockedVault:
     After `lock` everything but `id`, `generation` and `is_locked` raises Locked.
     """
 
-    __slots__ = ("_draw", "_file", "_is_locked", "_path", "_raw", "_vmk")
+    __slots__ = ("_derived", "_draw", "_file", "_is_locked", "_path", "_raw", "_vmk")
 
     def __init__(self, *, path: Path, raw: bytes, vmk: Secret, draw: sealing.Draw) -> None:
         """Takes over `vmk`. `raw` is the file on the disk, already authenticated."""
@@ -173,6 +173,7 @@ class UnlockedVault:
         self._file = parse(raw)
         self._vmk: Final = vmk
         self._draw: Final = draw
+        self._derived: Final[dict[tuple[str, str], Entry]] = {}
         self._is_locked = False
 
     @property
@@ -210,6 +211,24 @@ class UnlockedVault:
         """One secret. The caller wipes it. Raises InvalidInput when there is no such entry."""
         return sealing.open_entry(self._key(), self._find(entry_id), vault_id=self.id)
 
+    def derived(self, entry_id: str, name: str, derive: Callable[[Secret], Secret], /) -> Secret:
+        """What `derive` makes of one secret, made once and then kept in memory, sealed as entries are: a derivation
+        that costs milliseconds is not worth a key in the clear. `name` tells derivations of one entry apart. The
+        caller wipes the result. Raises Locked, and InvalidInput when there is no such entry."""
+        vmk, entry = self._key(), self._find(entry_id)
+        kept = self._derived.get((entry_id, name))
+        if kept is not None:
+            return sealing.open_entry(vmk, kept, vault_id=self.id)
+        secret = self.open_entry(entry_id)
+        try:
+            made = derive(secret)
+        finally:
+            secret.wipe()
+        self._derived[entry_id, name] = sealing.seal_entry(
+            vmk, made, vault_id=self.id, kind=entry.kind, label=name, metadata={}, created_at=0, draw=self._draw
+        )
+        return made
+
     def add_entry(
         self, *, kind: EntryKind, label: str, metadata: Mapping[str, str | int], secret: Secret, created_at: int
     ) -> EntryInfo:
@@ -234,6 +253,8 @@ class UnlockedVault:
         self._key()
         gone = self._find(entry_id)
         self._file = self._file.replace(entries=tuple(entry for entry in self._file.entries if entry is not gone))
+        for place in [place for place in self._derived if place[0] == entry_id]:
+            del self._derived[place]
 
     def seal_settings(self, canonical: bytes, /) -> SealedSettings:
         """Put `canonical` (RFC 8785 JSON in UTF-8, at most 256 KiB) in force, one revision up; not durable
@@ -270,6 +291,7 @@ class UnlockedVault:
     def lock(self) -> None:
         """Wipe the master key. Idempotent. Secrets handed out before are their holders' to wipe."""
         self._is_locked = True
+        self._derived.clear()
         self._vmk.wipe()
 
     def __repr__(self) -> str:

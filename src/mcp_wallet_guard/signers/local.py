@@ -1,7 +1,7 @@
 """The signer whose key is in the vault.
 
-The key exists for one signature: derived from the entry's entropy in a worker thread, used from its own buffer,
-wiped. Nothing is cached.
+The key stands in the clear for one signature: opened in a worker thread, used from its own buffer, wiped. It is
+derived from the entry's entropy at the first one; until the vault is locked it is kept sealed, as the entropy is.
 """
 
 from __future__ import annotations
@@ -50,15 +50,14 @@ class LocalSigner:
         hashes = operation.signing_hashes
         if signable.signing_hashes != hashes or len(hashes) != 1 or operation.account.address != self.info.address:
             raise Tampered("tampered.operation")
-        entropy = self._vault.open_entry(self._entry.id)
-        return await anyio.to_thread.run_sync(self._sign, entropy, hashes[0])
+        return await anyio.to_thread.run_sync(self._sign, hashes[0])
 
-    def _sign(self, entropy: Secret, digest: bytes) -> bytes:
-        try:
-            key = account_key(entropy, self._entry.metadata)
-        finally:
-            entropy.wipe()
+    def _sign(self, digest: bytes) -> bytes:
+        key = self._vault.derived(self._entry.id, "account", self._derive)
         try:
             return self._backend.sign(key, digest)
         finally:
             key.wipe()
+
+    def _derive(self, entropy: Secret) -> Secret:
+        return account_key(entropy, self._entry.metadata)

@@ -100,9 +100,15 @@ class StateStore(Protocol):
         """Forget the row key. From here only `append_unsealed` works."""
         ...
 
-    async def transact(self, work: Callable[[Transaction], T], /, *, now: int) -> T:
+    async def transact(
+        self, work: Callable[[Transaction], T], /, *, now: int, then: Callable[[SealedHead], None] | None = None
+    ) -> T:
         """Run `work` in one durable transaction. Raises Locked while sealed; Unavailable when the clock is behind the
-        highest time seen by more than CLOCK_TOLERANCE_SECONDS or the disk refuses; nothing is written then."""
+        highest time seen by more than CLOCK_TOLERANCE_SECONDS or the disk refuses; nothing is written then.
+
+        `then` gets the new head once it is durable, before anybody learns the result. What it raises is raised; the
+        transaction stands.
+        """
         ...
 
     async def append_unsealed(self, event: Event, /) -> None:

@@ -84,13 +84,15 @@ class SqliteStore:
         """Forget the keys and the index. Idempotent."""
         await self._hop(self._seal)
 
-    async def transact(self, work: Callable[[Transaction], T], /, *, now: int) -> T:
-        """Run `work` in the worker thread, in one durable transaction: see `StateStore`.
+    async def transact(
+        self, work: Callable[[Transaction], T], /, *, now: int, then: Callable[[SealedHead], None] | None = None
+    ) -> T:
+        """Run `work`, and `then` after it, in the worker thread, in one durable transaction: see `StateStore`.
 
         Whatever `work` raises leaves store and memory as they were. Raises ValueError when `work` changed rows and
         appended no event.
         """
-        return await self._hop(lambda: self._transact(work, now))
+        return await self._hop(lambda: self._transact(work, now, then))
 
     async def append_unsealed(self, event: Event, /) -> None:
         """Journal one event while the vault is locked. While it is unlocked the entry is sealed like any other."""
@@ -178,7 +180,7 @@ class SqliteStore:
             self._write(file, ledger, ledger.adopting(entries[1:], now=now))
         return ledger
 
-    def _transact(self, work: Callable[[Transaction], T], now: int) -> T:
+    def _transact(self, work: Callable[[Transaction], T], now: int, then: Callable[[SealedHead], None] | None) -> T:
         file, ledger = self._opened(), self._unsealed()
         ledger.check_clock(now)
         with file.transaction():
@@ -191,6 +193,8 @@ class SqliteStore:
                 transaction.close()
             if changes is not None:
                 self._write(file, ledger, changes)
+        if then is not None:
+            then(ledger.head)
         return result
 
     def _append_unsealed(self, event: Event) -> None:

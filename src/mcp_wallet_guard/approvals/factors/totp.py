@@ -1,14 +1,14 @@
 """One-time codes of an authenticator app: RFC 6238, SHA-1, 6 digits, 30 seconds.
 
-Pure transitions on `FactorRow`; the caller stores each row before it goes on. pyotp computes the codes; what it leaves
+Pure transitions on `FactorRow`. pyotp computes the codes; what it leaves
 open is closed here: a code counts once, full-width digits are no digits, and guessing is counted before comparing.
 The owner's doors (terminal, paired browser) lock after five wrong codes in a row. The door of unpaired browsers is
 counted apart, closes for an hour, and never locks the owner's (Threat: T-079, T-081, T-082, T-084).
 
-The order of one attempt, each row stored before the next line:
+The order of one attempt. The verdict leaves only after the row that follows from it is durable (docs/adr/0404):
 
     code = canonical_code(text)
-    row = begin_attempt(row, now=now, paired=paired)
+    row = begin_attempt(row, now=now, paired=paired)    # what is stored when the next line raises
     step = check_code(secret, code, now=now, last_step=row.last_step)
     row = accept(row, step, paired=paired)              # in the transaction that writes what the code proves
 """
@@ -89,7 +89,7 @@ def check_code(secret: bytes | memoryview, code: str, /, *, now: int, last_step:
 
 
 def begin_attempt(row: FactorRow, /, *, now: int, paired: bool) -> FactorRow:
-    """The row with this attempt counted as wrong already, to be stored before the code is compared.
+    """The row with this attempt counted as wrong already, to be stored before anybody learns how it went.
 
     Raises LockedOut("factor.locked_out") at the owner's doors after five wrong codes in a row, whenever and through
     whatever operation they came. Raises FactorRejected("factor.door_closed") at the unpaired door after five in the
