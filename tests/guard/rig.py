@@ -19,7 +19,8 @@ import anyio
 
 from mcp_wallet_guard.approvals.links import LinkFiles
 from mcp_wallet_guard.assembly import StateFiles, build_guard, running
-from mcp_wallet_guard.config.settings import Settings
+from mcp_wallet_guard.config.file import load_settings
+from mcp_wallet_guard.config.settings import Settings, canonical
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.evidence import Channel, Done, OperationRow, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
@@ -255,6 +256,22 @@ def make_rig(folder: Path, chain: SimulatedChain) -> Rig:
     made = make_wallet(folder / "wallet", chain=chain, clock=clock)
     payee = Address.from_bytes(b"\x11" + secrets.token_bytes(19))
     return Rig(made=made, clock=clock, chain=chain, payee=payee, sent_before=frozenset(chain.sent))
+
+
+def edited(rig: Rig, old: str, new: str) -> Settings:
+    """guard.toml with one edit, read again for the next guard of this rig."""
+    path = rig.directory / "guard.toml"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    loaded = load_settings(path)
+    rig.made = replace(rig.made, loaded=loaded)
+    return loaded.settings
+
+
+async def apply(wallet: Wallet, settings: Settings, *, code: str | None = None) -> None:
+    """`policy apply`."""
+    await wallet.owned.apply_policy(canonical(settings), code=code or wallet.code())
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -1,69 +1,18 @@
-"""What is in force, what an edited file changes (nothing), locking by time, and changes in the middle of a payment."""
+"""What is in force, locking by time, and changes in the middle of a payment."""
 
 from __future__ import annotations
-
-from dataclasses import replace
-from pathlib import Path
 
 import anyio
 import pytest
 
 from mcp_wallet_guard import setup
-from mcp_wallet_guard.config.file import load_settings
-from mcp_wallet_guard.config.settings import Settings, canonical
 from mcp_wallet_guard.errors import FactorRejected, GuardError, Locked, Refused
 from mcp_wallet_guard.evidence import RefusedAnswer
 from mcp_wallet_guard.testing.wallet import passphrase
-from tests.guard.rig import Answer, Rig, Wallet, until
-from tests.invariants import check_guard, check_invariants
+from tests.guard.rig import Answer, Rig, apply, edited, until
+from tests.invariants import check_guard
 
 pytestmark = pytest.mark.anyio
-
-
-def edited(rig: Rig, old: str, new: str) -> Settings:
-    """guard.toml with one edit, read again for the next guard of this rig."""
-    path = rig.directory / "guard.toml"
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
-    loaded = load_settings(path)
-    rig.made = replace(rig.made, loaded=loaded)
-    return loaded.settings
-
-
-async def apply(wallet: Wallet, settings: Settings, *, code: str | None = None) -> None:
-    await wallet.owned.apply_policy(canonical(settings), code=code or wallet.code())
-
-
-async def test_an_edited_guard_toml_changes_nothing_and_the_difference_is_named(rig: Rig) -> None:
-    edited(rig, 'max_per_transaction = "0.5"', 'max_per_transaction = "50"')
-    async with rig.opened() as wallet:
-        assert await wallet.refused("0.6") == "policy.cap"
-        status = await wallet.owned.control_status()
-        assert any("max_per_transaction" in each for each in status.settings_differ)
-        await wallet.paid()
-
-
-async def test_an_edited_node_is_not_asked(rig: Rig) -> None:
-    edited(rig, rig.chain.url, "http://127.0.0.1:9/")
-    async with rig.opened() as wallet:
-        await wallet.paid()
-        assert any("node" in each for each in (await wallet.owned.control_status()).settings_differ)
-
-
-async def test_a_guard_toml_that_names_another_vault_blocks_spending(rig: Rig) -> None:
-    async with rig.opened() as wallet:
-        operation = await wallet.approved()
-    copy = rig.directory / "other.json"
-    copy.write_bytes(rig.files.vault.read_bytes())
-    copy.chmod(0o600)
-    rig.files.anchor.rename(rig.directory / "other.anchor")
-    edited(rig, '"vault.json"', '"other.json"')
-    async with rig.opened() as wallet:
-        assert await wallet.refused() == "blocked.vault"
-        with pytest.raises(Refused):
-            await wallet.owned.request(operation)
-        assert rig.signatures() == []
 
 
 async def test_settings_in_force_change_with_a_fresh_code_and_differ_no_more(rig: Rig) -> None:
@@ -268,46 +217,3 @@ async def test_five_wrong_codes_lock_the_factor_and_passphrase_and_code_open_it(
         await wallet.owned.unlock_factor(passphrase(), code=wallet.code())
         await wallet.approve(asked.operation)
         assert (await wallet.done()).outcome == "mined"
-
-
-async def test_link_files_come_with_the_question_and_go_with_the_answer(rig: Rig) -> None:
-    links = rig.files.links
-    async with rig.opened() as wallet:
-        wallet.owned.desk.link_url = lambda operation, secret: f"http://127.0.0.1:1/p/{operation}/{secret}"
-        asked = await wallet.asked()
-        path = links / f"{asked.operation}.url"
-        old_secret = secret_of(path)
-        path.unlink()
-        await wallet.asked()
-        assert secret_of(path) != old_secret, "a missing link is made anew, since the store has only its hash"
-        with pytest.raises(FactorRejected):
-            await wallet.owned.pair_by_link(asked.operation, old_secret)
-        await wallet.approve(asked.operation)
-        assert not path.exists()
-        (await wallet.done())
-        second = await wallet.asked("0.2")
-        rig.clock.advance(600)
-        await wallet.owned.tick()
-        assert list(links.iterdir()) == [], second
-
-
-async def test_after_a_restart_waiting_questions_have_links_that_work(rig: Rig) -> None:
-    async with rig.opened() as wallet:
-        wallet.owned.desk.link_url = lambda operation, secret: f"http://127.0.0.1:1/p/{operation}/{secret}"
-        asked = await wallet.asked()
-        path = rig.files.links / f"{asked.operation}.url"
-        before = secret_of(path)
-    async with rig.opened(unlock=False) as wallet:
-        wallet.owned.desk.link_url = lambda operation, secret: f"http://127.0.0.1:2/p/{operation}/{secret}"
-        await wallet.owned.unlock(passphrase())
-        after = secret_of(path)
-        assert before != after
-        token = await wallet.owned.pair_by_link(asked.operation, after)
-        assert await wallet.owned.is_paired(token)
-        with pytest.raises(FactorRejected):
-            await wallet.owned.pair_by_link(asked.operation, after)
-    await check_invariants(rig)
-
-
-def secret_of(path: Path) -> str:
-    return path.read_text("ascii").strip().rpartition("/")[2]
