@@ -8,6 +8,7 @@ import pytest
 from mcp_wallet_guard import setup
 from mcp_wallet_guard.errors import FactorRejected, GuardError, Locked, Refused
 from mcp_wallet_guard.evidence import RefusedAnswer
+from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests.guard.rig import Answer, Rig, apply, edited, until
 from tests.invariants import check_guard
@@ -26,6 +27,36 @@ async def test_settings_in_force_change_with_a_fresh_code_and_differ_no_more(rig
         await wallet.paid("0.6")
     async with rig.opened() as wallet:
         assert (await wallet.owned.control_status()).policy_revision == 2
+
+
+async def test_somebody_who_is_not_on_the_owners_list_is_not_paid_and_somebody_on_it_is(rig: Rig) -> None:
+    listed = f'payees = [{{ name = "Alice", address = "{rig.payee.value}" }}]'
+    settings = edited(rig, 'payees = "any"', listed)
+    stranger = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+    async with rig.opened() as wallet:
+        await apply(wallet, settings)
+        assert await wallet.refused(to=stranger) == "policy.payee"
+        assert await wallet.owned.requests() == ()
+        assert rig.signatures() == []
+        assert rig.chain.balance(Address.parse(stranger)) == 0
+        request = await wallet.owned.request((await wallet.asked()).operation)
+        (payee,) = (field.value for field in request.view.fields if field.label == "Payee")
+        assert "Alice" in payee
+        await wallet.approve(request.operation)
+        assert (await wallet.done()).outcome == "mined"
+        assert (await check_guard(rig, wallet.owned)).signatures == 1
+
+
+async def test_a_payee_that_is_taken_off_the_list_after_the_approval_is_not_paid(rig: Rig) -> None:
+    """Threat: T-099."""
+    other = 'payees = [{ name = "Bob", address = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC" }]'
+    settings = edited(rig, 'payees = "any"', other)
+    async with rig.opened() as wallet:
+        await wallet.approved()
+        await apply(wallet, settings)
+        assert await wallet.refused() == "policy.changed"
+        assert await wallet.refused() == "policy.payee"
+        assert (rig.signatures(), rig.paid()) == ([], 0)
 
 
 async def test_a_code_that_applied_settings_approves_nothing_more(rig: Rig) -> None:
