@@ -9,7 +9,6 @@ Threat: T-009, T-072, T-091.
 from __future__ import annotations
 
 import os
-import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from mcp_wallet_guard.errors import Unavailable
 from mcp_wallet_guard.evidence import Done, Pending
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.testing.chain import SimulatedChain
+from tests.guard.kill_flows import die, in_child
 from tests.guard.rig import ETHER, Rig, Wallet, make_rig
 from tests.invariants import Report, check_guard, check_invariants
 
@@ -35,43 +35,26 @@ WRITES = (
     "before:commit",
     "after:commit",
 )
+KILLS = ("before:begin", "after:insert", "after:delete", "after:commit")
+"""Where kills differ: one before a statement leaves what one after the last statement left."""
 
 
 class Stops:
-    """A fault hook that acts at writing statement number `at`, counted from 0, once it is armed."""
+    """A fault hook that acts at statement number `at` of those named, counted from 0, once it is armed."""
 
-    def __init__(self, at: int, act: Callable[[], None]) -> None:
-        self.at, self.act, self.armed, self.calls = at, act, False, 0
+    def __init__(self, at: int, act: Callable[[], None], statements: tuple[str, ...] = WRITES) -> None:
+        self.at, self.act, self.armed, self.statements = at, act, False, statements
         self.names: list[str] = []
 
     def __call__(self, name: str) -> None:
-        if self.armed and name.startswith(WRITES):
+        if self.armed and name.startswith(self.statements):
             self.names.append(name)
             if len(self.names) == self.at + 1:
                 self.act()
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def full() -> None:
     raise Unavailable("unavailable.store", detail="the disk is full")
-
-
-def in_child(work: Callable[[], None]) -> bool:
-    """Run `work` in a process of its own; whether it was killed. Fails the test when it failed in another way."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
 
 
 async def payment(rig: Rig, stops: Stops) -> None:
@@ -86,14 +69,21 @@ async def payment(rig: Rig, stops: Stops) -> None:
 async def afterwards(rig: Rig) -> Report:
     """What a person and an agent do after the crash: unlock, ask again, and come to the one payment."""
     async with rig.opened() as wallet:
-        before = await check_guard(rig, wallet.owned)
+        await check_guard(rig, wallet.owned)
         rig.clock.advance(60)
         await finish(wallet)
         report = await check_guard(rig, wallet.owned)
-    assert rig.paid() == ETHER // 10, "paid exactly once"
-    assert report.sent == 1
-    assert report.count(Kind.SETTLED) - before.count(Kind.SETTLED) <= 2
+    check_paid_once(rig, report)
     return report
+
+
+def check_paid_once(rig: Rig, report: Report) -> None:
+    """One payment, of one stored signature; beside it at most one approval that a stop burned, and nothing open."""
+    assert rig.paid() == ETHER // 10, "paid exactly once"
+    assert (report.sent, report.count(Kind.SIGNED)) == (1, 1)
+    ends = Counter(report.outcomes.values())
+    assert ends in ({"mined": 1}, {"mined": 1, "burned": 1}), ends
+    assert report.count(Kind.SETTLED) == report.count(Kind.CONSUMED) == report.count(Kind.APPROVED) == ends.total()
 
 
 async def finish(wallet: Wallet) -> None:
@@ -116,15 +106,14 @@ def test_a_kill_at_any_statement_loses_nothing_and_pays_once(
     reports: list[Report] = []
     for number, at in enumerate(range(offset, 2_000, EVERY)):
         rig = make_rig(tmp_path / str(number), chain)
-        killed = in_child(lambda rig=rig, at=at: anyio.run(payment, rig, Stops(at, die)))  # type: ignore[misc]
+        killed = in_child(lambda rig=rig, at=at: anyio.run(payment, rig, Stops(at, die, KILLS)))  # type: ignore[misc]
         reports.append(anyio.run(afterwards, rig))
         if not killed:
             break
     else:
         raise AssertionError("no child lived to the end")
-    burned = [report for report in reports if report.count(Kind.CONSUMED) == 2]
-    assert all(report.count(Kind.APPROVED) == 2 for report in burned), "a burned approval was asked for again"
-    assert {report.signatures for report in reports} <= {1, 2}
+    assert {report.count(Kind.CONSUMED) for report in reports} == {1, 2}, "some kills burned, and it was asked again"
+    assert {report.signatures for report in reports} == {1, 2}, "some kills came between signature and store"
 
 
 def test_a_full_disk_at_any_write_signs_nothing_that_is_not_stored_and_loses_nothing(
@@ -145,14 +134,15 @@ def test_a_full_disk_at_any_write_signs_nothing_that_is_not_stored_and_loses_not
             rig.clock.advance(60)
             await finish(wallet)
             report = await check_guard(rig, wallet.owned)
-        assert report.sent == 1
-        assert rig.paid() == ETHER // 10
+        check_paid_once(rig, report)
         return len(stops.names) > at
 
     for number, at in enumerate(range(0, 2_000, 5)):
         rig = make_rig(tmp_path / str(number), chain)
         if not anyio.run(attempt, rig, at):
             break
+    else:
+        raise AssertionError("no payment met a disk with enough room")
 
 
 def test_an_anchor_that_cannot_be_written_stops_the_signature(tmp_path: Path, chain: SimulatedChain) -> None:
@@ -186,10 +176,10 @@ def test_a_crash_between_consume_and_anchor_is_repaired_and_burned(tmp_path: Pat
     async def until_consumed() -> None:
         async with rig.opened() as wallet:
             await wallet.approved()
-            wallet.owned.custody.move_anchor = dies  # type: ignore[method-assign]
+            os.rename = dies  # type: ignore[assignment]  # which puts the new anchor in the old one's place
             await wallet.pay()
 
-    async def dies() -> None:
+    def dies(*_: object) -> None:
         die()
 
     assert in_child(lambda: anyio.run(until_consumed))
@@ -246,6 +236,5 @@ def test_four_processes_race_for_one_approval_and_one_signs(tmp_path: Path, chai
         children.append(child)
     for child in children:
         os.waitpid(child, 0)
-    assert len(rig.signatures()) <= 1
-    assert len(rig.sent()) <= 1
+    assert len(rig.sent()) <= len(rig.signatures()) <= 1
     anyio.run(afterwards, rig)
