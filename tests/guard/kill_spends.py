@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from mcp_wallet_guard.evidence import Done, Pending
 from mcp_wallet_guard.execution import RESEND_SECONDS
-from mcp_wallet_guard.operations.values import keccak256
 from mcp_wallet_guard.proofs import Signable
 from mcp_wallet_guard.signers.base import Signer
 from mcp_wallet_guard.testing.chain import SimulatedChain
@@ -67,17 +66,6 @@ async def sent(wallet: Wallet) -> Kept:
     assert (await wallet.done()).outcome == "sent"
     wallet.rig.chain.honest()
     return kept
-
-
-async def sent_but_forgotten(wallet: Wallet) -> Kept:
-    """The node said yes to bytes that it did not keep."""
-    kept = await approved(wallet)
-    wallet.rig.chain.lie("eth_sendRawTransaction", lambda params, _: transaction_hash(params))
-    return kept
-
-
-def transaction_hash(params: list[str]) -> str:
-    return "0x" + keccak256(bytes.fromhex(params[0][2:])).hex()
 
 
 async def stage_of(wallet: Wallet, operation: str) -> str:
