@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from mcp_wallet_guard.errors import (
@@ -108,6 +109,7 @@ FROZEN_COLUMNS: Final = (
     "facts",
     "policy_revision",
 )
+_frozen_columns: Final = attrgetter(*FROZEN_COLUMNS)
 
 
 def state_of(row: OperationRow, /) -> State:
@@ -116,15 +118,16 @@ def state_of(row: OperationRow, /) -> State:
         state = State(row.state)
     except ValueError:
         raise Tampered("tampered.operation", detail="unknown state") from None
-    frozen = [getattr(row, name) is not None for name in FROZEN_COLUMNS]
+    missing = _frozen_columns(row).count(None)
+    whole, bare = missing == 0, missing == len(FROZEN_COLUMNS)
     needs_frozen = state in SPENT or state in {State.FROZEN, State.APPROVED}
     needs_approved = state in SPENT or state is State.APPROVED
     signed = (row.signed_bytes is not None, row.transaction_hash is not None)
     agrees = (
-        (all(frozen) if needs_frozen else all(frozen) or not any(frozen))
-        and (not any(frozen) or state not in {State.PROPOSED, State.HELD})
+        (whole if needs_frozen else whole or bare)
+        and (bare or state not in {State.PROPOSED, State.HELD})
         and (row.approved_at is not None or not needs_approved)
-        and (row.approved_at is None or (all(frozen) and state is not State.FROZEN))
+        and (row.approved_at is None or (whole and state is not State.FROZEN))
         and (signed == (True, True) if state in {State.SIGNED, State.SENT} else signed[0] == signed[1])
         and (signed == (False, False) or state in SPENT - {State.CONSUMED})
         and (row.outcome is not None) == (state in {State.SETTLED, State.UNKNOWN})

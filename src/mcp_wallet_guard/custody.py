@@ -95,7 +95,7 @@ class Custody:
     async def start(self) -> None:
         """Open the store and journal the start and every waiver. The vault stays locked."""
         now = self.clock.now()
-        await self.store.open(now=now)
+        await self.store.open()
         await self.store.append_unsealed(Event(kind=Kind.GUARD_STARTED, at=now, data={}))
         for waiver in self._waivers():
             data = {"waiver": waiver.code, "reason": waiver.reason}

@@ -48,7 +48,7 @@ async def finds_in_use(store: SqliteStore, kind: type[Row], key: str, code: str 
 
 async def finds_at_unlock(path: Path, code: str) -> None:
     store = SqliteStore(path)
-    await store.open(now=NOW)
+    await store.open()
     with pytest.raises(Tampered) as caught:
         await store.unseal(row_key(), now=NOW)
     assert caught.value.code == code

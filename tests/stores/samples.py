@@ -92,7 +92,7 @@ def approval(key: str = "op-1", version: int = 0) -> ApprovalRow:
 async def opened(path: Path, **options: Any) -> SqliteStore:
     """An open and unsealed store."""
     store = SqliteStore(path, **options)
-    await store.open(now=NOW)
+    await store.open()
     await store.unseal(row_key(), now=NOW)
     return store
 

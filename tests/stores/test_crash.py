@@ -160,7 +160,7 @@ def test_a_kill_at_any_statement_of_the_first_unlock_leaves_a_store_that_unlocks
         async def main() -> None:
             store = SqliteStore(path, faults=stops)
             stops.armed = True
-            await store.open(now=NOW)
+            await store.open()
             await store.append_unsealed(event("started"))
             await store.unseal(row_key(), now=NOW)
             await store.seal()
@@ -192,7 +192,7 @@ async def test_a_failed_unlock_leaves_the_store_sealed_and_the_next_one_works(pa
     while True:
         stops = Stops(at, fail)
         store = SqliteStore(path, faults=stops)
-        await store.open(now=NOW)
+        await store.open()
         await store.append_unsealed(event("locked"))
         stops.armed = True
         try:

@@ -39,7 +39,7 @@ class StoreAgainstDict(RuleBasedStateMachine):
         self.live: dict[tuple[type[Row], str], Row] = {}
         self.count = self.time = 0
         self.unsealed = False
-        self.do(self.store.open(now=NOW))
+        self.do(self.store.open())
 
     def do(self, call: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(call)
@@ -62,7 +62,7 @@ class StoreAgainstDict(RuleBasedStateMachine):
     def restart(self) -> None:
         self.do(self.store.close())
         self.store = SqliteStore(self.path)
-        self.do(self.store.open(now=NOW))
+        self.do(self.store.open())
         self.unsealed = False
 
     @rule()

@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 async def refuses(path: Path) -> None:
     with pytest.raises(Misconfigured) as caught:
-        await SqliteStore(path).open(now=NOW)
+        await SqliteStore(path).open()
     assert caught.value.code == "misconfigured.permissions"
 
 
@@ -113,13 +113,13 @@ async def test_a_damaged_file_is_unavailable_and_left_as_it_is(path: Path, damag
     raw = damage if damage is not None else whole[:8192] + os.urandom(len(whole) - 16384) + whole[-8192:]
     overwrite(path, raw)
     with pytest.raises(Unavailable) as caught:
-        await SqliteStore(path).open(now=NOW)
+        await SqliteStore(path).open()
     assert caught.value.code == "unavailable.store"
     assert contents(path) == raw
 
 
 async def test_the_pragmas_that_protect_are_on(path: Path) -> None:
-    file = SqliteFile(path, faults=None, now=NOW)
+    file = SqliteFile(path, faults=None)
     wal = sqlite3.sqlite_version_info >= (3, 51, 3)
     expected = {
         "journal_mode": "wal" if wal else "persist", "synchronous": 2 if wal else 3, "secure_delete": 1,
@@ -173,7 +173,7 @@ async def test_what_sqlite_finds_wrong_with_an_index_is_unavailable(path: Path) 
     raw[(root - 1) * size : root * size] = page.replace(b"factors.a", b"factors.z")
     overwrite(path, bytes(raw))
     with pytest.raises(Unavailable):
-        await SqliteStore(path).open(now=NOW)
+        await SqliteStore(path).open()
 
 
 MOUNTS = """\

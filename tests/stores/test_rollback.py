@@ -136,7 +136,7 @@ async def test_a_foreign_schema_is_found_while_the_guard_runs_and_at_the_next_st
     await store.close()
     again = SqliteStore(path)
     with pytest.raises(Tampered) as caught:
-        await again.open(now=NOW)
+        await again.open()
     assert caught.value.code == "tampered.store"
 
 

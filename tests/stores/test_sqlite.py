@@ -250,8 +250,8 @@ async def test_without_the_key_only_unsealed_entries_are_written(path: Path) -> 
         await store.append_unsealed(event())
     with pytest.raises(Unavailable):
         await store.unseal(row_key(), now=NOW)
-    await store.open(now=NOW)
-    await store.open(now=NOW)
+    await store.open()
+    await store.open()
     assert store.head is None
     with pytest.raises(Locked):
         await store.transact(lambda tx: None, now=NOW)
@@ -299,7 +299,7 @@ async def test_a_closed_store_can_be_closed_and_opened_again(path: Path) -> None
     await store.close()
     with pytest.raises(Unavailable):
         await store.transact(lambda tx: None, now=NOW)
-    await store.open(now=NOW)
+    await store.open()
     await store.unseal(row_key(), now=NOW)
     await store.close()
 
@@ -344,9 +344,9 @@ async def test_a_clock_too_far_behind_the_highest_time_seen_stops_everything(pat
 
 async def test_a_file_of_a_newer_release_is_left_alone(path: Path) -> None:
     await (await opened(path)).close()
-    attack(path, "INSERT INTO migrations VALUES (2, 0)")
+    attack(path, "INSERT INTO migrations VALUES (2)")
     with pytest.raises(Misconfigured):
-        await SqliteStore(path).open(now=NOW)
+        await SqliteStore(path).open()
     attack(path, "DELETE FROM migrations WHERE version = 2")
     await (await opened(path)).close()
 
@@ -359,7 +359,7 @@ async def test_unlocking_reads_no_more_of_a_longer_journal(path: Path) -> None:
     await store.close()
     statements: list[str] = []
     again = SqliteStore(path, faults=statements.append)
-    await again.open(now=NOW)
+    await again.open()
     attack(path, "UPDATE journal SET body = X'00' WHERE entry < 59")  # unread, so unnoticed here
     statements.clear()
     await again.unseal(row_key(), now=NOW)

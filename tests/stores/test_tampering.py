@@ -221,7 +221,7 @@ async def test_a_missing_head_is_found(path: Path) -> None:
 async def test_another_key_does_not_open_the_store(path: Path) -> None:
     await (await filled(path)).close()
     store = SqliteStore(path)
-    await store.open(now=NOW)
+    await store.open()
     with pytest.raises(Tampered) as caught:
         await store.unseal(Secret(KEY[::-1]), now=NOW)
     assert caught.value.code == "tampered.store"

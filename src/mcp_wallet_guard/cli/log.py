@@ -35,7 +35,7 @@ async def _verify_offline(invocation: Invocation, loaded: LoadedSettings) -> Log
         raise Unavailable("unavailable.store", detail=f"{files.database}: no such file")
     with GuardLock(files.directory):
         owned = build_guard(loaded, clock=invocation.clock)
-        await owned.custody.store.open(now=invocation.clock.now())
+        await owned.custody.store.open()
         try:
             return await owned.verify_log()
         finally:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -79,10 +79,7 @@ def follow(head: Head, entries: Iterable[Entry], /) -> Iterator[Entry]:
     is not canonical, an unknown kind, key or version, a hash that does not match.
     """
     for entry in entries:
-        fields = check(entry)
-        if entry.index != head.index + 1 or fields["prev"] != head.hash.hex():
-            raise Tampered("tampered.journal", detail=f"entry {entry.index} does not follow entry {head.index}")
-        head = entry.head
+        head = link(head, entry, check(entry))
         yield entry
 
 
@@ -92,6 +89,18 @@ def verify(entries: Iterable[Entry], /, *, start: Head | None = None) -> Head:
     for entry in follow(head, entries):
         head = entry.head
     return head
+
+
+def link(head: Head, entry: Entry, fields: Mapping[str, Any], /) -> Head:
+    """The head after `entry`, of which the caller verified the `fields`. Raises Tampered when it does not follow on."""
+    if entry.index != head.index + 1 or fields["prev"] != head.hash.hex():
+        raise Tampered("tampered.journal", detail=f"entry {entry.index} does not follow entry {head.index}")
+    return entry.head
+
+
+def is_intact(entry: Entry, /) -> bool:
+    """Whether the body has the entry's hash: enough for an entry whose hash is authenticated otherwise."""
+    return _hash(entry.body) == entry.hash
 
 
 def check(entry: Entry, /) -> dict[str, Any]:

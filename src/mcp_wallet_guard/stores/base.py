@@ -70,7 +70,10 @@ class Transaction(Protocol):
         ...
 
     def check_live(self) -> None:
-        """Verify every live row of every kind, and the chain's last entry. Called before each consume."""
+        """Verify every live row of every kind, and the journal. Called before each consume.
+
+        The journal is read whole at the first call after an unlock, and when another program wrote to the store.
+        """
         ...
 
     def check_entries(self, since: int, /) -> tuple[Entry, ...]:
@@ -84,7 +87,7 @@ class Transaction(Protocol):
 class StateStore(Protocol):
     """Durable state. One guard holds it; calls are serialised; each transaction is durable when it returns."""
 
-    async def open(self, *, now: int) -> None:
+    async def open(self) -> None:
         """Open or create, without a key: integrity check, migrations. Raises Unavailable or Misconfigured."""
         ...
 

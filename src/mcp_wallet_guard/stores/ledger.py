@@ -8,11 +8,12 @@ found at the first read, and at the next unlock by the sum in the sealed head. T
 from __future__ import annotations
 
 import hmac
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast, final
 
 from mcp_wallet_guard.errors import Tampered, Unavailable
-from mcp_wallet_guard.evidence import Row
+from mcp_wallet_guard.evidence import Column, Row
 from mcp_wallet_guard.journal import chain
 from mcp_wallet_guard.journal.chain import Entry, Head
 from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, SealedHead
@@ -20,13 +21,14 @@ from mcp_wallet_guard.stores.sealing import Keys, StoredEntry, StoredHead, Store
 from mcp_wallet_guard.stores.tables import TABLES, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mcp_wallet_guard.journal.events import Event, RowChange
 
 R = TypeVar("R", bound=Row)
 
 EMPTY_SUM: Final = bytes(32)
+_CHUNK: Final = 500
 
 
 class Reader(Protocol):
@@ -35,7 +37,8 @@ class Reader(Protocol):
     def row(self, table: Table, key: str, /) -> StoredRow | None: ...
     def rows(self, table: Table, /) -> Sequence[StoredRow]: ...
     def entries_about(self, subject: str, /) -> Sequence[StoredEntry]: ...
-    def entries_from(self, index: int, /) -> Sequence[StoredEntry]: ...
+    def entries_from(self, index: int, /, *, limit: int | None = None) -> Sequence[StoredEntry]: ...
+    def version(self) -> int: ...
 
 
 @final
@@ -64,7 +67,7 @@ class Changes:
 class Ledger:
     """One unsealed store: its keys, its head, its live rows' MACs."""
 
-    __slots__ = ("_live", "head", "keys", "stored_head")
+    __slots__ = ("_history", "_live", "head", "keys", "stored_head")
 
     def __init__(self, keys: Keys, head: SealedHead, /) -> None:
         """An empty ledger whose head is `head`, already verified."""
@@ -72,6 +75,7 @@ class Ledger:
         self.head: SealedHead = head
         self.stored_head: StoredHead = keys.seal(head)
         self._live: Final[dict[Table, dict[str, bytes]]] = {table: {} for table in TABLES.values()}
+        self._history: int | None = None
 
     @classmethod
     def load(cls, keys: Keys, head: SealedHead, reader: Reader, /) -> Ledger:
@@ -116,13 +120,35 @@ class Ledger:
                 "unavailable.clock", detail=f"the clock says {now}, the store has seen {self.head.highest_time}"
             )
 
-    def check_entry(self, stored: StoredEntry, /) -> Entry:
-        """One journal entry, verified with the key. Raises Tampered("tampered.journal")."""
-        fields = chain.check(stored.entry)
-        expected = self.keys.entry_mac(stored.entry)
-        if stored.mac is None or not hmac.compare_digest(expected, stored.mac) or fields["subject"] != stored.subject:
-            raise Tampered("tampered.journal", detail=f"entry {stored.entry.index} does not verify")
-        return stored.entry
+    def check_entry(self, stored: StoredEntry, /) -> dict[str, Any]:
+        """The fields of one journal entry, verified with the key. Raises Tampered("tampered.journal").
+
+        The MAC covers the hash and the hash the body, so bytes that verify are those that were written: their shape,
+        which `chain.check` looks at, need not be judged again.
+        """
+        entry, expected = stored.entry, self.keys.entry_mac(stored.entry)
+        is_ours = stored.mac is not None and hmac.compare_digest(expected, stored.mac) and chain.is_intact(entry)
+        fields: dict[str, Any] = json.loads(entry.body) if is_ours else {}
+        if not is_ours or fields["subject"] != stored.subject:
+            raise Tampered("tampered.journal", detail=f"entry {entry.index} does not verify")
+        return fields
+
+    def check_history(self, reader: Reader, /) -> None:
+        """The whole journal, from its first entry to the head. Raises Tampered("tampered.journal").
+
+        Read once after an unlock, and again when another program wrote to the database since.
+        """
+        version = reader.version()
+        if self._history == version:
+            return
+        head = Head()
+        while head != self.head.journal:
+            found = reader.entries_from(head.index + 1, limit=_CHUNK)
+            if not found or found[0].entry.index > self.head.journal.index:
+                raise Tampered("tampered.journal", detail="the journal does not end where the head says")
+            for stored in found:
+                head = chain.link(head, stored.entry, self.check_entry(stored))
+        self._history = version
 
     def check_tip(self, tip: Sequence[StoredEntry], /) -> None:
         """`tip`, the entries from the head's index on, is the head's entry alone. Raises Tampered."""
@@ -158,18 +184,20 @@ class Ledger:
         journal = entries[-1].entry.head if entries else self.head.journal
         return self._changes((), entries, journal=journal, live_sum=self.head.live_sum, now=now)
 
-    def applying(self, staged: dict[tuple[Table, str], Row | None], events: Sequence[Event], /, *, now: int) -> Changes:
-        """The changes that put and drop rows and journal `events`, the last of which names the rows."""
+    def applying(
+        self, staged: Mapping[tuple[Table, str], tuple[Column, ...] | None], events: Sequence[Event], /, *, now: int
+    ) -> Changes:
+        """The changes that put rows of these values, drop those of None, and journal `events`, the last of which names
+        the rows."""
         last = self.head.journal.index + len(events)
         writes: list[RowWrite] = []
         named: list[RowChange] = []
         delta = 0
-        for (table, key), row in staged.items():
+        for (table, key), values in staged.items():
             old, new = self._live[table].get(key), None
             if old is not None:
                 delta -= self.keys.contribution(old)
-            if row is not None:
-                values = table.values(row)
+            if values is not None:
                 new = StoredRow(values, last, self.keys.row_mac(table, values, last))
                 delta += self.keys.contribution(new.mac)
             writes.append(RowWrite(table, key, old, new))
@@ -204,16 +232,29 @@ class Ledger:
 class LedgerTransaction:
     """A `Transaction` over a ledger: reads verify, writes are kept until `finish`, which seals them."""
 
-    __slots__ = ("_events", "_is_open", "_ledger", "_read", "_reader", "_staged", "_whole", "now")
+    __slots__ = (
+        "_checked",
+        "_events",
+        "_is_open",
+        "_ledger",
+        "_read",
+        "_reader",
+        "_staged",
+        "_values",
+        "_whole",
+        "now",
+    )
 
     def __init__(self, ledger: Ledger, reader: Reader, /, *, now: int) -> None:
         self.now: int = max(now, ledger.head.highest_time)
         self._ledger: Final = ledger
         self._reader: Final = reader
         self._staged: Final[dict[tuple[Table, str], Row | None]] = {}
+        self._values: Final[dict[tuple[Table, str], tuple[Column, ...] | None]] = {}
         # What was read and verified in this transaction. Nobody else writes until it ends, so it is read once.
         self._read: Final[dict[tuple[Table, str], Row | None]] = {}
         self._whole: Final[dict[Table, dict[str, Row]]] = {}
+        self._checked: Final[dict[int, tuple[StoredEntry, dict[str, Any]]]] = {}
         self._events: Final[list[Event]] = []
         self._is_open = True
 
@@ -243,17 +284,19 @@ class LedgerTransaction:
         """See `Transaction`. Raises ValueError for a value that its column does not hold."""
         self._check_open()
         table = TABLES[type(row)]
-        key = str(table.values(row)[0])
-        self._staged[table, key] = row
+        values = table.values(row)
+        place = (table, str(values[0]))
+        self._staged[place], self._values[place] = row, values
 
     def drop(self, kind: type[Row], key: str, /) -> None:
         """See `Transaction`. Dropping what is not there changes nothing."""
         self._check_open()
-        table = TABLES[kind]
-        if self._ledger.mac(table, key) is None:
-            self._staged.pop((table, key), None)
+        place = (TABLES[kind], key)
+        if self._ledger.mac(*place) is None:
+            self._staged.pop(place, None)
+            self._values.pop(place, None)
         else:
-            self._staged[table, key] = None
+            self._staged[place] = self._values[place] = None
 
     def append(self, event: Event, /) -> None:
         """See `Transaction`."""
@@ -263,7 +306,7 @@ class LedgerTransaction:
     def entries(self, subject: str, /) -> tuple[Entry, ...]:
         """See `Transaction`."""
         self._check_open()
-        return tuple(self._ledger.check_entry(stored) for stored in self._reader.entries_about(subject))
+        return tuple(self._verified(stored)[0] for stored in self._reader.entries_about(subject))
 
     def check_live(self) -> None:
         """See `Transaction`."""
@@ -271,16 +314,21 @@ class LedgerTransaction:
         for table in TABLES.values():
             self._stored(table)
         self._ledger.check_tip(self._reader.entries_from(self._ledger.head.journal.index))
+        self._ledger.check_history(self._reader)
 
     def check_entries(self, since: int, /) -> tuple[Entry, ...]:
         """See `Transaction`."""
         self._check_open()
-        before = self._reader.entries_from(since - 1)[:1] if since > 0 else ()
-        start = Head() if since <= 0 else Head(since - 1, before[0].entry.hash) if before else None
-        stored = self._reader.entries_from(max(since, 0))
-        if start is None or chain.verify((each.entry for each in stored), start=start) != self._ledger.head.journal:
+        before = self._reader.entries_from(since - 1, limit=1) if since > 0 else ()
+        head = Head() if since <= 0 else Head(since - 1, before[0].entry.hash) if before else None
+        if head is None:
+            raise Tampered("tampered.journal", detail=f"no entry before entry {since}")
+        entries = [self._verified(stored) for stored in self._reader.entries_from(max(since, 0))]
+        for entry, fields in entries:
+            head = chain.link(head, entry, fields)
+        if head != self._ledger.head.journal:
             raise Tampered("tampered.journal", detail=f"no whole chain from entry {since} to the head")
-        return tuple(self._ledger.check_entry(each) for each in stored)
+        return tuple(entry for entry, _ in entries)
 
     def finish(self) -> Changes | None:
         """End the transaction: what is to be written, or None when nothing is.
@@ -293,11 +341,19 @@ class LedgerTransaction:
             raise ValueError("a transaction that changes rows appends an event")
         if not self._events:
             return None
-        return self._ledger.applying(self._staged, self._events, now=self.now)
+        return self._ledger.applying(self._values, self._events, now=self.now)
 
     def close(self) -> None:
         """Make the transaction unusable. Idempotent."""
         self._is_open = False
+
+    def _verified(self, stored: StoredEntry) -> tuple[Entry, dict[str, Any]]:
+        """A journal entry and its fields, verified once in this transaction."""
+        seen, fields = self._checked.get(stored.entry.index, (None, {}))
+        if seen != stored:
+            fields = self._ledger.check_entry(stored)
+            self._checked[stored.entry.index] = stored, fields
+        return stored.entry, fields
 
     def _stored(self, table: Table) -> dict[str, Row]:
         """Every live row of the table as it is stored, verified."""

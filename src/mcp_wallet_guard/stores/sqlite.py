@@ -1,7 +1,7 @@
 """`SqliteStore`: the state of one guard in one SQLite file. The default store.
 
     store = SqliteStore(folder / "state.db")
-    await store.open(now=clock.now())
+    await store.open()
     await store.unseal(row_key, now=clock.now())
     await store.transact(work, now=clock.now())
 
@@ -66,9 +66,9 @@ class SqliteStore:
         """How many transactions were committed since `open`, those that only read not counted."""
         return self._commits
 
-    async def open(self, *, now: int) -> None:
+    async def open(self) -> None:
         """Open or create. See `SqliteFile` for what it raises."""
-        await self._hop(lambda: self._open(now))
+        await self._hop(self._open)
 
     async def unseal(self, key: Secret, /, *, now: int) -> SealedHead:
         """Take the row key: see `StateStore`. `key` stays the caller's.
@@ -117,9 +117,9 @@ class SqliteStore:
 
         return await anyio.to_thread.run_sync(alone, limiter=self._turn)
 
-    def _open(self, now: int) -> None:
+    def _open(self) -> None:
         if self._file is None:
-            self._file = SqliteFile(self._path, faults=self._faults, now=now)
+            self._file = SqliteFile(self._path, faults=self._faults)
             self._last_head = self._tip = None
             self._commits = 0
 

@@ -46,7 +46,7 @@ def durability(version: tuple[int, ...], /) -> tuple[str, str]:
 def schema() -> tuple[str, ...]:
     """The statements that make the tables of `SCHEMA_VERSION`."""
     return (
-        "CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT",
+        "CREATE TABLE migrations (version INTEGER PRIMARY KEY) STRICT",
         "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), store_id TEXT NOT NULL,"
         " journal_index INTEGER NOT NULL, journal_hash BLOB NOT NULL, live_sum BLOB NOT NULL,"
         " highest_time INTEGER NOT NULL, mac BLOB NOT NULL) STRICT",
@@ -83,7 +83,7 @@ def _translated(error: Exception) -> Unavailable:
 class SqliteFile:
     """An open database with the right schema. Implements `ledger.Reader`."""
 
-    def __init__(self, path: Path, /, *, faults: Faults | None, now: int) -> None:
+    def __init__(self, path: Path, /, *, faults: Faults | None) -> None:
         """Open, or make, the database at `path`; its folder is made when only that is missing.
 
         Raises Misconfigured("misconfigured.permissions") for a place that is not private, Misconfigured for an SQLite
@@ -105,7 +105,7 @@ class SqliteFile:
                 self._settle()
                 self._check_integrity()
                 with self.transaction():
-                    self._migrate(now)
+                    self._migrate()
                     self._check_schema()
                     self._commit_if_changed()
                 self._schema_cookie = self._cookie()
@@ -185,9 +185,14 @@ class SqliteFile:
         """All entries whose column says `subject`, oldest first."""
         return self._entries("select subject", "subject = ?", subject)
 
-    def entries_from(self, index: int, /) -> list[StoredEntry]:
-        """All entries from `index` on, oldest first."""
-        return self._entries("select journal", "entry >= ?", index)
+    def entries_from(self, index: int, /, *, limit: int | None = None) -> list[StoredEntry]:
+        """All entries from `index` on, oldest first; at most `limit`."""
+        return self._entries("select journal", "entry >= ?", index, limit=-1 if limit is None else limit)
+
+    def version(self) -> int:
+        """Another number once another connection changed the database."""
+        version: int = self.run("pragma data_version", "PRAGMA data_version")[0][0]
+        return version
 
     def last_entry(self) -> StoredEntry | None:
         """The entry with the highest index."""
@@ -278,13 +283,13 @@ class SqliteFile:
         if found != [("ok",)]:
             raise Unavailable("unavailable.store", detail=f"{self._path}: damaged: {found[0][0]}")
 
-    def _migrate(self, now: int) -> None:
+    def _migrate(self) -> None:
         """Make the tables of an empty file. Refuse a file of a newer release."""
         existing = {name for (name,) in self.run("select schema", "SELECT name FROM sqlite_schema")}
         if not existing:
             for statement in schema():
                 self.run("create", statement)
-            self.run("insert migrations", "INSERT INTO migrations VALUES (?, ?)", (SCHEMA_VERSION, now))
+            self.run("insert migrations", "INSERT INTO migrations VALUES (?)", (SCHEMA_VERSION,))
         elif "migrations" in existing:
             versions = [version for (version,) in self.run("select migrations", "SELECT version FROM migrations")]
             if any(version > SCHEMA_VERSION for version in versions):
@@ -322,11 +327,11 @@ class SqliteFile:
                 self._connection.execute("ROLLBACK")
         self._faults("after:rollback")
 
-    def _entries(self, name: str, where: str, value: str | int) -> list[StoredEntry]:
-        sql = f"SELECT entry, body, hash, subject, mac FROM journal WHERE {where} ORDER BY entry"  # noqa: S608
+    def _entries(self, name: str, where: str, value: str | int, *, limit: int = -1) -> list[StoredEntry]:
+        sql = f"SELECT entry, body, hash, subject, mac FROM journal WHERE {where} ORDER BY entry LIMIT ?"  # noqa: S608
         return [
             StoredEntry(Entry(index, body, digest), subject, mac)
-            for index, body, digest, subject, mac in self.run(name, sql, (value,))
+            for index, body, digest, subject, mac in self.run(name, sql, (value, limit))
         ]
 
 
