@@ -1,6 +1,6 @@
 """Mutation testing: change one thing in a room, run that room's own tests, and see whether they notice.
 
-    python tools/mutants.py [--workers 2] [--room policy] [--all] [--show]
+    python tools/mutants.py [--workers 2] [--room policy] [--all] [--show] [--minutes 8]
 
 A mutant is one small edit of a syntax tree (`mutations.py`), module-level tables and decorated methods included,
 since the state table of the ceremony and the sealed classes of the proofs are such. For each room the unedited tests
@@ -9,24 +9,26 @@ edited module instead of the file and runs only the tests that reach the edited 
 
 When a room has more than `MOST` mutants a sample is taken: the `MOST` smallest by SHA-256 of (file, place, edit), the
 same on every machine. An edit that changes nothing observable is excused in mutants_excused.toml, with the reason.
-At least `BAR` of the mutants must be killed in each room. docs/adr/0004-own-mutation-runner.md says why not mutmut.
+At least `BAR` of the mutants must be killed in each room, and all rooms together must be done within `MINUTES`.
+docs/adr/0004-own-mutation-runner.md says why not mutmut.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import math
 import os
-import signal
 import sys
 import time
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from mutation_process import FAULT, Baseline, end_with, import_rooms, measure, run_mutant, warm_up
+from mutation_process import FAULT, Baseline, end_with, import_rooms, kill, measure, run_mutant, warm_up
 from mutations import Mutation, mutations
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -41,6 +43,7 @@ ROOMS: Final = {
 }
 MOST: Final = 300  # mutants of one room, unless --all
 BAR: Final = 0.90
+MINUTES: Final = 8.0  # for every room's sample, on two cores; a step that grows beyond it would soon be left out
 SLOWEST_FACTOR: Final = 5.0  # a mutant that takes this much longer than the unedited tests hangs: it is killed
 
 Verdict = Literal["killed", "survived", "unreached", "excused"]
@@ -62,37 +65,48 @@ def main() -> int:
     parser.add_argument("--room", action="append", choices=ROOMS, help="only this room (may be repeated)")
     parser.add_argument("--all", action="store_true", help="every mutant instead of the sample")
     parser.add_argument("--show", action="store_true", help="print each mutant with its verdict")
+    parser.add_argument(
+        "--minutes", type=float, help=f"stop and fail after so long (default {MINUTES:g}; --all: never)"
+    )
     arguments = parser.parse_args()
 
-    excused = read_excuses()
+    usual = math.inf if arguments.all else MINUTES
+    minutes = usual if arguments.minutes is None else arguments.minutes
+    judge = partial(
+        judge_room,
+        workers=arguments.workers,
+        sample=not arguments.all,
+        show=arguments.show,
+        excused=read_excuses(),
+        deadline=time.monotonic() + minutes * 60,
+    )
     warm_up()
     results = []
     for room, below in ROOMS.items():
         import_rooms(below)
         if not arguments.room or room in arguments.room:
-            results.append(
-                judge_room(
-                    room, workers=arguments.workers, sample=not arguments.all, excused=excused, show=arguments.show
-                )
-            )
+            try:
+                results.append(judge(room))
+            except TimeoutError:
+                sys.exit(f"{room}: not done {minutes:g} minutes after the start: BELOW the bar")
     return 0 if all(results) else 1
 
 
-def judge_room(room: str, *, workers: int, sample: bool, excused: dict[str, str], show: bool) -> bool:
-    """Print the room's figure and its survivors; say whether the bar is met."""
+def judge_room(room: str, *, workers: int, sample: bool, excused: dict[str, str], show: bool, deadline: float) -> bool:
+    """Print the room's figure and its survivors; say whether the bar is met. Raises TimeoutError."""
     tests = ROOT / "tests" / room
     files = room_files(room)
     if not files or not any(tests.glob("test_*.py")):
         print(f"{room}: no module or no unit tests in tests/{room}: BELOW the bar")
         return False
     started = time.monotonic()
-    baseline = measure(tests)
+    baseline = measure(tests, deadline=deadline)
     if baseline is None:
         print(f"{room}: the tests fail without any mutant")
         return False
     everything = [Mutant(file, m) for file in files for m in mutations(file.read_text(encoding="utf-8"))]
     chosen = sorted(everything, key=lambda m: m.mutation.digest(m.name))[:MOST] if sample else everything
-    verdicts = run_all(chosen, baseline=baseline, tests=tests, workers=workers, excused=excused)
+    verdicts = run_all(chosen, baseline=baseline, tests=tests, workers=workers, excused=excused, deadline=deadline)
 
     count = Counter(verdicts.values())
     judged = len(verdicts) - count["excused"]
@@ -116,24 +130,36 @@ def room_files(room: str) -> list[Path]:
 
 
 def run_all(
-    mutants: list[Mutant], *, baseline: Baseline, tests: Path, workers: int, excused: dict[str, str]
+    mutants: list[Mutant],
+    *,
+    baseline: Baseline,
+    tests: Path,
+    workers: int,
+    excused: dict[str, str],
+    deadline: float,
 ) -> dict[Mutant, Verdict]:
-    """Run each mutant in a forked process, `workers` at a time."""
+    """Run each mutant in a forked process, `workers` at a time. Raises TimeoutError; no process outlives the call."""
     verdicts: dict[Mutant, Verdict] = {}
     running: dict[int, tuple[Mutant, float]] = {}
     limit = 10.0 + SLOWEST_FACTOR * baseline.seconds
     waiting = list(reversed(mutants))
-    while waiting or running:
-        while waiting and len(running) < workers:
-            mutant = waiting.pop()
-            reaching = baseline.reaching(mutant.file, mutant.mutation.line)
-            if mutant.name in excused:
-                verdicts[mutant] = "excused"
-            elif not reaching:
-                verdicts[mutant] = "unreached"
-            else:
-                running[fork_mutant(mutant, tests=tests, only=reaching)] = (mutant, time.monotonic() + limit)
-        collect(running, verdicts)
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                mutant = waiting.pop()
+                reaching = baseline.reaching(mutant.file, mutant.mutation.line)
+                if mutant.name in excused:
+                    verdicts[mutant] = "excused"
+                elif not reaching:
+                    verdicts[mutant] = "unreached"
+                else:
+                    running[fork_mutant(mutant, tests=tests, only=reaching)] = (mutant, time.monotonic() + limit)
+            collect(running, verdicts)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+    finally:
+        for child in running:
+            kill(child)
     return verdicts
 
 
@@ -151,18 +177,17 @@ def fork_mutant(mutant: Mutant, *, tests: Path, only: frozenset[str]) -> int:
 
 def collect(running: dict[int, tuple[Mutant, float]], verdicts: dict[Mutant, Verdict]) -> None:
     """Take in what has ended; end what takes too long (a mutant may loop for ever: noticed, so killed)."""
-    for child, (mutant, deadline) in list(running.items()):
+    for child, (mutant, latest) in list(running.items()):
         ended, status = os.waitpid(child, os.WNOHANG)
-        if ended and os.waitstatus_to_exitcode(status) == FAULT:
-            sys.exit(f"{mutant.name}: could not be judged")
         if ended:
+            del running[child]
+            if os.waitstatus_to_exitcode(status) == FAULT:
+                sys.exit(f"{mutant.name}: could not be judged")
             verdicts[mutant] = "survived" if status == 0 else "killed"
+        elif time.monotonic() > latest:
             del running[child]
-        elif time.monotonic() > deadline:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            kill(child)
             verdicts[mutant] = "killed"
-            del running[child]
     time.sleep(0.01)
 
 

@@ -15,6 +15,7 @@ import importlib.util
 import io
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -74,20 +75,37 @@ def import_rooms(rooms: Sequence[str]) -> None:
             importlib.import_module(name)
 
 
-def measure(tests: Path) -> Baseline | None:
-    """Run the tests unedited in a fork. None when one of them fails."""
+def measure(tests: Path, *, deadline: float) -> Baseline | None:
+    """Run the tests unedited in a fork. None when one of them fails. Raises TimeoutError."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "contexts.json"
         started = time.monotonic()
         child = os.fork()
         if child == 0:
             end_with(lambda: record(tests, report))
-        _, status = os.waitpid(child, 0)
-        if status != 0:
+        if wait_for(child, deadline=deadline) != 0:
             return None
         found: dict[str, dict[str, list[str]]] = json.loads(report.read_text(encoding="utf-8"))
     contexts = {f: {int(line): frozenset(tests) for line, tests in lines.items()} for f, lines in found.items()}
     return Baseline(time.monotonic() - started, contexts)
+
+
+def wait_for(child: int, *, deadline: float) -> int:
+    """The status that a forked process ends with. Raises TimeoutError, and kills it, at the deadline."""
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        if time.monotonic() > deadline:
+            kill(child)
+            raise TimeoutError
+        time.sleep(0.01)
+
+
+def kill(child: int) -> None:
+    """End a forked process that was not waited for yet, whatever it is doing."""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def end_with(work: Callable[[], int]) -> NoReturn:
