@@ -96,7 +96,7 @@ class KeysVault:
 
     @property
     def fingerprints(self) -> fingerprints.FingerprintSet:
-        """Digests of every secret: entropies, phrases, seeds, the accounts' keys, factor secrets."""
+        """Digests of every secret: entropies, phrases, seeds, the keys of each account's path, factor secrets."""
         if self._fingerprints is None:
             self._fingerprints = _fingerprints(self._vault)
         return self._fingerprints
@@ -229,10 +229,8 @@ def _fingerprints(opened: UnlockedVault) -> fingerprints.FingerprintSet:
         if entry.kind is EntryKind.BIP39_ENTROPY:
             words = " ".join(mnemonic.words_from_entropy(secret, language=LANGUAGE))
             found.append(words.encode())
-            for derived in (
-                mnemonic.account_key(secret, entry.metadata),
-                mnemonic.seed_from_entropy(secret, language=LANGUAGE, passphrase=""),
-            ):
+            # Each level of the path too: an extended key of one of them is as good as the account's own.
+            for derived in mnemonic.account_secrets(secret, entry.metadata):
                 with derived.reveal() as view:
                     found.append(bytes(view))
                 derived.wipe()

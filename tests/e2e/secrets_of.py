@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from typing import Any
 
 from eth_account import Account as EthAccount
+from eth_account.hdaccount import key_from_seed
 from mnemonic import Mnemonic
 
 from mcp_wallet_guard.setup import NewWallet
-from tests.filters.encodings import ENCODINGS
+from tests.filters.encodings import ENCODINGS, bech32, extended_key
 
 Planted = dict[str, Any]
 """Name -> JSON value."""
 
+LEVELS = ("m/44'", "m/44'/60'", "m/44'/60'/0'", "m/44'/60'/0'/0")
 _HALVES = {"first half", "second half in base64"}
 
 
@@ -28,6 +31,18 @@ def raw_secrets(new: NewWallet) -> dict[str, bytes]:
         "entropy": bytes(Mnemonic("english").to_entropy(phrase)),
         "seed": Mnemonic.to_seed(phrase),
         "factor": new.factor_secret,
+    }
+
+
+def above(new: NewWallet) -> Planted:
+    """The master key and each level between it and the account's key, bare and as programs hand them around."""
+    seed = Mnemonic.to_seed(" ".join(new.words))
+    keys = {"m": hmac.digest(b"Bitcoin seed", seed, "sha512")[:32]}
+    keys |= {path: bytes(key_from_seed(seed, path)) for path in LEVELS}
+    return {
+        f"{name}, {form}": write(key)
+        for name, key in keys.items()
+        for form, write in (("hex", bytes.hex), ("extended key", extended_key), ("bech32", lambda k: bech32("nsec", k)))
     }
 
 
@@ -51,6 +66,8 @@ def phrases(new: NewWallet) -> Planted:
         "phrase, mistyped": "no such words: " + " ".join((*new.words[:11], "wrnog", *new.words[11:])),
         "phrase, hex": phrase.encode().hex(),
         "phrase, json in json": json.dumps({"a": json.dumps({"b": phrase})}),
+        "phrase, places": [Mnemonic("english").wordlist.index(word) for word in new.words],
+        "phrase, places from 1": ", ".join(str(Mnemonic("english").wordlist.index(word) + 1) for word in new.words),
         "phrase, reversed": " ".join(reversed(new.words)),
     }
 
@@ -65,7 +82,7 @@ def everything(new: NewWallet) -> Planted:
     found: Planted = {}
     for name, secret in raw_secrets(new).items():
         found |= encoded(name, secret)
-    return found | phrases(new) | factors(new)
+    return found | above(new) | phrases(new) | factors(new)
 
 
 def forms(value: Any) -> set[str]:

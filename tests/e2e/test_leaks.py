@@ -17,7 +17,7 @@ from mcp_types import ElicitResult
 
 from tests.e2e.leaky_server import PLANTED
 from tests.e2e.rig import ERAS, MODES, Era, Home, pay, server_command, told
-from tests.e2e.secrets_of import encoded, factors, found_in, phrases, raw_secrets
+from tests.e2e.secrets_of import above, encoded, factors, found_in, phrases, raw_secrets
 from tests.e2e.tap import Tap
 from tests.mcp.leaky import ERRORS, PROMPTS, RESOURCES, RESULTS
 
@@ -138,6 +138,12 @@ async def test_the_phrase_and_the_second_factor_leave_by_no_source(era: Era, hom
 async def test_every_other_secret_is_known_in_every_encoding(name: str, era: Era, home: Home) -> None:
     """T-061: each value at another twelfth of the sources."""
     await _leak(home, era, encoded(name, raw_secrets(home.new)[name]), sample=12)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_no_key_between_the_seed_and_the_account_leaves(era: Era, home: Home) -> None:
+    """T-061, T-063: each yields the account's key."""
+    await _leak(home, era, above(home.new), sample=4)
 
 
 @pytest.mark.parametrize("era", ERAS)

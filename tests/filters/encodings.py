@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Final
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 
 def base58(data: bytes) -> str:
@@ -16,6 +19,33 @@ def base58(data: bytes) -> str:
         number, digit = divmod(number, 58)
         text = _BASE58[digit] + text
     return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
+
+
+def base58check(data: bytes) -> str:
+    return base58(data + hashlib.sha256(hashlib.sha256(data).digest()).digest()[:4])
+
+
+def extended_key(key: bytes) -> str:
+    """BIP-32's serialisation of a private key, with a chain code that is none of the secret."""
+    return base58check(bytes.fromhex("0488ade4") + bytes(9) + hashlib.sha256(b"chain code").digest() + b"\0" + key)
+
+
+def bech32(prefix: str, data: bytes) -> str:
+    """BIP-173, as Nostr writes its keys."""
+    bits = "".join(f"{byte:08b}" for byte in data)
+    bits += "0" * (-len(bits) % 5)
+    values = [int(bits[i : i + 5], 2) for i in range(0, len(bits), 5)]
+    check = _polymod([ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix] + values + [0] * 6) ^ 1
+    return prefix + "1" + "".join(_BECH32[v] for v in values + [check >> 5 * (5 - i) & 31 for i in range(6)])
+
+
+def _polymod(values: list[int]) -> int:
+    check = 1
+    for value in values:
+        top, check = check >> 25, (check & 0x1FFFFFF) << 5 ^ value
+        for place, generator in enumerate(_GENERATORS):
+            check ^= generator if top >> place & 1 else 0
+    return check
 
 
 def _full_width(text: str) -> str:
@@ -55,6 +85,11 @@ ENCODINGS: Final[dict[str, Callable[[bytes], object]]] = {
     "base58": base58,
     "base58 read backwards": lambda s: base58(s)[::-1],
     "base58 with a version": lambda s: base58(b"\x80" + s + b"\x01" + b"abcd"),
+    "wallet import format": lambda s: base58check(b"\x80" + s + b"\x01"),
+    "extended key": extended_key,
+    "bech32": lambda s: bech32("nsec", s),
+    "bech32 upper in prose": lambda s: f"The key is {bech32('nsec', s).upper()}, keep it.",
+    "bech32 over lines": lambda s: "\n".join(bech32("nsec", s)[i : i + 16] for i in range(0, 64, 16)),
     "decimal": lambda s: str(int.from_bytes(s, "big")),
     "decimal grouped": lambda s: f"{int.from_bytes(s, 'big'):,}",
     "decimal little-endian": lambda s: str(int.from_bytes(s, "little")),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import BaseModel
 
-from mcp_wallet_guard.bip39 import words_for
+from mcp_wallet_guard.bip39 import word_list, words_for
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.filters import fingerprints as fp
 from mcp_wallet_guard.filters.inbound import check_arguments
@@ -22,6 +22,12 @@ RANDOM = random.Random(20261121)
 SECRETS = [RANDOM.randbytes(32) for _ in range(3)]
 PHRASE = " ".join(words_for(RANDOM.randbytes(32), language="english"))
 PRINTS = fp.build([*SECRETS, RANDOM.randbytes(64), RANDOM.randbytes(20), PHRASE.encode()], key=KEY)
+
+
+def places(words: list[str]) -> list[int]:
+    """Where the words stand in their list, counted from 0."""
+    listed = word_list("english")
+    return [listed.index(word) for word in words]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -54,6 +60,13 @@ def test_a_planted_secret_is_blocked_in_every_encoding(encoding: str) -> None:
         lambda words: " ".join(words).encode().hex(),
         "\u3000".join,
         lambda words: json.dumps(json.dumps(words)),
+        places,
+        lambda words: [place + 1 for place in places(words)],
+        lambda words: ", ".join(str(place) for place in places(words)),
+        lambda words: {str(i): place for i, place in enumerate(places(words))},
+        lambda words: [{"position": i, "index": place} for i, place in enumerate(places(words), 1)],
+        lambda words: places(words)[::-1],
+        lambda words: json.dumps(json.dumps(places(words[4:13]))),
     ],
 )
 def test_a_recovery_phrase_is_blocked_in_every_layout(layout: object) -> None:
@@ -89,6 +102,16 @@ def test_ordinary_text_passes() -> None:
     words = PHRASE.split()
     prose = "Send the payment again if the network was down. " * 40 + " ".join(words[:7]) + " and others"
     assert check_released(prose, fingerprints=PRINTS).payload == prose
+
+
+def test_ordinary_lists_of_small_numbers_pass() -> None:
+    """T-062: they may be places in the word list, of other phrases and of none."""
+    source = random.Random(11)
+    for top in (255, 2047, 2048, 4000):
+        numbers = [source.randrange(top + 1) for _ in range(300)]
+        assert check_released(numbers, fingerprints=PRINTS).payload == numbers
+    other = [place + 2 for place in places(PHRASE.split())]
+    assert check_released(other, fingerprints=PRINTS).payload == other
 
 
 def test_models_are_released_as_json() -> None:
@@ -150,7 +173,7 @@ def test_the_work_is_linear() -> None:
     assert growth(lambda size: noise[:size] + " plain words, and more of them.") < 30
 
 
-@pytest.mark.parametrize("piece", ["a", "1,", "0x", "1", "A2", "\\", "é", "'\\\"", "abandon "])
+@pytest.mark.parametrize("piece", ["a", "1,", "999, ", "0x", "1", "A2", "qp", "\\", "é", "'\\\"", "abandon "])
 def test_monotonous_text_is_searched_in_linear_time(piece: str) -> None:
     assert growth(lambda size: piece * (size // len(piece))) < 30
 

@@ -6,6 +6,7 @@ Threat: T-063, T-076, T-078.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from itertools import chain, cycle
 from pathlib import Path
@@ -24,6 +25,7 @@ from mcp_wallet_guard.keys.bip32 import HARDENED
 from mcp_wallet_guard.keys.mnemonic import (
     MAX_INDEX,
     account_key,
+    account_secrets,
     address_of,
     derive_key,
     describe_account,
@@ -275,6 +277,15 @@ def test_an_account_is_found_again_by_what_is_said_about_it(language: str) -> No
     assert address_of(account_key(entropy, said)).value == said["address"]
 
 
+def test_the_secrets_of_an_account_are_its_seed_and_each_level_down_to_its_key() -> None:
+    said = describe_account(Secret(GOOD), index=7, language="english")
+    seed, master, *levels = (shown(each) for each in account_secrets(Secret(GOOD), said))
+    assert seed == shown(seed_from_entropy(Secret(GOOD), language="english", passphrase=""))
+    assert master == hmac.digest(b"Bitcoin seed", seed, "sha512")[:32]
+    paths = ("m/44'", "m/44'/60'", "m/44'/60'/0'", "m/44'/60'/0'/0", "m/44'/60'/0'/0/7")
+    assert levels == [key_from_seed(seed, path) for path in paths]
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -292,3 +303,5 @@ def test_an_account_is_found_again_by_what_is_said_about_it(language: str) -> No
 def test_an_entry_that_describes_no_account_gives_no_key(said: dict[str, str | int]) -> None:
     with pytest.raises(InvalidInput):
         account_key(Secret(GOOD), said)
+    with pytest.raises(InvalidInput):
+        account_secrets(Secret(GOOD), said)

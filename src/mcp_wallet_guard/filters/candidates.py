@@ -9,8 +9,8 @@ size of the text, and a text that asks for more is refused. Source: research in 
 
 from __future__ import annotations
 
+import binascii
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Final, final
@@ -26,32 +26,69 @@ from mcp_wallet_guard.filters.fingerprints import (
 from mcp_wallet_guard.filters.views import views
 
 MAX_DEPTH: Final = 3
-WORK_PER_CHARACTER: Final = 64
-WORK_FLOOR: Final = 1 << 18
+WORK_PER_CHARACTER: Final = 96
+WORK_FLOOR: Final = 3 << 17
 
-_HEX_RUN: Final = re.compile(r"[0-9a-fA-F]{32,}")
-_HEX_ONLY: Final = re.compile(r"(?:0[xX])?[0-9a-fA-F]*")
-_BASE64_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{22,}")
-_BASE32_RUN: Final = re.compile(r"[A-Za-z2-7]{26,}")
-_BASE58_RUN: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{21,}")
-_DECIMAL_RUN: Final = re.compile(r"[0-9]{32,}")
+
+@final
+class _Run:
+    """At least `least` characters of an alphabet in a row, found by a table and searches for constants: ordinary text
+    has few such runs, and a regular expression takes many times as long to say so."""
+
+    __slots__ = ("_row", "_table")
+
+    def __init__(self, alphabet: str, least: int) -> None:
+        member = re.compile(rb"[%b]" % alphabet.encode())
+        self._table = bytes(member.match(bytes((n,))) is not None for n in range(256))
+        self._row = b"\1" * least
+
+    def stands_in(self, text: bytes) -> bool:
+        return self._row in text.translate(self._table)
+
+    def all_in(self, text: bytes) -> list[bytes]:
+        members = text.translate(self._table)
+        found = []
+        start = members.find(self._row)
+        while start >= 0:
+            end = members.find(b"\0", start)
+            end = len(text) if end < 0 else end
+            found.append(text[start:end])
+            start = members.find(self._row, end)
+        return found
+
+
+_HEX: Final = _Run("0-9a-fA-F", 32)
+_BASE64: Final = _Run("A-Za-z0-9+/_-", 22)
+_BASE32: Final = _Run("A-Za-z2-7", 26)
+_BECH32: Final = _Run("02-9ac-hj-np-zAC-HJ-NP-Z", 26)
+_BASE58: Final = _Run("1-9A-HJ-NP-Za-km-z", 21)
+_DECIMAL: Final = _Run("0-9", 32)
+_INTS: Final = _Run(r"0-9\s,;:|\"'\[\](){}\x1c-\x1f\x80-\xff-", 2 * WINDOW_WORDS - 1)
+_READABLE: Final = _Run(r"\x09\x0a\x0d\x20-\x7e", 22)
+_READABLE_UTF8: Final = _Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 66)
+_HEX_ONLY: Final = re.compile(rb"(?:0[xX])?[0-9a-fA-F]*")
 _GROUPED_RUN: Final = re.compile(r"(?<![0-9])[0-9]{1,3}+(?:[,._' ][0-9]{3}(?![0-9])){9,}+")
-_INTS_RUN: Final = re.compile(r"(?<![\w.])-?[0-9]{1,3}+(?:[\s,;:|\"'\[\](){}]{1,8}+-?[0-9]{1,3}+(?![0-9.]))++")
+_INTS_RUN: Final = re.compile(r"(?<![\w.])-?[0-9]{1,4}+(?:[\s,;:|\"'\[\](){}]{1,8}+-?[0-9]{1,4}+(?![0-9.]))++")
 _INT: Final = re.compile(r"-?[0-9]+")
 _QUOTED: Final = re.compile(r"([\"'])([^\"'\n]*+)\1(\s*:)?")
-_HEX_PREFIX: Final = re.compile(r"0[xX](?=[0-9a-fA-F])")
+_HEX_PREFIX: Final = re.compile(rb"0[xX](?=[0-9a-fA-F])")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_SEPARATORS: Final = str.maketrans("", "", " \t\r\n,;:|.\"'`()[]{}<>=*#~!?@$^&\\")
-_NOT_ALPHANUMERIC: Final = re.compile(r"[^0-9A-Za-z]+")
-
-_BASE58: Final = {c: n for n, c in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
-_BASE64: Final = {c: n for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")}
-_TO_OCTAL: Final = str.maketrans({c: f"{n:02o}" for c, n in _BASE64.items()} | {"-": f"{62:02o}", "_": f"{63:02o}"})
-_TO_BASE32HEX: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV")
+_ASCII_WORD: Final = re.compile(r"[A-Z]*[a-z]+|[A-Z]+")
+_SEPARATORS: Final = b" \t\r\n,;:|.\"'`()[]{}<>=*#~!?@$^&\\"
+_NOT_ALPHANUMERIC: Final = bytes(n for n in range(256) if not (chr(n).isascii() and chr(n).isalnum()))
 _RAW: Final = re.compile(r"[^\n\t\r -~]")
-_READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
+
+_BASE58_DIGITS: Final = {c: n for n, c in enumerate(b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
+_TO_BASE64: Final = bytes.maketrans(b"-_", b"+/")
+_DIGITS32: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUV"
+_FROM_BASE32: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _DIGITS32)
+_FROM_BECH32: Final = bytes.maketrans(b"QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L", _DIGITS32)
+_GROUP_SHAPE: Final = bytes(1 if chr(n).isdigit() and n < 128 else 2 if n in b",._' " else 0 for n in range(256))
+_GROUPS: Final = b"\2\1\1\1" * 9
 _SHORTEST_PHRASE: Final = 4 * WINDOW_WORDS - 1
+_NOT_ZERO: Final = b"\0" + b"\1" * 255
+_WINDOW: Final = b"\1" * WINDOW_WORDS
 _PIECE: Final = 1 << 20
 _MAX_BASE58: Final = 1400
 _MAX_DECIMAL: Final = 400
@@ -94,13 +131,19 @@ class _Scan:
     def _runs(self, view: str, *, depth: int) -> bool:
         if _RAW.search(view) is not None and self._bytes(view.encode("latin-1", "replace")):
             return True
-        return any(self._decoded(blob, depth=depth) for blob in _joined(_decodings(view)))
+        raw = view.encode("utf-8", "surrogatepass")
+        lists = _int_lists(view) if _INTS.stands_in(raw) else []
+        if any(self._indices(numbers) for numbers in lists):
+            return True
+        return any(self._decoded(blob, depth=depth) for blob in _joined(_decodings(view, raw, lists)))
 
     def _decoded(self, blob: bytes, *, depth: int) -> bool:
         if self._bytes(blob):
             return True
         # Only what reads as text can hold another encoding, and noise does not read as text for 22 characters.
-        readable = _READABLE.findall(blob) if depth < MAX_DEPTH else []
+        if depth == MAX_DEPTH:
+            return False
+        readable = _READABLE.all_in(blob) + [run for run in _READABLE_UTF8.all_in(blob) if not run.isascii()]
         return bool(readable) and self.text(b"\n".join(readable).decode("utf-8", "ignore"), depth=depth + 1)
 
     def _bytes(self, data: bytes) -> bool:
@@ -118,38 +161,67 @@ class _Scan:
 
     def _places(self, data: bytes, *, last: int) -> Iterator[int]:
         """Where a secret may begin."""
-        if not self._prints.marks:
+        marks = self._prints.marks
+        if not marks:
             yield from range(last + 1)
             return
-        # XOR of neighbours in one operation on a long integer: a regular expression then finds the marks.
+        # Every place at once, in a few operations on long integers: XOR of neighbours, then the bits of the groups to
+        # which a byte belongs as a first half, and as a second half two places on. Common bits are worth a look.
         number = int.from_bytes(data, "big")
         mixed = (number ^ number >> 8).to_bytes(len(data), "big")
-        starts, seconds = _marks(self._prints.marks)
-        for match in starts.finditer(mixed, 1, last + 2):
-            start = match.start() - 1
-            if mixed[start + 3] in seconds[mixed[start + 1]]:
-                yield start
+        firsts, seconds = _groups(marks)
+        first = int.from_bytes(mixed.translate(firsts), "big")
+        common = first & int.from_bytes(mixed.translate(seconds), "big") << 16
+        if not common:
+            return
+        worth = common.to_bytes(len(data), "big").translate(_NOT_ZERO)
+        place = worth.find(b"\1", 1, last + 2)
+        while place >= 0:
+            if (mixed[place], mixed[place + 2]) in marks:
+                yield place - 1
+            place = worth.find(b"\1", place + 1, last + 2)
 
     def _words(self, view: str) -> bool:
         if len(view) < _SHORTEST_PHRASE:
             return False
-        tokens = [plain_word(token) for token in _WORD.findall(_CAMEL.sub(" ", view))]
+        if view.isascii():
+            tokens = [token.lower() for token in _ASCII_WORD.findall(view)]
+        else:
+            tokens = [plain_word(token) for token in _WORD.findall(_CAMEL.sub(" ", view))]
         if any(len(token) >= 36 and self._prints.contains_words([token]) for token in tokens):
             return True
         if len(tokens) < WINDOW_WORDS:
             return False
         self._spend(4 * len(tokens))
         known = _known_prefixes()
-        listed = [token[:PREFIX_LETTERS] in known or not token.isascii() for token in tokens]
+        return self._phrase(tokens, bytes([token[:PREFIX_LETTERS] in known or not token.isascii() for token in tokens]))
+
+    def _indices(self, numbers: list[int]) -> bool:
+        """Whether these are places of a protected phrase's words in their list, counted from 0 or from 1."""
+        if max(numbers) <= 255:
+            return False  # bytes: that eight words are all of the first 256 is a chance of 2^-24
+        self._spend(8 * len(numbers))
+        words = word_list("english")
+        for base in (0, 1):
+            listed = bytes([0 <= number - base < len(words) for number in numbers])
+            tokens = [words[number - base] if known else "" for number, known in zip(numbers, listed, strict=True)]
+            if self._phrase(tokens, listed):
+                return True
+        return False
+
+    def _phrase(self, tokens: list[str], listed: bytes) -> bool:
+        """Whether eight listed tokens in a row, or every second to fourth one, are words of a protected phrase."""
+        if listed.count(1) < WINDOW_WORDS:
+            return False
         for stride in range(1, 5):
             for first in range(stride):
-                run = 0
-                for place in range(first, len(tokens), stride):
-                    run = run + 1 if listed[place] else 0
-                    if run >= WINDOW_WORDS:
-                        window = tokens[place - stride * (WINDOW_WORDS - 1) : place + 1 : stride]
-                        if self._prints.contains_words(window):
-                            return True
+                flags = listed[first::stride]
+                place = flags.find(_WINDOW)
+                while place >= 0:
+                    start = first + stride * place
+                    if self._prints.contains_words(tokens[start : start + stride * WINDOW_WORDS : stride]):
+                        return True
+                    place = flags.find(_WINDOW, place + 1)
         return False
 
     def _spend(self, work: int) -> None:
@@ -172,80 +244,94 @@ def _joined(decodings: Iterator[bytes]) -> Iterator[bytes]:
         yield b"\0".join(piece)
 
 
-def _decodings(view: str) -> Iterator[bytes]:
-    """Every byte string that a run of `view` may stand for."""
-    yield from _runs_of(view, backwards=True)
-    squeezed = view.translate(_SEPARATORS)
-    if squeezed != view:
+def _decodings(view: str, raw: bytes, lists: list[list[int]]) -> Iterator[bytes]:
+    """Every byte string that a run of `view` may stand for. `raw` is `view` in UTF-8, `lists` are its integers."""
+    yield from _runs_of(raw, backwards=True)
+    squeezed = raw.translate(None, _SEPARATORS)
+    if squeezed != raw:
         yield from _runs_of(squeezed, backwards=False)
-    bare = _NOT_ALPHANUMERIC.sub("", _HEX_PREFIX.sub("", view))
-    if bare not in (view, squeezed):
+    bare = _HEX_PREFIX.sub(b"", raw).translate(None, _NOT_ALPHANUMERIC)
+    if bare not in (raw, squeezed):
         yield from _runs_of(bare, backwards=False)
-    values = [value for _, value, is_key in _QUOTED.findall(view) if not is_key]
-    if len(values) > 1:
-        # A secret that is split over the fields of JSON inside a text.
-        yield from _runs_of("".join(values), backwards=False)
+    if '"' in view or "'" in view:
+        values = [value for _, value, is_key in _QUOTED.findall(view) if not is_key]
+        if len(values) > 1:
+            # A secret that is split over the fields of JSON inside a text.
+            yield from _runs_of("".join(values).encode("utf-8", "surrogatepass"), backwards=False)
     for line in view.splitlines():
         if 21 <= len(line) <= _MAX_BASE58 and not line.isalnum():
-            run = _NOT_ALPHANUMERIC.sub("", line)
-            if _BASE58_RUN.fullmatch(run):
+            run = line.encode("utf-8", "surrogatepass").translate(None, _NOT_ALPHANUMERIC)
+            if _BASE58.all_in(run) == [run]:
                 yield from _base58(run)
-    for run in _GROUPED_RUN.findall(view):
-        yield from _decimal(re.sub(r"[^0-9]", "", run))
-    for run in _INTS_RUN.findall(view):
-        yield from _small_integers([int(text) for text in _INT.findall(run)])
+    if _GROUPS in raw.translate(_GROUP_SHAPE):
+        for grouped in _GROUPED_RUN.findall(view):
+            yield from _decimal(re.sub(r"[^0-9]", "", grouped))
+    for numbers in lists:
+        yield from _small_integers(numbers)
 
 
-def _runs_of(text: str, *, backwards: bool) -> Iterator[bytes]:
-    for run in _HEX_RUN.findall(text):
+def _runs_of(text: bytes, *, backwards: bool) -> Iterator[bytes]:
+    for run in _HEX.all_in(text):
         number = int(run, 16)
         yield number.to_bytes((len(run) + 1) // 2, "big")
         yield (number >> 4).to_bytes((len(run) + 1) // 2, "big")
-    for run in _BASE64_RUN.findall(text):
-        if _HEX_ONLY.fullmatch(run):
-            continue  # a base64 text of 22 characters without g-z is a chance of 2^-25, and hex is everywhere here
+    for run in _ways(_not_hex(_BASE64.all_in(text)), backwards=backwards):
         yield from _base64(run)
-        if backwards:
-            yield from _base64(run[::-1])
-    for run in _BASE32_RUN.findall(text):
-        yield from _base32(run)
-        if backwards:
-            yield from _base32(run[::-1])
+    for run in _ways(_BASE32.all_in(text), backwards=backwards):
+        yield from _base32(run, _FROM_BASE32)
+    for run in _not_hex(_BECH32.all_in(text)):
+        yield from _base32(run, _FROM_BECH32)
     if backwards:
-        for run in _BASE58_RUN.findall(text):
-            if len(run) <= _MAX_BASE58 and not _HEX_ONLY.fullmatch(run):
+        for run in _not_hex(_BASE58.all_in(text)):
+            if len(run) <= _MAX_BASE58:
                 yield from _base58(run)
                 yield from _base58(run[1:])
                 yield from _base58(run[::-1])
-    for run in _DECIMAL_RUN.findall(text):
+    for run in _DECIMAL.all_in(text):
         if len(run) <= _MAX_DECIMAL:
             yield from _decimal(run)
             yield from _decimal(run[::-1])
 
 
-def _base64(run: str) -> Iterator[bytes]:
-    number, bits = int(run.translate(_TO_OCTAL), 8), 6 * len(run)
-    for shift in (0, 2, 4, 6):
-        yield (number >> shift).to_bytes((bits + 7) // 8, "big")
+def _not_hex(runs: list[bytes]) -> list[bytes]:
+    # A base64 text of 22 characters without g-z is a chance of 2^-25, and hex is everywhere here.
+    return [run for run in runs if not _HEX_ONLY.fullmatch(run)]
 
 
-def _base32(run: str) -> Iterator[bytes]:
-    number, bits = int(run.upper().translate(_TO_BASE32HEX), 32), 5 * len(run)
+def _ways(runs: list[bytes], *, backwards: bool) -> list[bytes]:
+    return runs + [run[::-1] for run in runs] if backwards else runs
+
+
+def _base64(run: bytes) -> Iterator[bytes]:
+    run = run.translate(_TO_BASE64)
+    for before in range(4):
+        # A character in front moves all others by six bits, so four of them are every alignment.
+        size = len(run) + before
+        yield binascii.a2b_base64(b"A" * before + run + b"A" * (-size % 4))[: size * 3 // 4]
+
+
+def _base32(run: bytes, digits: bytes) -> Iterator[bytes]:
+    number, bits = int(run.upper().translate(digits), 32), 5 * len(run)
     for shift in range(8):
         yield (number >> shift).to_bytes((bits + 7) // 8, "big")
 
 
-def _base58(run: str) -> Iterator[bytes]:
+def _base58(run: bytes) -> Iterator[bytes]:
     number = 0
     for character in run:
-        number = number * 58 + _BASE58[character]
+        number = number * 58 + _BASE58_DIGITS[character]
     # Padded in front: leading zero bytes of a secret are ones in base58 or were left out.
     yield number.to_bytes((number.bit_length() + 7) // 8 + 4, "big")
 
 
-def _decimal(run: str) -> Iterator[bytes]:
+def _decimal(run: str | bytes) -> Iterator[bytes]:
     number = int(run)
     yield number.to_bytes((number.bit_length() + 7) // 8 + 4, "big")
+
+
+def _int_lists(view: str) -> list[list[int]]:
+    found = ([int(text) for text in _INT.findall(run)] for run in _INTS_RUN.findall(view))
+    return [numbers for numbers in found if len(numbers) >= WINDOW_WORDS]
 
 
 def _small_integers(numbers: list[int]) -> Iterator[bytes]:
@@ -264,12 +350,14 @@ def _small_integers(numbers: list[int]) -> Iterator[bytes]:
 
 
 @lru_cache(maxsize=8)
-def _marks(marks: frozenset[tuple[int, int]]) -> tuple[re.Pattern[bytes], dict[int, frozenset[int]]]:
-    seconds: dict[int, set[int]] = defaultdict(set)
-    for first, second in marks:
-        seconds[first].add(second)
-    pattern = b"[" + b"".join(re.escape(bytes((first,))) for first in sorted(seconds)) + b"]"
-    return re.compile(pattern, re.DOTALL), {first: frozenset(found) for first, found in seconds.items()}
+def _groups(marks: frozenset[tuple[int, int]]) -> tuple[bytes, bytes]:
+    """Marks dealt to eight groups. Two tables: byte -> a bit for each group that has it as a first or a second half."""
+    firsts, seconds = bytearray(256), bytearray(256)
+    for place, (first, second) in enumerate(sorted(marks)):
+        bit = 1 << place * 8 // len(marks)
+        firsts[first] |= bit
+        seconds[second] |= bit
+    return bytes(firsts), bytes(seconds)
 
 
 @cache

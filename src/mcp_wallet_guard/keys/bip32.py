@@ -22,16 +22,28 @@ def derive(seed: Secret, path: tuple[int, ...], /, *, curve: Curve) -> Secret:
 
     Raises ValueError where BIP-32 calls a key invalid: it does not move on to a neighbour without a word.
     """
+    *above, key = lineage(seed, path, curve=curve)
+    for parent in above:
+        parent.wipe()
+    return key
+
+
+def lineage(seed: Secret, path: tuple[int, ...], /, *, curve: Curve) -> tuple[Secret, ...]:
+    """The keys of every level, from the master to `path`: with its chain code each gives all below. Raises as
+    `derive`. The caller wipes them."""
     with seed.reveal() as view:
         key, chain_code = _split(hmac.digest(b"Bitcoin seed", view, "sha512"))
-    for step in path:
-        parent = key
-        try:
-            key, chain_code = _child(parent, chain_code, step, curve)
-        finally:
-            parent.wipe()
-    curve.public_key(key)  # also the check that the master itself is a valid scalar
-    return key
+    keys = [key]
+    try:
+        for step in path:
+            key, chain_code = _child(key, chain_code, step, curve)
+            keys.append(key)
+        curve.public_key(key)  # also the check that the master itself is a valid scalar
+    except BaseException:
+        for each in keys:
+            each.wipe()
+        raise
+    return tuple(keys)
 
 
 def _child(parent: Secret, chain_code: bytes, step: int, curve: Curve) -> tuple[Secret, bytes]:

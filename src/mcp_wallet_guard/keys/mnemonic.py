@@ -85,12 +85,10 @@ def derive_key(entropy: Secret, /, *, index: int, language: str = "english", pas
     The phrase's `language` and its BIP-39 `passphrase` are part of the derivation; neither is in the entropy.
     Raises InvalidInput when `index` is outside 0..2^31-1.
     """
-    if type(index) is not int or not 0 <= index <= MAX_INDEX:
-        raise InvalidInput(detail="an account index is within 0 and 2^31 - 1")
-    purpose, coin, account = (step + bip32.HARDENED for step in (44, 60, 0))
+    path = _path(index)
     seed = seed_from_entropy(entropy, language=language, passphrase=passphrase)
     try:
-        return bip32.derive(seed, (purpose, coin, account, 0, index), curve=curve.installed()[0])
+        return bip32.derive(seed, path, curve=curve.installed()[0])
     finally:
         seed.wipe()
 
@@ -126,8 +124,32 @@ def describe_account(entropy: Secret, /, *, index: int, language: str) -> dict[s
 
 def account_key(entropy: Secret, /, metadata: Mapping[str, str | int]) -> Secret:
     """The private key that `describe_account` described. Raises InvalidInput when `metadata` describes none."""
+    index, language = _described(metadata)
+    return derive_key(entropy, index=index, language=language)
+
+
+def account_secrets(entropy: Secret, /, metadata: Mapping[str, str | int]) -> tuple[Secret, ...]:
+    """The seed and the private key of every level from the master to the account: whoever has one of them has the
+    account or is near it. Raises as `account_key`. The caller wipes them."""
+    index, language = _described(metadata)
+    seed = seed_from_entropy(entropy, language=language, passphrase="")
+    try:
+        return seed, *bip32.lineage(seed, _path(index), curve=curve.installed()[0])
+    except BaseException:
+        seed.wipe()
+        raise
+
+
+def _described(metadata: Mapping[str, str | int]) -> tuple[int, str]:
     path, language = metadata.get("path"), metadata.get("language")
     found = _PATH.fullmatch(path) if isinstance(path, str) else None
     if found is None or not isinstance(language, str):
         raise InvalidInput("invalid_input.account", detail="the vault entry describes no account")
-    return derive_key(entropy, index=int(found[1]), language=language)
+    return int(found[1]), language
+
+
+def _path(index: int) -> tuple[int, ...]:
+    if type(index) is not int or not 0 <= index <= MAX_INDEX:
+        raise InvalidInput(detail="an account index is within 0 and 2^31 - 1")
+    purpose, coin, account = (step + bip32.HARDENED for step in (44, 60, 0))
+    return purpose, coin, account, 0, index
