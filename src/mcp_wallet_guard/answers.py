@@ -1,9 +1,12 @@
-"""What a caller is told about an operation: fixed sentences, allow-listed fields."""
+"""What a caller is told about an operation: fixed sentences, allow-listed fields. And who waits for it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, final
 
+import anyio
 from pydantic import TypeAdapter
 
 from mcp_wallet_guard.ceremony import state_of
@@ -91,3 +94,29 @@ class LogReport(Model):
     head: str
     keyed: bool
     message: str
+
+
+@final
+class Waiters(dict[str, list[anyio.Event]]):
+    """The calls that wait for an operation's answer, by its id."""
+
+    @contextmanager
+    def joined(self, operation: str, /) -> Iterator[anyio.Event]:
+        """An event that `wake` sets, among the waiting ones until the block ends."""
+        waiter = anyio.Event()
+        self.setdefault(operation, []).append(waiter)
+        try:
+            yield waiter
+        finally:
+            waiting = self.get(operation, [])
+            if waiter in waiting:
+                waiting.remove(waiter)
+            if not waiting:
+                self.pop(operation, None)
+
+    def wake(self, operation: str, /) -> bool:
+        """Wake the calls that wait for this operation; whether there is one."""
+        waiters = self.pop(operation, [])
+        for waiter in waiters:
+            waiter.set()
+        return bool(waiters)

@@ -138,6 +138,12 @@ def check_account(tx: Transaction, account: str, /) -> None:
         raise Refused("blocked.unknown")
 
 
+def free_nonce(tx: Transaction, account: str, /) -> int | None:
+    """The account's next nonce by our own count; None while something else holds it or is on its way."""
+    row = account_row(tx, account)
+    return None if row.holder is not None or unsettled(tx, account) else row.next_nonce
+
+
 def check_nonce(tx: Transaction, account: str, /, *, nonce: int, claimed: int) -> None:
     """Raises Unavailable when `nonce` is further above the node's than what we have on its way: the node lied to us,
     then or now, and what is signed for a later nonce could be kept back and sent another day (Threat: T-039)."""

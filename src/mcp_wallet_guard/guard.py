@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 
 from mcp_wallet_guard import bookkeeping
-from mcp_wallet_guard.answers import answer
+from mcp_wallet_guard.answers import Waiters, answer
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret
 from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
@@ -55,7 +55,7 @@ LOCAL_OWNER: Final = "local"
 MAX_WAIT_SECONDS: Final = 50.0
 SWEEP_SECONDS: Final = 60
 _Answer = Done | Pending | RefusedAnswer
-_Met = tuple[Equal, OperationRow | None]
+_Met = tuple[Equal, OperationRow | None, int | None]
 
 
 @final
@@ -74,12 +74,12 @@ class Guard:
         principals: frozenset[str] = frozenset({LOCAL_OWNER}),
     ) -> None:
         self.custody: Final = custody
-        self.desk: Final = Desk(custody, links, changed=self._changed)
+        self._waiters: Final = Waiters()
+        self.desk: Final = Desk(custody, links, changed=self._waiters.wake)
         self.executor: Final = Executor(custody, principals=principals)
         self._principals: Final = principals
         self._links: Final = links
         self._account_lock: Final = anyio.Lock()
-        self._waiters: Final[dict[str, list[anyio.Event]]] = {}
         self._swept_at = 0
         self._reads: Final = ReadLog(custody)
         self._read_chain: Final = ReadChain(custody)
@@ -190,12 +190,12 @@ class Guard:
             session = self.custody.session()
             effect = resolve(intent, account=session.settings.account, native=session.settings.native)
             ehash = effect_hash(effect)
-            equal, row = await self._meet(session, ehash, proposal.principal)
+            equal, row, nonce = await self._meet(session, ehash, proposal.principal)
             if equal is Equal.EXECUTE and row is not None:
                 try:
                     return self._answer(await self.executor.execute_row(row, principal=proposal.principal))
                 finally:
-                    await self._after_close((row.id,))
+                    self._waiters.wake(row.id)
             if equal in {Equal.REPEAT, Equal.BLOCKED} and row is not None:
                 return self._answer(row, repeated=True)
             if equal is Equal.DECLINED:
@@ -206,26 +206,38 @@ class Guard:
                     return self._answer(row)
                 await self._close_outdated(row)
                 row = None
-            return await self._freeze(proposal, session, intent, effect, queued=row if equal is Equal.JOIN else None)
+            queued = row if equal is Equal.JOIN else None
+            return await self._freeze(proposal, session, intent, effect, queued=queued, own_nonce=nonce)
 
     async def _meet(self, session: Session, effect: bytes, principal: str) -> _Met:
-        """Expire, settle what can be, and find what an equal call meets then."""
+        """Expire, settle what can be, and find what an equal call meets then; with it the account's next nonce by our
+        own count, when nothing else is on its way."""
         account = session.settings.account.id
 
         def work(tx: Transaction) -> tuple[tuple[str, ...], tuple[OperationRow, ...], _Met]:
             closed = bookkeeping.expire(tx)
             met = bookkeeping.find_equal(tx, effect=effect, principal=principal)
-            return closed, bookkeeping.unsettled(tx, account), met
+            return closed, bookkeeping.unsettled(tx, account), (*met, bookkeeping.free_nonce(tx, account))
 
         closed, unsettled, met = await self.custody.transact(work)
         await self._after_close(closed)
         if not unsettled:
             return met
         await self.executor.settle_rows(unsettled)
-        return await self.custody.transact(lambda tx: bookkeeping.find_equal(tx, effect=effect, principal=principal))
+        equal, row = await self.custody.transact(
+            lambda tx: bookkeeping.find_equal(tx, effect=effect, principal=principal)
+        )
+        return equal, row, None
 
     async def _freeze(
-        self, proposal: Proposal, session: Session, intent: Intent, effect: Effect, *, queued: OperationRow | None
+        self,
+        proposal: Proposal,
+        session: Session,
+        intent: Intent,
+        effect: Effect,
+        *,
+        queued: OperationRow | None,
+        own_nonce: int | None,
     ) -> _Answer:
         """Freeze the bytes, decode them, ask policy, and store the question. Under the account lock."""
         settings, now = session.settings, self.custody.clock.now()
@@ -242,11 +254,12 @@ class Guard:
             changed_at=now,
             expires_at=now + settings.approval.expires_minutes * 60,
         )
-        next_nonce, wait = await self.custody.transact(lambda tx: self._place_in_queue(tx, row, queued))
-        if wait:
+        if own_nonce is None:
+            own_nonce = await self.custody.transact(lambda tx: self._place_in_queue(tx, row, queued))
+        if own_nonce is None:
             return self._answer(row)
         claims = await session.chain.facts(account=settings.account.address, payee=effect.to)
-        nonce = max(claims.nonce, next_nonce)
+        nonce = max(claims.nonce, own_nonce)
         if isinstance(intent, UnsignedTransaction):
             tx_fields = evm.parse_unsigned(intent.unsigned_bytes)
             if tx_fields.nonce != nonce:
@@ -297,12 +310,12 @@ class Guard:
             await self.desk.write_link(row.id, link_secret)
         return self._answer(frozen)
 
-    def _place_in_queue(self, tx: Transaction, row: OperationRow, queued: OperationRow | None) -> tuple[int, bool]:
-        """The account's next nonce by our own count, and whether another operation holds it unsigned."""
+    def _place_in_queue(self, tx: Transaction, row: OperationRow, queued: OperationRow | None) -> int | None:
+        """The account's next nonce by our own count; None, and the row is queued, while another operation holds it."""
         bookkeeping.check_account(tx, row.account)
         account = bookkeeping.account_row(tx, row.account)
         if account.holder in (None, row.id):
-            return account.next_nonce, False
+            return account.next_nonce
         if queued is None:
             opened = bookkeeping.open_count(tx, row.principal)
             check_authorized(
@@ -313,32 +326,17 @@ class Guard:
                 open_operations=opened,
             )
             bookkeeping.queue(tx, row)
-        return account.next_nonce, True
+        return None
 
     async def _wait(self, operation: str, *, seconds: float) -> bool:
         """Wait for the person's answer; True when it came, also when it came before the wait began."""
-        waiter = anyio.Event()
-        self._waiters.setdefault(operation, []).append(waiter)
-        try:
+        with self._waiters.joined(operation) as waiter:
             row = await self.custody.transact(lambda tx: tx.get(OperationRow, operation))
             if row is None or state_of(row) is not State.FROZEN:
                 return True
             with anyio.move_on_after(seconds):
                 await waiter.wait()
             return waiter.is_set()
-        finally:
-            waiting = self._waiters.get(operation, [])
-            if waiter in waiting:
-                waiting.remove(waiter)
-            if not waiting:
-                self._waiters.pop(operation, None)
-
-    def _changed(self, operation: str) -> bool:
-        """Wake the calls that wait for this operation; whether there is one."""
-        waiters = self._waiters.pop(operation, [])
-        for waiter in waiters:
-            waiter.set()
-        return bool(waiters)
 
     async def _sweep(self) -> None:
         self._swept_at = self.custody.clock.now()
@@ -352,7 +350,7 @@ class Guard:
     async def _after_close(self, operations: tuple[str, ...]) -> None:
         with anyio.CancelScope(shield=True):
             for operation in operations:
-                self._changed(operation)
+                self._waiters.wake(operation)
                 await anyio.to_thread.run_sync(self._links.delete, operation)
 
     async def _resume(self) -> None:

@@ -50,10 +50,14 @@ def suspicion(text: str, /) -> Literal["text.nonascii", "text.invisible"] | None
 
 def terminal(text: str, /, *, indent: int = 0) -> str:
     """Lines of at most 76 columns and no control bytes, broken anywhere, later ones indented by `indent` spaces."""
-    safe = "".join(c if " " <= c <= "~" else _escaped(c) for c in text)
+    plain = text.isascii() and text.isprintable()
+    safe = text if plain else "".join(c if " " <= c <= "~" else _escaped(c) for c in text)
+    width = max(LINE_WIDTH - indent, 1)
+    if len(safe) <= width:
+        return safe.rstrip(" ")  # as the wrapper below does
     lines = textwrap.wrap(
         safe,
-        width=max(LINE_WIDTH - indent, 1),
+        width=width,
         break_on_hyphens=False,
         drop_whitespace=True,
         replace_whitespace=False,
