@@ -273,8 +273,7 @@ class Custody:
             settings, vault = from_canonical(text), self.vault()
             signer = vault.signer(settings)
             revision = await anyio.to_thread.run_sync(vault.seal_settings, text)
-            data = {"revision": revision, "settings": text.decode("utf-8")}
-            await self.transact(_journal(Event(kind=Kind.POLICY_APPLIED, at=self.clock.now(), data=data)))
+            await self.transact(lambda tx: _journal_applied(tx, revision, text))
             await self._put_in_force(vault, settings, revision, signer)
             self._edited = settings  # what guard.toml says by now: its owner applied it
             await self._write_anchor(vault)
@@ -307,7 +306,14 @@ class Custody:
             settings = from_canonical(sealed[1])
             await self._put_in_force(vault, settings, sealed[0], vault.signer(settings))
         data = {"blocked": self.blocked, "differences": list(self.differences()), "revision": self.revision}
-        await self.transact(_journal(Event(kind=Kind.GUARD_UNLOCKED, at=now, data=data)))
+        unlocked = Event(kind=Kind.GUARD_UNLOCKED, at=now, data=data)
+
+        def work(tx: Transaction) -> None:
+            if sealed is not None:
+                _journal_applied(tx, *sealed)
+            tx.append(unlocked)
+
+        await self.transact(work)
         await self._advance_anchor(vault)
 
     async def _check_anchor(self, vault: OpenVault) -> None:
@@ -363,6 +369,15 @@ class Custody:
         await self.store.seal()
         if session is not None:
             await _end(session)
+
+
+def _journal_applied(tx: Transaction, revision: int, text: bytes) -> None:
+    """Journal the settings in force once: at `policy apply`, or at the unlock after a crash that came just before it,
+    and in a store that is new."""
+    subject = f"policy:{revision}"
+    if not tx.entries(subject):
+        data = {"revision": revision, "settings": text.decode("utf-8")}
+        tx.append(Event(kind=Kind.POLICY_APPLIED, at=tx.now, subject=subject, data=data))
 
 
 def _journal(event: Event) -> Callable[[Transaction], None]:

@@ -175,6 +175,7 @@ async def after_apply(wallet: Wallet, kept: Kept) -> str:
     used = (await journalled(wallet))[Kind.FACTOR_USED]
     revision = (await wallet.owned.control_status()).policy_revision
     assert revision in {1, 2}
+    assert (await journalled(wallet))[Kind.POLICY_APPLIED] == revision, "what is in force is journalled, once"
     if not used:
         await apply(wallet, code)
     with pytest.raises(FactorRejected):
