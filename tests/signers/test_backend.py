@@ -13,10 +13,10 @@ from eth_keys.main import KeyAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcp_wallet_guard.keys.curve import ORDER
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.backend import (
     FIELD,
-    ORDER,
     Backend,
     LibSecp256k1,
     OpenSsl,

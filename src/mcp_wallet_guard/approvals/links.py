@@ -20,6 +20,7 @@ from typing import Final, final
 
 from mcp_wallet_guard.approvals.pairing import urlsafe
 from mcp_wallet_guard.errors import FactorRejected, InvalidInput, Misconfigured, Unavailable
+from mcp_wallet_guard.private_files import check_private
 
 SPENT: Final = bytes(32)
 """What the store keeps in place of the hash once the link was used: no secret hashes to it."""
@@ -123,9 +124,7 @@ class LinkFiles:
         except OSError as error:
             raise _unsafe(f"links directory: {error.strerror}") from None
         try:
-            status = os.fstat(directory)
-            if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
-                raise _unsafe("the links directory must be 0700 and the guard's own")
+            check_private(self.directory, os.fstat(directory), kind=stat.S_ISDIR)
             yield directory
         finally:
             os.close(directory)

@@ -29,17 +29,20 @@ class Curve(Protocol):
         ...
 
 
+def binding() -> tuple[Any, Any, Any]:
+    """libsecp256k1 as coincurve binds it: ffi, lib and its context. Raises ImportError or AttributeError without it."""
+    from coincurve._libsecp256k1 import ffi, lib
+    from coincurve.context import GLOBAL_CONTEXT
+
+    return ffi, lib, GLOBAL_CONTEXT.ctx
+
+
 @final
 class LibSecp256k1:
     """Through coincurve's binding, on the secret's own buffer. Raises ImportError without coincurve."""
 
     def __init__(self) -> None:
-        from coincurve._libsecp256k1 import ffi, lib
-        from coincurve.context import GLOBAL_CONTEXT
-
-        self._ffi: Final[Any] = ffi
-        self._lib: Final[Any] = lib
-        self._context: Final[Any] = GLOBAL_CONTEXT.ctx
+        self._ffi, self._lib, self._context = binding()
 
     def public_key(self, secret: Secret, /) -> bytes:
         point, size = self._ffi.new("secp256k1_pubkey *"), self._ffi.new("size_t *", 65)

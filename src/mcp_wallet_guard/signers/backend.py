@@ -8,7 +8,7 @@ Source: SEC 1 v2 sections 4.1.3 and 4.1.6.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -27,13 +27,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mcp_wallet_guard.errors import Misconfigured
+from mcp_wallet_guard.keys.curve import ORDER, binding
 from mcp_wallet_guard.operations.values import Address, keccak256
 
 if TYPE_CHECKING:
     from mcp_wallet_guard.secret import Secret
 
 FIELD: Final = 2**256 - 2**32 - 977
-ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 GENERATOR: Final = (
     0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798,
     0x483ADA7726A3C4655DA4FBFC0E1108A8FD17B448A68554199C47D08FFB10D4B8,
@@ -59,12 +59,7 @@ class LibSecp256k1:
     """Through coincurve's binding, signing from the secret's own buffer: no copy of the key is made."""
 
     def __init__(self) -> None:
-        from coincurve._libsecp256k1 import ffi, lib
-        from coincurve.context import GLOBAL_CONTEXT
-
-        self._ffi: Final[Any] = ffi
-        self._lib: Final[Any] = lib
-        self._context: Final[Any] = GLOBAL_CONTEXT.ctx
+        self._ffi, self._lib, self._context = binding()
 
     def sign(self, key: Secret, digest: bytes, /) -> bytes:
         signature = self._ffi.new("secp256k1_ecdsa_recoverable_signature *")
