@@ -114,6 +114,14 @@ def test_ordinary_lists_of_small_numbers_pass() -> None:
     assert check_released(other, fingerprints=PRINTS).payload == other
 
 
+@pytest.mark.parametrize("byte", ["00", "22", "25", "5c", "61", "ff"])
+def test_a_monotonous_hash_in_a_traceback_passes(byte: str) -> None:
+    """T-062: its bytes may read as text, even as escapes, and that is no reason to give up."""
+    twin = "0x" + byte * 32
+    lines = "".join(f'  File "server.py", line {n}, in call\n    raise ToolError(self.text)\n' for n in range(12))
+    assert is_clean(f"{lines}ToolError: {twin}\n\n{twin}\n('{twin}',)\n{twin}\n('{twin}',)\n", fingerprints=PRINTS)
+
+
 def test_models_are_released_as_json() -> None:
     class Balance(BaseModel):
         wei: str

@@ -58,14 +58,16 @@ class _Run:
 
 
 _HEX: Final = _Run("0-9a-fA-F", 32)
+_MUCH_HEX: Final = _Run("0-9a-fA-F", 26)
 _BASE64: Final = _Run("A-Za-z0-9+/_-", 22)
 _BASE32: Final = _Run("A-Za-z2-7", 26)
 _BECH32: Final = _Run("02-9ac-hj-np-zAC-HJ-NP-Z", 26)
 _BASE58: Final = _Run("1-9A-HJ-NP-Za-km-z", 21)
 _DECIMAL: Final = _Run("0-9", 32)
 _INTS: Final = _Run(r"0-9\s,;:|\"'\[\](){}\x1c-\x1f\x80-\xff-", 2 * WINDOW_WORDS - 1)
-_READABLE: Final = _Run(r"\x09\x0a\x0d\x20-\x7e", 22)
-_READABLE_UTF8: Final = _Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 66)
+_ASCII: Final = _Run(r"\x09\x0a\x0d\x20-\x7e", 22)
+_UTF8: Final = _Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 22)
+_READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
 _HEX_ONLY: Final = re.compile(rb"(?:0[xX])?[0-9a-fA-F]*")
 _GROUPED_RUN: Final = re.compile(r"(?<![0-9])[0-9]{1,3}+(?:[,._' ][0-9]{3}(?![0-9])){9,}+")
 _INTS_RUN: Final = re.compile(r"(?<![\w.])-?[0-9]{1,4}+(?:[\s,;:|\"'\[\](){}]{1,8}+-?[0-9]{1,4}+(?![0-9.]))++")
@@ -143,7 +145,8 @@ class _Scan:
         # Only what reads as text can hold another encoding, and noise does not read as text for 22 characters.
         if depth == MAX_DEPTH:
             return False
-        readable = _READABLE.all_in(blob) + [run for run in _READABLE_UTF8.all_in(blob) if not run.isascii()]
+        likely = [run for run in _UTF8.all_in(blob) if len(run) >= 66 or _ASCII.stands_in(run)]
+        readable = [text for run in likely for text in _READABLE.findall(run)]
         return bool(readable) and self.text(b"\n".join(readable).decode("utf-8", "ignore"), depth=depth + 1)
 
     def _bytes(self, data: bytes) -> bool:
@@ -279,8 +282,9 @@ def _runs_of(text: bytes, *, backwards: bool) -> Iterator[bytes]:
         yield from _base64(run)
     for run in _ways(_BASE32.all_in(text), backwards=backwards):
         yield from _base32(run, _FROM_BASE32)
-    for run in _not_hex(_BECH32.all_in(text)):
-        yield from _base32(run, _FROM_BECH32)
+    for run in _BECH32.all_in(text):
+        if not _MUCH_HEX.stands_in(run):  # the same, with what stands around a hex number: x is a letter of bech32
+            yield from _base32(run, _FROM_BECH32)
     if backwards:
         for run in _not_hex(_BASE58.all_in(text)):
             if len(run) <= _MAX_BASE58:
