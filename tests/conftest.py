@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -26,10 +29,27 @@ def anyio_backend() -> str:
 
 
 def _end_workers() -> None:
-    """A thread that is ending may hold a lock of OpenSSL's, which a forked child would then wait for without end."""
+    """A thread that is ending may hold a lock of OpenSSL's, which a forked child would then wait for without end.
+
+    Python forgets a thread before its last steps, in which OpenSSL cleans up: the system knows when it is gone.
+    """
     for thread in threading.enumerate():
         if thread.name.startswith("AnyIO worker thread") and thread is not threading.current_thread():
             thread.join(timeout=2)
+    deadline = time.monotonic() + 2
+    while (strangers := _unknown_threads() - _STRANGERS) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    _STRANGERS.update(strangers)  # a thread of no Python, such as the test runner's: it is waited for once
 
 
+def _unknown_threads() -> set[int]:
+    """System threads of this process that Python does not list."""
+    try:
+        tasks = {int(task.name) for task in Path("/proc/self/task").iterdir()}
+    except OSError:  # not Linux
+        return set()
+    return tasks - {thread.native_id for thread in threading.enumerate()}
+
+
+_STRANGERS: Final = _unknown_threads()
 os.register_at_fork(before=_end_workers)

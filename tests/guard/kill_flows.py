@@ -6,6 +6,7 @@ and takes the flow to its honest end from there. Here are questions, answers and
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 from collections import Counter
@@ -38,6 +39,7 @@ def in_child(work: Callable[[], None]) -> bool:
     child = os.fork()
     if child == 0:
         status = 1
+        faulthandler.dump_traceback_later(120, exit=True)  # a child that hangs says where
         try:
             work()
             status = 0
