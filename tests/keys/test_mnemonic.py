@@ -18,7 +18,7 @@ from eth_account.hdaccount.mnemonic import Mnemonic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_wallet_guard import bip39
+from mcp_wallet_guard import bip39, secp256k1
 from mcp_wallet_guard.errors import InvalidInput, Misconfigured, Unavailable
 from mcp_wallet_guard.keys import bip32, curve
 from mcp_wallet_guard.keys.bip32 import HARDENED
@@ -235,7 +235,7 @@ def test_an_account_is_made_only_when_all_libraries_derive_the_same_public_key()
     assert caught.value.code == "misconfigured.backend"
 
 
-ORDER = curve.ORDER.to_bytes(32, "big")
+ORDER = secp256k1.ORDER.to_bytes(32, "big")
 ONE = (1).to_bytes(32, "big")
 
 
@@ -247,7 +247,7 @@ def test_a_number_that_is_no_key_has_no_public_key(own: curve.Curve, scalar: byt
 
 
 @pytest.mark.parametrize("own", CURVES)
-@pytest.mark.parametrize("tweak", [ORDER, (curve.ORDER - 1).to_bytes(32, "big"), b"\xff" * 32])
+@pytest.mark.parametrize("tweak", [ORDER, (secp256k1.ORDER - 1).to_bytes(32, "big"), b"\xff" * 32])
 def test_a_sum_that_is_no_key_is_refused(own: curve.Curve, tweak: bytes) -> None:
     with pytest.raises(ValueError, match="out of range"):
         own.add(Secret(ONE), Secret(tweak))

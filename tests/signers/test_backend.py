@@ -13,7 +13,7 @@ from eth_keys.main import KeyAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_wallet_guard.keys.curve import ORDER
+from mcp_wallet_guard.secp256k1 import ORDER
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.backend import (
     FIELD,

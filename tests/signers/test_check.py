@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.keys.curve import ORDER
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.values import Account, ChainId, keccak256
 from mcp_wallet_guard.proofs import Signed
+from mcp_wallet_guard.secp256k1 import ORDER
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.backend import LibSecp256k1, public_key_to_address
 from mcp_wallet_guard.signers.check import check_signature

@@ -6,15 +6,14 @@ room, `signers`.
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol, final
+from typing import Protocol, final
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256K1, derive_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mcp_wallet_guard.errors import Misconfigured
+from mcp_wallet_guard.secp256k1 import ORDER, libsecp256k1
 from mcp_wallet_guard.secret import Secret
-
-ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 class Curve(Protocol):
@@ -29,20 +28,12 @@ class Curve(Protocol):
         ...
 
 
-def binding() -> tuple[Any, Any, Any]:
-    """libsecp256k1 as coincurve binds it: ffi, lib and its context. Raises ImportError or AttributeError without it."""
-    from coincurve._libsecp256k1 import ffi, lib
-    from coincurve.context import GLOBAL_CONTEXT
-
-    return ffi, lib, GLOBAL_CONTEXT.ctx
-
-
 @final
 class LibSecp256k1:
     """Through coincurve's binding, on the secret's own buffer. Raises ImportError without coincurve."""
 
     def __init__(self) -> None:
-        self._ffi, self._lib, self._context = binding()
+        self._ffi, self._lib, self._context = libsecp256k1()
 
     def public_key(self, secret: Secret, /) -> bytes:
         point, size = self._ffi.new("secp256k1_pubkey *"), self._ffi.new("size_t *", 65)

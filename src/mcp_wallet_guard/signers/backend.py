@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mcp_wallet_guard.errors import Misconfigured
-from mcp_wallet_guard.keys.curve import ORDER, binding
 from mcp_wallet_guard.operations.values import Address, keccak256
+from mcp_wallet_guard.secp256k1 import ORDER, libsecp256k1
 
 if TYPE_CHECKING:
     from mcp_wallet_guard.secret import Secret
@@ -59,7 +59,7 @@ class LibSecp256k1:
     """Through coincurve's binding, signing from the secret's own buffer: no copy of the key is made."""
 
     def __init__(self) -> None:
-        self._ffi, self._lib, self._context = binding()
+        self._ffi, self._lib, self._context = libsecp256k1()
 
     def sign(self, key: Secret, digest: bytes, /) -> bytes:
         signature = self._ffi.new("secp256k1_ecdsa_recoverable_signature *")
