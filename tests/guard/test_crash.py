@@ -30,12 +30,14 @@ WRITES = (
     "before:begin",
     "before:insert",
     "after:insert",
+    "before:update",
+    "after:update",
     "before:delete",
     "after:delete",
     "before:commit",
     "after:commit",
 )
-KILLS = ("before:begin", "after:insert", "after:delete", "after:commit")
+KILLS = ("before:begin", "after:insert", "after:update", "after:delete", "after:commit")
 """Where kills differ: one before a statement leaves what one after the last statement left."""
 
 

@@ -40,7 +40,7 @@ from tests.guard.rig import ETHER, Rig, Wallet, make_rig
 from tests.invariants import check_guard
 
 FLOWS: Final = QUESTIONS | SPENDS | DOORS
-WRITES: Final = ("insert", "delete")
+WRITES: Final = ("insert", "update", "delete")
 DRAFTS: Final = (".new", ".part")
 CHANGES: Final = ("open", "write", "rename", "replace", "link", "unlink")
 

@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mcp_wallet_guard.errors import Misconfigured, Tampered, Unavailable
@@ -220,14 +221,14 @@ class SqliteFile:
         )
 
     def _write_row(self, write: RowWrite) -> None:
-        name = write.table.name
-        if write.old is not None:
-            sql = f'DELETE FROM "{name}" WHERE "{write.table.names[0]}" = ? AND "mac" = ?'  # noqa: S608
-            self._write_one(f"delete {name}", sql, (write.key, write.old))
-        if write.new is not None:
-            values = (*write.new.values, write.new.entry, write.new.mac)
-            marks = ", ".join("?" * len(values))
-            self._write_one(f"insert {name}", f'INSERT INTO "{name}" VALUES ({marks})', values)  # noqa: S608
+        name, insert, update, delete = _statements(write.table)
+        values = () if write.new is None else (*write.new.values, write.new.entry, write.new.mac)
+        if write.old is None:
+            self._write_one(f"insert {name}", insert, values)
+        elif write.new is None:
+            self._write_one(f"delete {name}", delete, (write.key, write.old))
+        else:
+            self._write_one(f"update {name}", update, (*values, write.key, write.old))
 
     def _write_one(self, name: str, sql: str, values: Sequence[Any]) -> None:
         self._faults(f"before:{name}")
@@ -333,6 +334,20 @@ class SqliteFile:
             StoredEntry(Entry(index, body, digest), subject, mac)
             for index, body, digest, subject, mac in self.run(name, sql, (value, limit))
         ]
+
+
+@cache
+def _statements(table: Table) -> tuple[str, str, str, str]:
+    """The table's name, and how one of its rows is written: anew, over the row with a MAC, away."""
+    name, columns = table.name, (*table.names, "entry", "mac")
+    this = f'WHERE "{table.names[0]}" = ? AND "mac" = ?'
+    assigned = ", ".join(f'"{column}" = ?' for column in columns)
+    return (
+        name,
+        f'INSERT INTO "{name}" VALUES ({", ".join("?" * len(columns))})',  # noqa: S608  our own names
+        f'UPDATE "{name}" SET {assigned} {this}',  # noqa: S608
+        f'DELETE FROM "{name}" {this}',  # noqa: S608
+    )
 
 
 def _stored_row(found: tuple[Any, ...]) -> StoredRow:
