@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.journal.chain import Entry, Head, append, check, follow, verify
+from mcp_wallet_guard.journal.chain import Entry, Head, append, check, follow, is_intact, link, verify
 from mcp_wallet_guard.journal.events import GENESIS, MAX_TIME, Event, Kind
 
 AT = 1_790_000_000
@@ -291,3 +292,21 @@ def test_values_of_the_chain_cannot_be_changed() -> None:
         Head().index = 2  # type: ignore[misc]
     with pytest.raises(AttributeError):
         chain_of(1)[0].body = b""  # type: ignore[misc]
+
+
+def test_an_entry_is_intact_while_its_body_has_its_hash() -> None:
+    entry = append(Head(), event())
+    assert is_intact(entry)
+    assert not is_intact(replace(entry, body=entry.body + b" "))
+    assert not is_intact(replace(entry, hash=bytes(32)))
+
+
+def test_a_link_is_the_next_index_and_the_hash_before() -> None:
+    first = append(Head(), event())
+    second = append(first.head, event())
+    assert link(first.head, second, second.fields) == second.head
+    for head in (Head(), Head(0, bytes(32)), Head(1, first.hash)):
+        with pytest.raises(Tampered) as caught:
+            link(head, second, second.fields)
+        assert caught.value.code == "tampered.journal"
+        assert f"entry 1 does not follow entry {head.index}" in caught.value.detail
