@@ -91,7 +91,7 @@ def _receipt(source: random.Random) -> dict[str, object]:
         "to": "0x" + source.randbytes(20).hex(),
         "blockNumber": source.randrange(1 << 32),
         "value": str(source.randrange(1 << 90)),
-        "logsBloom": "0x" + "00" * 16,
+        "logsBloom": "0x" + "00" * 256,
         "input": "0xa9059cbb" + source.randbytes(64).hex(),
         "status": True,
         "fee": 0.25,
@@ -112,6 +112,22 @@ def test_ordinary_lists_of_small_numbers_pass() -> None:
         assert check_released(numbers, fingerprints=PRINTS).payload == numbers
     other = [place + 2 for place in places(PHRASE.split())]
     assert check_released(other, fingerprints=PRINTS).payload == other
+
+
+def test_an_escape_that_was_escaped_forty_times_is_undone() -> None:
+    """T-061."""
+    with pytest.raises(Tampered):
+        check_released("".join("%" + "25" * 40 + f"{byte:02x}" for byte in SECRETS[0]), fingerprints=PRINTS)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("noise", ["0" * 600, "\n" * 50, "5c" * 99, "0, " * 40, "\\u0000" * 30])
+def test_a_secret_beside_much_repetition_is_blocked(encoding: str, noise: str) -> None:
+    """T-061: only what repeats itself is left out."""
+    planted = ENCODINGS[encoding](SECRETS[1])
+    for payload in ([noise, planted, noise], {"a": noise + json.dumps(planted)}):
+        with pytest.raises(Tampered):
+            check_released(payload, fingerprints=PRINTS)
 
 
 @pytest.mark.parametrize("byte", ["00", "22", "25", "5c", "61", "ff"])
@@ -146,7 +162,10 @@ def test_deep_nesting_and_endless_escaping_are_blocked() -> None:
     deep: object = "x"
     for _ in range(100):
         deep = [deep]
-    layered = "%" + "25" * 30 + "41"
+    layered = "%41"
+    for n in (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4, 6, 2, 6, 4, 3, 3, 8, 3, 2, 7):
+        first = ord(layered[0])
+        layered = (f"%{first:02x}" if n % 2 else f"&#{first};") + layered[1:]
     for payload in (deep, layered):
         with pytest.raises(Tampered):
             check_released(payload, fingerprints=PRINTS)

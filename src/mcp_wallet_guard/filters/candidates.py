@@ -90,6 +90,9 @@ _GROUP_SHAPE: Final = bytes(1 if chr(n).isdigit() and n < 128 else 2 if n in b",
 _GROUPS: Final = b"\2\1\1\1" * 9
 _SHORTEST_PHRASE: Final = 4 * WINDOW_WORDS - 1
 _NOT_ZERO: Final = b"\0" + b"\1" * 255
+_SAME: Final = b"\0" * 32
+_REPETITIONS: Final = [re.compile(rf"(.{{{n}}})\1{{{-(-40 // n) - 1},}}", re.DOTALL) for n in range(1, 9)]
+_KEPT: Final = 16
 _WINDOW: Final = b"\1" * WINDOW_WORDS
 _PIECE: Final = 1 << 20
 _MAX_BASE58: Final = 1400
@@ -121,7 +124,7 @@ class _Scan:
 
     def text(self, text: str, *, depth: int) -> bool:
         """Search `text` and, below `MAX_DEPTH`, what its runs decode to."""
-        for view in views(text):
+        for view in views(_without_repetition(text)):
             if view in self._seen:
                 continue
             self._seen.add(view)
@@ -231,6 +234,23 @@ class _Scan:
         self._budget -= work
         if self._budget < 0:
             raise TooMuchWork
+
+
+def _without_repetition(text: str) -> str:
+    """`text` with what repeats itself for 40 characters cut short.
+
+    An empty Bloom filter is 512 zeros. No secret is in it, but each alphabet reads another monotonous text from it at
+    each alignment, and so on in each of those. What stands before and after is found as before: all offsets and
+    alignments are looked at anyway.
+    """
+    if text.isascii():
+        raw = text.encode()
+        number = int.from_bytes(raw, "big")
+        if not any(_SAME in (number ^ number >> 8 * period).to_bytes(len(raw), "big") for period in (8, 7, 6, 5)):
+            return text
+    for repetition in _REPETITIONS:
+        text = repetition.sub(lambda match: match[0][:_KEPT], text)
+    return text
 
 
 def _joined(decodings: Iterator[bytes]) -> Iterator[bytes]:
