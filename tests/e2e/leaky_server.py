@@ -25,8 +25,8 @@ def build_leaky(settings: Path, *, clock: Clock | None) -> MCPServer[Any]:
     server = LeakyServer(lambda mcp, reads: WalletGuard.from_file(settings, clock=clock).protect(mcp, reads=reads))
 
     @server.wallet.reads
-    def plant(number: int, in_middleware: bool = False) -> str:
-        server.planted, server.in_middleware = values[number], in_middleware
+    def plant(number: int, detour: str = "") -> str:
+        server.planted, server.detour = values[number], detour
         return "planted"
 
     return server.mcp

@@ -1,25 +1,32 @@
 """The wallet's real secrets, planted at every source of a real server over stdio: nothing of them leaves anywhere.
 
-The vault and its fingerprints are the daemon's; the server process knows no secret but what is planted in it.
+The vault and its fingerprints are the daemon's; the server process knows no secret but what is planted in it. In the
+embedded mode it is the guard as well. Afterwards nothing of them stands in the database, the journal, a log, any other
+file or a request to the node.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client, MCPError
 from mcp_types import ElicitResult
 
+from mcp_wallet_guard.assembly import StateFiles
+from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.e2e.leaky_server import PLANTED
-from tests.e2e.rig import ERAS, MODES, Era, Home, pay, server_command, told
+from tests.e2e.rig import ERAS, MODES, Era, Home, make_home, pay, server_command, told
 from tests.e2e.secrets_of import above, encoded, factors, found_in, phrases, raw_secrets
 from tests.e2e.tap import Tap
-from tests.mcp.leaky import ERRORS, PROMPTS, RESOURCES, RESULTS
+from tests.mcp.leaky import DETOURS, ERRORS, PROMPTS, RESOURCES, RESULTS
 
 pytestmark = [
     pytest.mark.anyio,
@@ -56,6 +63,9 @@ async def leaking(home: Home, era: Era, planted: dict[str, Any]) -> AsyncIterato
     }  # fmt: skip
     async with Client(tap, **options) as client:
         await client.list_tools()
+        if home.is_embedded:
+            await home.unlock()
+            await client.list_tools()  # asks the guard for what it knows since
         yield client, tap
 
 
@@ -74,18 +84,19 @@ def sources(client: Client, number: int, planted: Any) -> dict[str, Callable[[],
         "argument echo": lambda: client.call_tool("echo", {"argument": {"text": leak}}),
         "argument type echo": lambda: client.call_tool("echo", {"argument": {"text": "a"}, "number": leak}),
         "missing argument echo": lambda: client.call_tool("echo", {"number": leak}),
-        "unknown argument echo": lambda: client.call_tool("pay", {**PAYMENT, leak[:100]: 1}),
+        "unknown argument echo": lambda: client.call_tool("pay", {**PAYMENT, leak: 1}),
         "spend argument echo": lambda: client.call_tool("pay", {"to": leak, "amount": leak}),
-        "unknown tool": lambda: client.call_tool(leak[:100], {}),
-        "unknown prompt": lambda: client.get_prompt(leak[:100]),
+        "unknown tool": lambda: client.call_tool(leak, {}),
+        "unknown prompt": lambda: client.get_prompt(leak),
+        "unknown resource": lambda: client.read_resource("wallet://" + leak),
         "completion": lambda: client.complete(ref, {"name": "a", "value": "b"}),
         "completion crash": lambda: client.complete(ref, {"name": "a", "value": "crash"}),
-        "middleware crash": lambda: _crash_in_middleware(client, number),
+        **{name: partial(_by_detour, client, number, name) for name in DETOURS},
     }
 
 
-async def _crash_in_middleware(client: Client, number: int) -> None:
-    await client.call_tool("plant", {"number": number, "in_middleware": True})
+async def _by_detour(client: Client, number: int, detour: str) -> None:
+    await client.call_tool("plant", {"number": number, "detour": detour})
     await client.call_tool("text", {})
 
 
@@ -119,6 +130,32 @@ async def _leak(home: Home, era: Era, planted: dict[str, Any], *, sample: int = 
     # Late words count too: all of stdout, and all that a host keeps of stderr.
     assert found_in(bytes(tap.stdout).decode("utf-8"), planted) == set()
     assert found_in(tap.log.read_text("utf-8"), planted) == set()
+    if not home.is_embedded:
+        await home.lock()  # reads are written in groups: now all of them are
+        await home.unlock()
+    places = dict(_written(home))
+    assert {"state.db", "vault.json", "journal", "node"} <= set(places)
+    assert '"blocked"' in places["journal"]
+    for place, text in places.items():
+        assert found_in(text, planted) == set(), place
+
+
+def _written(home: Home) -> Iterator[tuple[str, str]]:
+    """Name -> text of every file of this wallet and its processes, of the journal, and of what the node was asked."""
+    for path in sorted(home.directory.parent.rglob("*")):
+        if path.is_file() and path.name != PLANTED:
+            yield path.name, _text(path.read_bytes())
+    database = StateFiles(home.loaded.vault_path).database
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        bodies = [bytes(body) for (body,) in connection.execute("select body from journal")]
+    unescaped = [json.dumps(json.loads(body), ensure_ascii=False) for body in bodies]
+    yield "journal", _text(b"\n".join(bodies)) + "\n".join(unescaped)
+    yield "node", _text(b"\n".join(home.chain.bodies))
+
+
+def _text(raw: bytes) -> str:
+    """Bytes of any file as text, and as the text that they may be in UTF-8."""
+    return raw.decode("latin-1") + ("" if raw.isascii() else raw.decode("utf-8", "replace"))
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -146,6 +183,20 @@ async def test_no_key_between_the_seed_and_the_account_leaves(era: Era, home: Ho
     await _leak(home, era, above(home.new), sample=4)
 
 
+@pytest.fixture
+def embedded(chain: SimulatedChain) -> Iterator[Home]:
+    with tempfile.TemporaryDirectory(prefix="e2e-") as folder:
+        yield make_home(Path(folder), chain, mode="embedded")
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_nothing_leaves_a_server_that_is_the_guard_itself(era: Era, embedded: Home) -> None:
+    """T-057, T-058, T-060, T-061: the embedded mode, each value at another sixth of the sources."""
+    secrets = raw_secrets(embedded.new)
+    planted = encoded("private key", secrets["private key"]) | phrases(embedded.new) | factors(embedded.new)
+    await _leak(embedded, era, planted, sample=6)
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_honest_twins_pass_by_every_source_that_returns_something(era: Era, home: Home) -> None:
     """T-062: hashes, addresses, signatures, calldata and receipts look much like keys, and are not."""
@@ -160,7 +211,9 @@ async def test_honest_twins_pass_by_every_source_that_returns_something(era: Era
     async with leaking(home, era, twins) as (client, tap):
         for number, (name, value) in enumerate(twins.items()):
             seen = await reached(client, tap, number, value)
-            for source in ("structured", "text", "resource content", "prompt content_prompt", "completion"):
+            for source in (
+                "structured", "text", "resource content", "prompt content_prompt", "completion", "interceptor result",
+            ):  # fmt: skip
                 assert found_in(seen[source], {name: value}), (source, name)
     assert found_in(tap.log.read_text("utf-8"), twins) == set(twins)
 

@@ -72,7 +72,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 async def test_nothing_at_rest_in_the_logs_or_on_the_page_holds_a_secret(base: Path, chain: SimulatedChain) -> None:
-    """T-061, T-109: vault, anchor, database with its journal, links, debug logs of both processes, HTTP, raw stdio."""
+    """T-061, T-109: vault, anchor, database with its journal, links, logs, HTTP of page and node, stdio."""
     home = await anyio.to_thread.run_sync(lambda: make_home(base, chain))
     daemon, recorded = Daemon(home), Recorded()
     await anyio.to_thread.run_sync(daemon.start)
@@ -90,7 +90,9 @@ async def test_nothing_at_rest_in_the_logs_or_on_the_page_holds_a_secret(base: P
     )
     assert any(name.startswith("wallet/links/") for name in files)
     assert "Approve this payment?" in recorded.text
-    places = files | _files(base) | {"page": recorded.text, "stdio": tap.carried()}
+    asked = b"\n".join(chain.bodies).decode("latin-1")
+    assert "eth_sendRawTransaction" in asked
+    places = files | _files(base) | {"page": recorded.text, "stdio": tap.carried(), "node": asked}
     planted = everything(home.new) | {"passphrase": PASSPHRASE, "passphrase, hex": PASSPHRASE.encode().hex()}
     raw = {name: secret.decode("latin-1") for name, secret in raw_secrets(home.new).items()}
     for place, text in places.items():

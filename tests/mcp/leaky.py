@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from mcp import MCPError
+from mcp.server.extension import Extension
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
-from mcp_types import Completion
+from mcp_types import CallToolResult, Completion, TextContent
 from pydantic import BaseModel, field_validator
 
 from mcp_wallet_guard import Address, Amount, Transfer
@@ -21,6 +22,8 @@ RESULTS = ("structured", "text", "notifies", "asks", "logs")
 ERRORS = ("crash", "chained", "group", "tool_error", "mcp_error", "invalid_params", "bad_return", "own_validation")
 RESOURCES = ("content", "raw", "crash", "refused", "t/a")
 PROMPTS = ("content_prompt", "crash_prompt")
+DETOURS = ("middleware crash", "interceptor crash", "interceptor result")
+"""Where a tool call leaks before or instead of its tool."""
 
 
 class Strict(BaseModel):
@@ -37,16 +40,35 @@ def leaky(guard: MemoryGuard) -> LeakyServer:
     return LeakyServer(lambda mcp, reads: protect(mcp, guard, reads=reads, wait_seconds=0.1))
 
 
+class Intercepting(Extension):
+    """An extension that leaks what `server` has planted, when it is told to."""
+
+    identifier = "io.example/intercepting"
+
+    def __init__(self, server: LeakyServer) -> None:
+        self._server = server
+
+    async def intercept_tool_call(self, params: Any, ctx: Any, call_next: Any) -> Any:
+        if self._server.takes("interceptor crash"):
+            raise RuntimeError(self._server.text)
+        if self._server.takes("interceptor result"):
+            text = self._server.text
+            return CallToolResult(content=[TextContent(text=text)], structured_content={"result": text})
+        return await call_next(ctx)
+
+
 class LeakyServer:
-    """All handlers of `mcp` leak `planted`, and its middleware the next tool call's when `in_middleware`.
+    """All handlers of `mcp` leak `planted`, and so does the way to the next tool call when it is told a `detour`.
 
     `protected` puts a server behind some guard, with what only reads among what is registered already.
     """
 
     def __init__(self, protected: Callable[[MCPServer[Any], list[str]], Protection], /) -> None:
         self.planted: Any = ""
-        self.in_middleware = False
-        self.mcp: MCPServer[Any] = MCPServer("leaky", middleware=[self._middleware], instructions="Pay with care.")
+        self.detour = ""
+        self.mcp: MCPServer[Any] = MCPServer(
+            "leaky", middleware=[self._middleware], extensions=[Intercepting(self)], instructions="Pay with care."
+        )
         self._resources_and_prompts()
         reads = [f"wallet://{name}" for name in RESOURCES if name != "t/a"] + ["wallet://t/{name}"]
         self.wallet = protected(self.mcp, reads + [f"prompt:{name}" for name in PROMPTS])
@@ -58,9 +80,14 @@ class LeakyServer:
     def text(self) -> str:
         return self.planted if isinstance(self.planted, str) else json.dumps(self.planted)
 
+    def takes(self, detour: str) -> bool:
+        """Whether it is this one's turn, once."""
+        turn = self.detour == detour
+        self.detour = "" if turn else self.detour
+        return turn
+
     async def _middleware(self, ctx: Any, call_next: Any) -> Any:
-        if self.in_middleware and ctx.method == "tools/call":
-            self.in_middleware = False
+        if ctx.method == "tools/call" and self.takes("middleware crash"):
             raise RuntimeError(self.text)
         return await call_next(ctx)
 

@@ -20,7 +20,7 @@ from mcp_types import ElicitResult
 from mcp_wallet_guard.bip39 import words_for
 from mcp_wallet_guard.evidence import Done, Pending, Proposal, RefusedAnswer
 from tests.filters.encodings import ENCODINGS
-from tests.mcp.leaky import ERRORS, RESULTS, LeakyServer, leaky
+from tests.mcp.leaky import DETOURS, ERRORS, RESULTS, LeakyServer, leaky
 from tests.mcp.ports import PAYEE, MemoryGuard
 
 pytestmark = [
@@ -46,8 +46,8 @@ async def _each_source(server: LeakyServer, client: Client) -> list[tuple[str, C
         (name, partial(client.call_tool, name, {})) for name in RESULTS + ERRORS
     ]
 
-    async def failing_middleware() -> Any:
-        server.in_middleware = True
+    async def by_detour(name: str) -> Any:
+        server.detour = name
         return await client.call_tool("text", {})
 
     ref: Any = {"type": "ref/prompt", "name": "content_prompt"}
@@ -58,11 +58,11 @@ async def _each_source(server: LeakyServer, client: Client) -> list[tuple[str, C
         ("argument echo", lambda: client.call_tool("echo", {"argument": {"text": leak}})),
         ("argument type echo", lambda: client.call_tool("echo", {"argument": {"text": "a"}, "number": leak})),
         ("missing argument echo", lambda: client.call_tool("echo", {"number": leak})),
-        ("unknown argument echo", lambda: client.call_tool("pay", {**ARGUMENTS, leak[:100]: 1})),
+        ("unknown argument echo", lambda: client.call_tool("pay", {**ARGUMENTS, leak: 1})),
         ("spend argument echo", lambda: client.call_tool("pay", {"to": leak, "amount": leak})),
-        ("unknown tool", lambda: client.call_tool(leak[:100], {})),
-        ("unknown resource", lambda: client.read_resource("wallet://" + leak[:50])),
-        ("unknown prompt", lambda: client.get_prompt(leak[:100])),
+        ("unknown tool", lambda: client.call_tool(leak, {})),
+        ("unknown resource", lambda: client.read_resource("wallet://" + leak)),
+        ("unknown prompt", lambda: client.get_prompt(leak)),
         ("resource content", lambda: client.read_resource("wallet://content")),
         ("resource bytes", lambda: client.read_resource("wallet://raw")),
         ("resource crash", lambda: client.read_resource("wallet://crash")),
@@ -72,7 +72,7 @@ async def _each_source(server: LeakyServer, client: Client) -> list[tuple[str, C
         ("prompt crash", lambda: client.get_prompt("crash_prompt")),
         ("completion", lambda: client.complete(ref, {"name": "a", "value": "b"})),
         ("completion crash", lambda: client.complete(ref, {"name": "a", "value": "crash"})),
-        ("middleware crash", failing_middleware),
+        *((name, partial(by_detour, name)) for name in DETOURS),
     ]
 
 
@@ -146,7 +146,7 @@ async def test_honest_twins_pass_at_every_source(mode: str, caplog: pytest.LogCa
     caplog.set_level(logging.DEBUG)
     twin = "0x" + "5c" * 32
     received = await collect(MemoryGuard(secrets_=(SECRET, PHRASE.encode())), mode, twin)
-    for source in ("structured", "text", "resource content", "prompt content", "completion"):
+    for source in ("structured", "text", "resource content", "prompt content", "completion", "interceptor result"):
         assert twin in received[source], source
     assert f"progress {twin}" in received["notifies"]
     assert received["notifies"].count(twin) >= 2
@@ -161,6 +161,8 @@ async def test_honest_twins_pass_at_every_source(mode: str, caplog: pytest.LogCa
         "resource crash",
         "prompt crash",
         "unknown tool",
+        "unknown resource",
+        "interceptor crash",
     ):
         assert twin not in received[source], source
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections import Counter
+from collections import Counter, deque
 from contextlib import asynccontextmanager, contextmanager
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final, final
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 CHAIN_ID: Final = ChainId(31337)
 START: Final = 1_800_000_000
 PRIORITY_FEE: Final = 10**9
+KEPT_BODIES: Final = 4096
 
 
 @final
@@ -46,7 +47,7 @@ class SimulatedChain:
     """A served chain. Make one with `serve` or `in_thread`.
 
     `sent` counts eth_sendRawTransaction by transaction hash (hex), also what was refused or repeated; `asked` counts
-    requests by method.
+    requests by method; `bodies` are the last `KEPT_BODIES` requests as they came.
     """
 
     def __init__(self, *, chain_id: ChainId, clock: Clock, funded: Iterable[tuple[Address, int]]) -> None:
@@ -54,6 +55,7 @@ class SimulatedChain:
         self.url = ""
         self.sent: Final[Counter[str]] = Counter()
         self.asked: Final[Counter[str]] = Counter()
+        self.bodies: Final[deque[bytes]] = deque(maxlen=KEPT_BODIES)
         self._evm: Final = Evm(chain_id=chain_id, clock=clock, funded=funded)
         self._faults = _Faults()
         self._paused = False
@@ -178,8 +180,10 @@ class SimulatedChain:
         self._closing = True
 
     async def _respond(self, request: Request) -> Response:
+        body = await request.body()
+        self.bodies.append(body)
         try:
-            call = json.loads(await request.body())
+            call = json.loads(body)
             method, params, number = call["method"], list(call.get("params", [])), call["id"]
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "invalid request"}})
@@ -187,8 +191,8 @@ class SimulatedChain:
         faults = self._faults
         await self._hold(faults.delay)
         if method in faults.raw:
-            body, status, headers = faults.raw[method]
-            return Response(body, status, headers)
+            reply, status, headers = faults.raw[method]
+            return Response(reply, status, headers)
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": number}
         try:
             answer["result"] = self._answer(faults, method, params)
