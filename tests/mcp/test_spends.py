@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
 from mcp import Client, MCPError
 from mcp.client.session import ClientRequestContext
+from mcp.server import request_state
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.request_state import RequestStateSecurity
 from mcp_types import (
@@ -203,6 +205,27 @@ async def test_the_state_of_another_call_is_refused() -> None:
             await _retry(stranger, state)
     assert guard.paid == []
     assert len(guard.operations) == 1
+
+
+async def test_the_state_of_an_earlier_hour_or_of_another_principal_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """T-012: an answer that comes too late, and one that somebody else brings; both in time and by its owner pass."""
+    now, caller = [1_800_000_000.0], ["alice"]
+    monkeypatch.setattr(request_state, "time", SimpleNamespace(time=lambda: now[0]))
+    security = RequestStateSecurity(keys=[b"k" * 32], ttl=1, bind_principal=lambda _: caller[0])
+    guard = MemoryGuard()
+    async with connected(Wallet(guard, security=security), "auto", answering("accept")) as client:
+        state = await _first_round(client)
+        guard.approve(guard.only())
+        for late, who in ((2.0, "alice"), (0.0, "mallory")):
+            now[0], caller[0] = 1_800_000_000.0 + late, who
+            with pytest.raises(MCPError):
+                await _retry(client, state)
+        assert guard.paid == []
+        now[0], caller[0] = 1_800_000_000.5, "alice"
+        assert status(await _retry(client, state))["status"] == "done"
+    assert len(guard.paid) == 1
 
 
 class _Unsealed:
