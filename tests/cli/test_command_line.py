@@ -136,7 +136,7 @@ class BrokenClock:
 
 
 def failing(error: BaseException, config: str, *words: str) -> Ran:
-    return run("log", "verify", "--config", config, "--json", *words, clock=BrokenClock(error))
+    return run("start", "--config", config, "--json", *words, clock=BrokenClock(error))
 
 
 @pytest.mark.parametrize(
