@@ -12,7 +12,6 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-
 # A busy machine takes its time: what an example costs is for benchmarks/ to say.
 settings.register_profile("without-deadlines", deadline=None)
 settings.load_profile("without-deadlines")
