@@ -44,6 +44,7 @@ _SENTENCES: Final = {
     MISSING_REQUIRED_CLIENT_CAPABILITY: "The client lacks a required capability",
 }
 _ENVELOPE: Final = frozenset({"resultType", "_meta"})
+_COMPLETE: Final = {"resultType": "complete"}
 _CONTENT: Final = frozenset({"resources/read", "prompts/get", "completion/complete"})
 """Results that are an author's data. Without fingerprints they stay; the others are the guard's or constant text."""
 
@@ -82,10 +83,11 @@ class Releaser:
     async def result(self, wire: dict[str, Any], /, *, method: str, version: str) -> dict[str, Any]:
         """`wire` as it was checked. For a tool a hit gives an error result without structured content, since a client
         validates that; for anything else it raises MCPError. The same for a form that may not be asked (T-005)."""
-        try:
-            check_questions(wire)
-        except GuardError as error:
-            return self._withheld(error, method=method, version=version)
+        if "inputRequests" in wire:
+            try:
+                check_questions(wire)
+            except GuardError as error:
+                return self._withheld(error, method=method, version=version)
         envelope = {name: wire[name] for name in _ENVELOPE if name in wire}
         body = _body(wire)
         # What a wrapper checked and nobody changed since is not searched twice; only the envelope is new.
@@ -144,6 +146,8 @@ class Releaser:
 
     def _is_usual(self, envelope: dict[str, Any]) -> bool:
         """Whether exactly this was searched for the same secrets: a server puts one envelope around all its results."""
+        if envelope == _COMPLETE or not envelope:
+            return True
         fingerprints, spelled = self._link.recent, repr(envelope)
         if fingerprints is None:
             return False
