@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -231,6 +232,22 @@ async def test_a_secret_in_an_argument_is_named_and_not_recorded(mode: str, capl
     assert result.structured_content is not None
     assert result.structured_content["code"] == "invalid_input.secret"
     assert SECRET.hex() not in caplog.text + repr(guard.proposals) + repr(guard.reads)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_blocked_resource_names_the_incident_that_the_log_has(
+    mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    server = leaky(MemoryGuard(secrets_=(SECRET,)))
+    server.planted = SECRET.hex()
+    async with Client(server.mcp, mode=mode) as client:
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource("wallet://content")
+    found = re.search(r"incident ([0-9a-f]+)", str(caught.value))
+    assert found is not None
+    assert len(set(re.findall(r"incident ([0-9a-f]+)", str(caught.value) + caplog.text))) == 1
+    assert "resources/read was withheld" in caplog.text
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -73,6 +73,11 @@ class Noting:
 
 
 @final
+class _WithheldError(MCPError):
+    """A result that was held back, in our own words."""
+
+
+@final
 class Releaser:
     """Step 9 for one protected server."""
 
@@ -108,7 +113,7 @@ class Releaser:
         logger.warning("a result of %s was withheld: %s (incident %s)", method, reason.detail or "a hit", incident)
         text = f"{reason.public} (incident {incident})"
         if method != "tools/call":
-            raise MCPError(code=INTERNAL_ERROR, message=text)
+            raise _WithheldError(code=INTERNAL_ERROR, message=text)
         replaced: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True}
         if version in MODERN_PROTOCOL_VERSIONS:
             replaced["resultType"] = "complete"
@@ -116,6 +121,8 @@ class Releaser:
 
     def error(self, error: BaseException, /, *, method: str) -> MCPError:
         """An MCPError with a sentence of the standard or of ours, never the text of `error`."""
+        if isinstance(error, _WithheldError):
+            return error  # a sentence of ours, whose incident the log has already
         if isinstance(error, GuardError):
             return MCPError(code=INVALID_PARAMS, message=error.public, data={"code": error.code})
         if isinstance(error, ValidationError):
