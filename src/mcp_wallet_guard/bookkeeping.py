@@ -138,10 +138,10 @@ def check_account(tx: Transaction, account: str, /) -> None:
         raise Refused("blocked.unknown")
 
 
-def free_nonce(tx: Transaction, account: str, /) -> int | None:
-    """The account's next nonce by our own count; None while something else holds it or is on its way."""
+def unheld_nonce(tx: Transaction, account: str, /) -> int | None:
+    """The account's next nonce by our own count; None while an operation holds it."""
     row = account_row(tx, account)
-    return None if row.holder is not None or unsettled(tx, account) else row.next_nonce
+    return row.next_nonce if row.holder is None else None
 
 
 def check_nonce(tx: Transaction, account: str, /, *, nonce: int, claimed: int) -> None:

@@ -98,8 +98,7 @@ class Custody:
         await self.store.open()
         await self.store.append_unsealed(Event(kind=Kind.GUARD_STARTED, at=now, data={}))
         for waiver in self._waivers():
-            data = {"waiver": waiver.code, "reason": waiver.reason}
-            await self.store.append_unsealed(Event(kind=Kind.WAIVER, at=now, data=data))
+            await self.store.append_unsealed(_waived(waiver, now))
 
     async def unlock(self, passphrase: Secret, /) -> None:
         """One scrypt derivation in a worker thread; then the store, the anchor and the settings are verified.
@@ -358,8 +357,7 @@ class Custody:
         if previous is not None:
             await _end(previous)
         for waiver in settings.waivers:
-            data = {"waiver": waiver.code, "reason": waiver.reason}
-            await self.transact(_journal(Event(kind=Kind.WAIVER, at=self.clock.now(), data=data)))
+            await self.transact(_journal(_waived(waiver, self.clock.now())))
 
     async def _close_vault(self) -> None:
         session, self._session = self._session, None
@@ -378,6 +376,10 @@ def _journal_applied(tx: Transaction, revision: int, text: bytes) -> None:
     if not tx.entries(subject):
         data = {"revision": revision, "settings": text.decode("utf-8")}
         tx.append(Event(kind=Kind.POLICY_APPLIED, at=tx.now, subject=subject, data=data))
+
+
+def _waived(waiver: Waiver, now: int) -> Event:
+    return Event(kind=Kind.WAIVER, at=now, data={"waiver": waiver.code, "reason": waiver.reason})
 
 
 def _journal(event: Event) -> Callable[[Transaction], None]:

@@ -52,16 +52,13 @@ class Executor:
         self._principals: Final = principals
         self.settle_seconds = SETTLE_SECONDS
 
-    async def execute(self, operation: str, /, *, principal: str) -> OperationRow:
-        """Run an approved operation to the end that can be reached now.
+    async def execute(self, row: OperationRow, /, *, principal: str) -> OperationRow:
+        """Run an approved operation to the end that can be reached now. The consume reads its row again, and decides by
+        what is stored then.
 
         Raises Refused's kinds, Tampered or Unavailable while nothing is signed; once the bytes are stored it returns
         the row. A cancelled caller stops it before the consume or after the broadcast, not in between (T-100).
         """
-        return await self.execute_row(await self._row(operation), principal=principal)
-
-    async def execute_row(self, row: OperationRow, /, *, principal: str) -> OperationRow:
-        """`execute` of what was just read: the consume reads it again, and decides by what is stored then."""
         session = self._custody.session()
         fresh = await self._fresh_claims(session, row)
         with anyio.CancelScope(shield=True):
@@ -71,12 +68,8 @@ class Executor:
                 row = await self._send(session, row, signed)
         return await self._await_settlement(row)
 
-    async def settle_all(self) -> None:
-        """Ask the chain about everything past its consume. A node that does not answer changes nothing."""
-        await self.settle_rows(await self._unsettled())
-
     async def settle_rows(self, rows: tuple[OperationRow, ...], /) -> None:
-        """`settle_all` of rows that were just read."""
+        """Ask the chain about rows past their consume. A node that does not answer changes nothing."""
         for row in rows:
             try:
                 await self._settle_once(row)

@@ -193,7 +193,7 @@ class Guard:
             equal, row, nonce = await self._meet(session, ehash, proposal.principal)
             if equal is Equal.EXECUTE and row is not None:
                 try:
-                    return self._answer(await self.executor.execute_row(row, principal=proposal.principal))
+                    return self._answer(await self.executor.execute(row, principal=proposal.principal))
                 finally:
                     self._waiters.wake(row.id)
             if equal in {Equal.REPEAT, Equal.BLOCKED} and row is not None:
@@ -217,7 +217,7 @@ class Guard:
         def work(tx: Transaction) -> tuple[tuple[str, ...], tuple[OperationRow, ...], _Met]:
             closed = bookkeeping.expire(tx)
             met = bookkeeping.find_equal(tx, effect=effect, principal=principal)
-            return closed, bookkeeping.unsettled(tx, account), (*met, bookkeeping.free_nonce(tx, account))
+            return closed, bookkeeping.unsettled(tx, account), (*met, bookkeeping.unheld_nonce(tx, account))
 
         closed, unsettled, met = await self.custody.transact(work)
         await self._after_close(closed)

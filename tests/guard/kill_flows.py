@@ -6,13 +6,10 @@ and takes the flow to its honest end from there. Here are questions, answers and
 
 from __future__ import annotations
 
-import faulthandler
-import os
-import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import NoReturn, final
+from typing import final
 
 import pytest
 from eth_account import Account as EthAccount
@@ -27,27 +24,6 @@ from tests.guard.rig import Misbehaviour, Rig, Wallet
 
 Kept = dict[str, str]
 """What the preparation found out, by name: operations, codes, link secrets."""
-
-
-def die() -> NoReturn:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("a killed process goes on")
-
-
-def in_child(work: Callable[[], None]) -> bool:
-    """Run `work` in a process of its own; whether it was killed. Fails the test when it failed in another way."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        faulthandler.dump_traceback_later(120, exit=True)  # a child that hangs says where
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
 
 
 async def nothing(_: Wallet) -> Kept:
@@ -97,7 +73,7 @@ async def closed(wallet: Wallet, operation: str) -> None:
     with pytest.raises(GuardError):
         await wallet.approve(operation)
     with pytest.raises(GuardError):
-        await wallet.owned.guard.executor.execute(operation, principal="local")
+        await wallet.owned.guard.executor.execute(await wallet.row(operation), principal="local")
 
 
 async def mined(wallet: Wallet, operation: str) -> None:
@@ -307,7 +283,7 @@ async def after_sweep(wallet: Wallet, kept: Kept) -> str:
 async def execute_late(wallet: Wallet, kept: Kept) -> None:
     wallet.rig.clock.advance(120)
     with pytest.raises(GuardError):
-        await wallet.owned.guard.executor.execute(kept["operation"], principal="local")
+        await wallet.owned.guard.executor.execute(await wallet.row(kept["operation"]), principal="local")
 
 
 async def after_expiry(wallet: Wallet, kept: Kept) -> str:

@@ -10,8 +10,9 @@ from mcp_wallet_guard.execution import RESEND_SECONDS
 from mcp_wallet_guard.proofs import Signable
 from mcp_wallet_guard.signers.base import Signer
 from mcp_wallet_guard.testing.chain import SimulatedChain
-from tests.guard.kill_flows import Flow, Kept, approved, die, mined, outcome, overtake, pays
+from tests.guard.kill_flows import Flow, Kept, approved, mined, outcome, overtake, pays
 from tests.guard.rig import Wallet
+from tests.processes import die
 
 
 async def unplugged(_: Signable, __: Signer) -> bytes:

@@ -22,7 +22,7 @@ from mcp_wallet_guard.assembly import StateFiles, build_guard, running
 from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.config.settings import Settings, canonical
 from mcp_wallet_guard.custody import Custody
-from mcp_wallet_guard.evidence import Channel, Done, OperationRow, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.evidence import ApprovalRequest, Channel, Done, OperationRow, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.guard import Guard
 from mcp_wallet_guard.operations.values import Address
@@ -215,11 +215,15 @@ class Wallet:
     async def approve(self, operation: str, *, code: str | None = None) -> None:
         """What the owner does at the terminal."""
         request = await self.owned.request(operation)
+        await self.answer(request, code=code or self.code())
+
+    async def answer(self, request: ApprovalRequest, *, code: str | None) -> None:
+        """The same with this code, or without one."""
         await self.owned.approve(
-            operation,
+            request.operation,
             view_hash=request.view_hash,
             match_code=request.match_code,
-            code=code or self.code(),
+            code=code,
             channel=Channel.TERMINAL,
         )
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from mcp_wallet_guard.reads import MAX_LINE, MAX_PER_ENTRY, MAX_QUEUED
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.guard.rig import ETHER, Rig, Wallet, make_rig
 from tests.invariants import check_guard
+from tests.processes import fill_disk, in_child
 
 MOST_COMMITS = 6
 AMOUNTS = st.integers(min_value=1, max_value=ETHER // 1000)
@@ -223,6 +222,16 @@ async def reads_in(wallet: Wallet) -> int:
     return sum(len(each["data"]["reads"]) for each in entries if each["kind"] == Kind.READ)
 
 
+class Disk:
+    """A fault hook: while it is full no commit succeeds."""
+
+    is_full = False
+
+    def __call__(self, name: str) -> None:
+        if self.is_full and name == "before:commit":
+            raise Unavailable("unavailable.store")
+
+
 @pytest.mark.anyio
 async def test_reads_are_journalled_in_groups_locked_or_not(rig: Rig) -> None:
     async with rig.opened(unlock=False) as wallet:
@@ -241,14 +250,9 @@ async def test_reads_are_journalled_in_groups_locked_or_not(rig: Rig) -> None:
 @pytest.mark.anyio
 async def test_no_journal_no_service_and_the_queue_stays_bounded(rig: Rig) -> None:
     """Threat: T-090."""
-    failing = False
-
-    def faults(name: str) -> None:
-        if failing and name == "before:commit":
-            raise Unavailable("unavailable.store")
-
-    async with rig.opened(faults=faults) as wallet:
-        failing, refused = True, 0
+    disk = Disk()
+    async with rig.opened(faults=disk) as wallet:
+        disk.is_full, refused = True, 0
         for _ in range(MAX_QUEUED + 50):
             try:
                 await wallet.owned.record_read(READ)
@@ -256,7 +260,7 @@ async def test_no_journal_no_service_and_the_queue_stays_bounded(rig: Rig) -> No
                 refused += 1
         assert refused == 50
         assert len(wallet.owned.guard._reads._queue) == MAX_QUEUED
-        failing = False
+        disk.is_full = False
         await wallet.owned.tick()
         assert await reads_in(wallet) == MAX_QUEUED
 
@@ -276,19 +280,14 @@ async def test_a_full_group_of_the_longest_lines_fits_into_an_entry_and_longer_o
 
 @pytest.mark.anyio
 async def test_a_journal_that_takes_nothing_does_not_keep_the_vault_open(rig: Rig) -> None:
-    failing = False
-
-    def faults(name: str) -> None:
-        if failing and name == "before:commit":
-            raise Unavailable("unavailable.store")
-
-    async with rig.opened(faults=faults) as wallet:
+    disk = Disk()
+    async with rig.opened(faults=disk) as wallet:
         await wallet.owned.record_read(READ)
-        failing = True
+        disk.is_full = True
         rig.clock.advance(15 * 60)
         await wallet.owned.tick()
         assert wallet.owned.custody.is_locked
-        failing = False
+        disk.is_full = False
 
 
 # --- a disk that is full, and the guards taken out ----------------------------------------------------------------
@@ -304,19 +303,12 @@ def test_a_disk_that_is_really_full_signs_nothing_and_loses_nothing(tmp_path: Pa
 
     async def on_a_full_disk() -> None:
         async with rig.opened() as wallet:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))
+            fill_disk(1)
             assert await wallet.refused() == "unavailable.store"
             os._exit(0)
 
     anyio.run(approve)
-    child = os.fork()
-    if child == 0:
-        try:
-            anyio.run(on_a_full_disk)
-        finally:
-            os._exit(1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert not in_child(lambda: anyio.run(on_a_full_disk))
     assert rig.signatures() == []
 
     async def afterwards() -> None:

@@ -20,9 +20,9 @@ from mcp_wallet_guard.errors import Unavailable
 from mcp_wallet_guard.evidence import Done, Pending
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.testing.chain import SimulatedChain
-from tests.guard.kill_flows import die, in_child
 from tests.guard.rig import ETHER, Rig, Wallet, make_rig
 from tests.invariants import Report, check_guard, check_invariants
+from tests.processes import die, in_child
 
 EVERY = 4
 """The sweep in four tests, so that processes can share them; together they cover each statement."""

@@ -12,7 +12,6 @@ from mcp_wallet_guard.config.document import Document
 from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.config.settings import canonical
 from mcp_wallet_guard.errors import FactorRejected, Refused
-from mcp_wallet_guard.evidence import Channel
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests.guard.rig import ETHER, Rig, Wallet, edited
@@ -116,13 +115,7 @@ async def over_the_limit(wallet: Wallet) -> None:
 async def without_a_code(wallet: Wallet) -> None:
     request = await wallet.owned.request((await wallet.asked()).operation)
     with pytest.raises(FactorRejected):
-        await wallet.owned.approve(
-            request.operation,
-            view_hash=request.view_hash,
-            match_code=request.match_code,
-            code=None,
-            channel=Channel.TERMINAL,
-        )
+        await wallet.answer(request, code=None)
 
 
 async def after_ten_minutes(wallet: Wallet) -> None:

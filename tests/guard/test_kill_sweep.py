@@ -34,10 +34,11 @@ from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.person import Authenticator
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests.guard.kill_doors import DOORS
-from tests.guard.kill_flows import QUESTIONS, Flow, Kept, die, in_child
+from tests.guard.kill_flows import QUESTIONS, Flow, Kept
 from tests.guard.kill_spends import SPENDS
 from tests.guard.rig import ETHER, Rig, Wallet, make_rig
 from tests.invariants import check_guard
+from tests.processes import die, in_child
 
 FLOWS: Final = QUESTIONS | SPENDS | DOORS
 WRITES: Final = ("insert", "update", "delete")

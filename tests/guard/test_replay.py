@@ -47,7 +47,7 @@ async def test_eight_racing_executions_of_one_approval_consume_it_once(rig: Rig)
 
         async def execute() -> None:
             try:
-                await wallet.owned.guard.executor.execute(operation, principal="local")
+                await wallet.owned.guard.executor.execute(await wallet.row(operation), principal="local")
             except GuardError as error:
                 failures.append(error.code)
 
@@ -70,7 +70,7 @@ async def test_a_spent_approval_cannot_be_answered_consumed_or_asked_for_again(r
         with pytest.raises(AlreadyUsed):
             await wallet.owned.decline(operation, channel=Channel.PAGE)
         with pytest.raises(AlreadyUsed):
-            await wallet.owned.guard.executor.execute(operation, principal="local")
+            await wallet.owned.guard.executor.execute(await wallet.row(operation), principal="local")
         assert (await check_guard(rig, wallet.owned)).signatures == 1
 
 
@@ -79,7 +79,7 @@ async def test_without_an_approval_nothing_executes(rig: Rig) -> None:
     async with rig.opened() as wallet:
         operation = (await wallet.asked()).operation
         with pytest.raises(GuardError):
-            await wallet.owned.guard.executor.execute(operation, principal="local")
+            await wallet.owned.guard.executor.execute(await wallet.row(operation), principal="local")
         for _ in range(5):
             await wallet.asked()
         assert rig.signatures() == []
@@ -202,13 +202,7 @@ async def test_a_missing_code_approves_nothing(rig: Rig) -> None:
         asked = await wallet.asked()
         request = await wallet.owned.request(asked.operation)
         with pytest.raises(FactorRejected):
-            await wallet.owned.approve(
-                asked.operation,
-                view_hash=request.view_hash,
-                match_code=request.match_code,
-                code=None,
-                channel=Channel.TERMINAL,
-            )
+            await wallet.answer(request, code=None)
 
 
 async def test_another_principal_neither_sees_nor_uses_an_approval(rig: Rig) -> None:
@@ -221,7 +215,7 @@ async def test_another_principal_neither_sees_nor_uses_an_approval(rig: Rig) -> 
         assert isinstance(unknown, RefusedAnswer)
         assert unknown.code == "invalid_input.id"
         with pytest.raises(InvalidInput):
-            await wallet.owned.guard.executor.execute(operation, principal="other")
+            await wallet.owned.guard.executor.execute(await wallet.row(operation), principal="other")
         theirs = await wallet.pay(principal="other")
         assert isinstance(theirs, Pending)
         assert theirs.operation != operation

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-import signal
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from mcp_wallet_guard.errors import Misconfigured, Unavailable, VaultError
 from mcp_wallet_guard.keys.file import System, create_file, read_file, replace_file
 from mcp_wallet_guard.keys.format import parse
 from tests.keys.vaults import new_vault, put, unlock
+from tests.processes import die, fill_disk, in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,14 +67,7 @@ class Stops:
 
 def killed(write: Callable[[System], None], after: int) -> bool:
     """Run `write` in a child that kills itself at call number `after`. Whether it died before the end."""
-    child = os.fork()
-    if child == 0:
-        try:
-            write(Stops(after, lambda: os.kill(os.getpid(), signal.SIGKILL)))
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
+    return in_child(lambda: write(Stops(after, die)))
 
 
 def full_disk() -> None:
@@ -179,19 +171,14 @@ class OneFailure:
 def test_a_disk_that_is_really_full_loses_nothing(path: Path) -> None:
     vault = new_vault(path)
     before = path.read_bytes()
-    child = os.fork()
-    if child == 0:
-        outcome = 1
-        try:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+
+    def save() -> None:
+        fill_disk(512)
+        with pytest.raises(Unavailable) as caught:
             vault.save()
-        except Unavailable as error:
-            outcome = 0 if error.code == "unavailable.store" and vault.generation == 2 else 2
-        finally:
-            os._exit(outcome)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+        assert (caught.value.code, vault.generation) == ("unavailable.store", 2)
+
+    assert not in_child(save)
     assert path.read_bytes() == before
     assert {entry.name for entry in path.parent.iterdir()} == {"vault.json", "vault.json.bak"}
     vault.save()

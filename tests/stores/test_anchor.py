@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +17,7 @@ from mcp_wallet_guard.journal.chain import Head
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.anchor import FORGED, Anchor, AnchorState, compare, read_anchor, write_anchor
 from mcp_wallet_guard.stores.sqlite import SqliteStore
+from tests.processes import fill_disk, in_child
 from tests.stores.samples import NOW, account, attack, copy_of, event, filled, opened, remove, replace, writing
 
 if TYPE_CHECKING:
@@ -147,19 +146,13 @@ def test_what_a_crash_left_behind_is_in_nobodys_way(path: Path) -> None:
 
 def test_a_full_disk_leaves_the_old_anchor(path: Path) -> None:
     write_anchor(path, ANCHOR, key())
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
-            try:
-                write_anchor(path, Anchor(store_id="ab" * 16, journal=Head(8, bytes(32))), key())
-            except Unavailable:
-                status = 0
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
+
+    def write() -> None:
+        fill_disk(10)
+        with pytest.raises(Unavailable):
+            write_anchor(path, Anchor(store_id="ab" * 16, journal=Head(8, bytes(32))), key())
+
+    assert not in_child(write)
     assert read_anchor(path, key()) == ANCHOR
     assert [each.name for each in path.parent.iterdir()] == ["vault.anchor"]
 

@@ -5,7 +5,6 @@ Threat: T-072, T-090, T-091.
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import sqlite3
@@ -18,6 +17,7 @@ from mcp_wallet_guard.errors import Unavailable
 from mcp_wallet_guard.evidence import AccountRow, ApprovalRow, FactorRow
 from mcp_wallet_guard.stores.sqlite import SqliteStore
 from mcp_wallet_guard.stores.sqlite_file import durability
+from tests.processes import die, in_child
 from tests.stores.samples import NOW, account, approval, checking, contents, event, opened, row_key, sample, writing
 
 if TYPE_CHECKING:
@@ -44,10 +44,6 @@ class Stops:
             self.names.append(name)
             if len(self.names) == self.at + 1:
                 self.act()
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def fail() -> None:
@@ -90,17 +86,7 @@ async def outcome(store: SqliteStore) -> bool:
 
 def killed(work: Callable[[Stops], None], at: int) -> bool:
     """Run `work` in a child that kills itself at hook call `at`. Whether it died before the end."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work(Stops(at, die))
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
+    return in_child(lambda: work(Stops(at, die)))
 
 
 def test_a_kill_at_any_statement_of_a_consume_leaves_it_whole_or_absent(path: Path) -> None:
