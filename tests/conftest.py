@@ -33,13 +33,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+_WORKERS: Final = ("AnyIO worker thread", "mcp-wallet-guard store")
+
+
 def _end_workers() -> None:
     """A thread that is ending may hold a lock of OpenSSL's, which a forked child would then wait for without end.
 
     Python forgets a thread before its last steps, in which OpenSSL cleans up: the system knows when it is gone.
     """
     for thread in threading.enumerate():
-        if thread.name.startswith("AnyIO worker thread") and thread is not threading.current_thread():
+        if thread.name.startswith(_WORKERS) and thread is not threading.current_thread():
             thread.join(timeout=2)
     deadline = time.monotonic() + 2
     while (strangers := _unknown_threads() - _STRANGERS) and time.monotonic() < deadline:

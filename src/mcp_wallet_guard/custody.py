@@ -26,8 +26,8 @@ from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.session import OpenVault, Session
 from mcp_wallet_guard.signers.base import Signer
-from mcp_wallet_guard.stores.anchor import Anchor, compare, read_anchor, write_anchor
-from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, SealedHead, StateStore, Transaction
+from mcp_wallet_guard.stores.anchor import AnchorFile, anchor_of, compare
+from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, StateStore, Transaction
 
 T = TypeVar("T")
 
@@ -58,6 +58,7 @@ class Custody:
         self._lock: Final = anyio.Lock()
         self._session: Session | None = None
         self._vault: OpenVault | None = None
+        self._anchor: AnchorFile | None = None
         self._unlocked_at = 0
         self._used_at = 0
         self.blocked: str | None = None
@@ -149,8 +150,8 @@ class Custody:
         with anyio.CancelScope(shield=True):
             try:
                 if self._vault is not None:
-                    await self.transact(_journal(Event(kind=Kind.GUARD_LOCKED, at=self.clock.now(), data={})))
-                    await self._advance_anchor(self._vault)
+                    event = Event(kind=Kind.GUARD_LOCKED, at=self.clock.now(), data={})
+                    await self._transact_own(_journal(event))
             except GuardError:
                 pass  # a store that takes no entry, or was tampered with, must not keep the keys in memory
             finally:
@@ -251,16 +252,15 @@ class Custody:
     async def transact_anchored(self, work: Callable[[Transaction], T], /) -> T:
         """`transact` what must not be undone by putting an older store back: each consume, before its signature, and
         each code and attempt that is counted. The caller goes on after the anchor file names it (T-070, T-079)."""
-        vault = self.vault()
-        return await self.store.transact(work, now=self.clock.now(), then=lambda head: self.anchor_head(vault, head))
+        if (anchor := self._anchor) is None:
+            raise Locked
+        # In the store's own turn: no other head comes between, and sealing the store waits for it.
+        return await self.store.transact(work, now=self.clock.now(), then=lambda head: anchor.write(anchor_of(head)))
 
-    def anchor_head(self, vault: OpenVault, head: SealedHead, /) -> None:
-        """Write `head` to the anchor file. Blocking."""
-        key = vault.key("anchor")
-        try:
-            write_anchor(self._parts.anchor_path, Anchor(store_id=head.store_id, journal=head.journal), key)
-        finally:
-            key.wipe()
+    async def _transact_own(self, work: Callable[[Transaction], T], /) -> T:
+        """What the guard itself writes down. It moves the anchor on, and repairs one that a crash left behind its
+        store; not while blocked, when an anchor that does not belong to the store is the evidence."""
+        return await (self.transact_anchored if self.blocked is None else self.transact)(work)
 
     async def apply_settings(self, text: bytes, /) -> None:
         """Seal canonical settings, journal the change, and put them in force. The caller verified a factor.
@@ -272,17 +272,19 @@ class Custody:
             settings, vault = from_canonical(text), self.vault()
             signer = vault.signer(settings)
             revision = await anyio.to_thread.run_sync(vault.seal_settings, text)
-            await self.transact(lambda tx: _journal_applied(tx, revision, text))
+            await self.transact_anchored(lambda tx: _journal_applied(tx, revision, text))
             await self._put_in_force(vault, settings, revision, signer)
             self._edited = settings  # what guard.toml says by now: its owner applied it
-            await self._write_anchor(vault)
 
     async def acknowledge_store(self, bind: Callable[[Transaction], None], /) -> None:
         """The owner accepts the store as it is: run `bind`, which must burn all earlier code steps, and anchor it."""
-        await self.transact(bind)
-        await self.transact(_journal(Event(kind=Kind.STORE_ACKNOWLEDGED, at=self.clock.now(), data={})))
+
+        def work(tx: Transaction) -> None:
+            bind(tx)
+            tx.append(Event(kind=Kind.STORE_ACKNOWLEDGED, at=tx.now, data={}))
+
+        await self.transact_anchored(work)
         self.blocked = None
-        await self._write_anchor(self.vault())
 
     async def aclose(self) -> None:
         """Lock and close store and connections. Idempotent."""
@@ -296,7 +298,8 @@ class Custody:
             await self.store.unseal(rows, now=now)
         finally:
             rows.wipe()
-        await self._check_anchor(vault)
+        self._anchor = AnchorFile(self._parts.anchor_path, vault.key("anchor"))
+        await self._check_anchor(self._anchor)
         self._vault = vault
         self._unlocked_at = self._used_at = now
         self.fingerprints = vault.fingerprints
@@ -312,32 +315,14 @@ class Custody:
                 _journal_applied(tx, *sealed)
             tx.append(unlocked)
 
-        await self.transact(work)
-        await self._advance_anchor(vault)
+        await self._transact_own(work)
 
-    async def _check_anchor(self, vault: OpenVault) -> None:
-        key = vault.key("anchor")
-        try:
-            anchor = await anyio.to_thread.run_sync(lambda: read_anchor(self._parts.anchor_path, key))
-        finally:
-            key.wipe()
-        state = await compare(anchor, self.store)
+    async def _check_anchor(self, anchor: AnchorFile) -> None:
+        state = await compare(await anyio.to_thread.run_sync(anchor.read), self.store)
         self.blocked = "blocked.store" if state.blocks else None
         if self.blocked is not None:
             event = Event(kind=Kind.STORE_BLOCKED, at=self.clock.now(), data={"anchor": state.value})
             await self.transact(_journal(event))
-
-    async def _advance_anchor(self, vault: OpenVault) -> None:
-        """Anchor what this run wrote, and repair an anchor that a crash left behind its store. Not while blocked: an
-        anchor that does not belong to the store is the evidence."""
-        if self.blocked is None:
-            await self._write_anchor(vault)
-
-    async def _write_anchor(self, vault: OpenVault) -> None:
-        head = self.store.head
-        if head is None:
-            raise Locked
-        await anyio.to_thread.run_sync(self.anchor_head, vault, head)
 
     async def _put_in_force(self, vault: OpenVault, settings: Settings, revision: int, signer: Signer) -> None:
         chain = self._parts.make_chain(settings)
@@ -362,9 +347,12 @@ class Custody:
     async def _close_vault(self) -> None:
         session, self._session = self._session, None
         vault, self._vault = self._vault, None
+        anchor, self._anchor = self._anchor, None
         if vault is not None:
             vault.lock()
         await self.store.seal()
+        if anchor is not None:
+            anchor.close()
         if session is not None:
             await _end(session)
 

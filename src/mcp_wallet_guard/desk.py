@@ -241,8 +241,9 @@ class Desk:
     async def _answered(self, operation: str) -> bool:
         """Wake a waiting call; True when there is one."""
         waiting = self._changed(operation)
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._links.delete, operation)
+        if self.link_url is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._links.delete, operation)
         return waiting
 
 

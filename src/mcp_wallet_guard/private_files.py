@@ -16,8 +16,12 @@ from mcp_wallet_guard.errors import Misconfigured
 
 READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """Flags to open a private file for reading: a link is not followed, a pipe does not block."""
+WRITE: Final = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""Flags to write over parts of one that is there."""
 CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 """Flags to make one, with mode 0600."""
+sync_data: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
+"""For `flush`: the bytes of a file whose length does not change. macOS has no call of its own for that."""
 _FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 
 

@@ -178,7 +178,7 @@ def test_a_crash_between_consume_and_anchor_is_repaired_and_burned(tmp_path: Pat
     async def until_consumed() -> None:
         async with rig.opened() as wallet:
             await wallet.approved()
-            os.rename = dies  # type: ignore[assignment]  # which puts the new anchor in the old one's place
+            os.pwrite = dies  # type: ignore[assignment]  # which puts the new anchor into its slot
             await wallet.pay()
 
     def dies(*_: object) -> None:

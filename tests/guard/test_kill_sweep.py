@@ -43,7 +43,7 @@ from tests.processes import die, in_child
 FLOWS: Final = QUESTIONS | SPENDS | DOORS
 WRITES: Final = ("insert", "update", "delete")
 DRAFTS: Final = (".new", ".part")
-CHANGES: Final = ("open", "write", "rename", "replace", "link", "unlink")
+CHANGES: Final = ("open", "write", "pwrite", "rename", "replace", "link", "unlink")
 
 
 @final

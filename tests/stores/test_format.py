@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from mcp_wallet_guard.evidence import FactorRow, Row
 from mcp_wallet_guard.journal.events import MAX_DATA_BYTES, Kind
-from mcp_wallet_guard.stores.anchor import Anchor, write_anchor
+from mcp_wallet_guard.stores.anchor import AnchorFile, anchor_of
 from mcp_wallet_guard.stores.sealing import canonical
 from mcp_wallet_guard.stores.sqlite_file import schema
 from mcp_wallet_guard.stores.tables import TABLES, Field
@@ -53,7 +53,7 @@ async def test_a_reader_written_from_the_format_pages_finds_every_mac_and_the_su
     await store.append_unsealed(event("locked"))
     await store.unseal(row_key(), now=NOW + 5)
     assert store.head is not None
-    anchor = Anchor(store_id=store.head.store_id, journal=store.head.journal)
+    anchor = anchor_of(store.head)
     await store.close()
 
     with closing(sqlite3.connect(path)) as connection:
@@ -88,8 +88,10 @@ async def test_a_reader_written_from_the_format_pages_finds_every_mac_and_the_su
             previous = digest
         assert previous == head[3]
 
-    write_anchor(tmp_path / "vault.anchor", anchor, row_key())
-    fields = json.loads((tmp_path / "vault.anchor").read_bytes())
+    AnchorFile(tmp_path / "vault.anchor", row_key()).write(anchor)
+    data = (tmp_path / "vault.anchor").read_bytes()
+    fields = json.loads(data[:4096].rstrip(b"\0"))
+    assert data == (rfc8785.dumps(fields) + b"\n").ljust(8192, b"\0")
     said = bytes.fromhex(fields.pop("mac"))
     assert said == hmac.digest(KEY, b"mcp-wallet-guard/anchor/v1\x00" + rfc8785.dumps(fields), "sha256")
 

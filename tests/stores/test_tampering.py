@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.evidence import ROWS, FactorRow, OperationRow, Row
+from mcp_wallet_guard.errors import Tampered, Unavailable
+from mcp_wallet_guard.evidence import ROWS, AccountRow, FactorRow, OperationRow, Row
 from mcp_wallet_guard.journal import chain
 from mcp_wallet_guard.journal.chain import Head
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.sqlite import SqliteStore
+from mcp_wallet_guard.stores.sqlite_file import SqliteFile
 from mcp_wallet_guard.stores.tables import TABLES
 from tests.stores.attacks import columns, edited, finds_at_unlock, finds_in_use, is_honest, refuses
 from tests.stores.samples import (
@@ -25,6 +26,7 @@ from tests.stores.samples import (
     dropping,
     event,
     filled,
+    opened,
     row_key,
     sample,
     writing,
@@ -63,6 +65,95 @@ async def test_an_edit_of_any_column_of_any_row_is_found(path: Path, kind: type[
             attack(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))
             assert await store.transact(lambda tx: tx.get(kind, "a"), now=NOW) == sample(kind, "a", ord("a"))
     await store.transact(lambda tx: tx.check_live(), now=NOW)
+    await store.close()
+
+
+@KINDS
+async def test_an_edit_is_found_also_after_something_else_was_written(path: Path, kind: type[Row]) -> None:
+    """What is known of a row is forgotten when somebody else writes, and not only for the next transaction."""
+    store, table = await filled(path), TABLES[kind]
+    for read in (lambda tx: tx.get(kind, "a"), lambda tx: tx.all(kind)):
+        await store.transact(read, now=NOW)  # it is known now
+        attack(path, f'UPDATE "{table.name}" SET "entry" = "entry" + 1')
+        await store.transact(writing(subject="another"), now=NOW)
+        await refuses(store, read, "tampered.row")
+        attack(path, f'UPDATE "{table.name}" SET "entry" = "entry" - 1')
+        await store.transact(read, now=NOW)
+    await store.close()
+
+
+@KINDS
+async def test_a_dropped_row_put_back_is_found_also_after_something_else_was_written(
+    path: Path, kind: type[Row]
+) -> None:
+    store, table = await filled(path), TABLES[kind]
+    keyed, marks = table.names[0], ", ".join("?" * len(columns(table)))
+    old = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    await store.transact(dropping(kind, "a"), now=NOW)
+    assert await store.transact(lambda tx: tx.get(kind, "a"), now=NOW) is None
+    attack(path, f'INSERT INTO "{table.name}" VALUES ({marks})', old)
+    await store.transact(writing(subject="another"), now=NOW)
+    await refuses(store, lambda tx: tx.all(kind), "tampered.row")
+    await store.transact(writing(subject="another"), now=NOW)
+    await refuses(store, lambda tx: tx.get(kind, "a"), "tampered.row")
+    await store.close()
+
+
+@pytest.mark.parametrize("unsealed", [False, True], ids=["transact", "append_unsealed"])
+async def test_what_failed_is_read_again_before_it_is_believed(
+    path: Path, monkeypatch: pytest.MonkeyPatch, unsealed: bool
+) -> None:
+    """A disk that takes a commit and then says that it failed: the guard must not go on with what was before."""
+    store = await filled(path)
+    await store.transact(writing(account("a", 1)), now=NOW)
+
+    def commit(file: SqliteFile, _: object) -> None:
+        file.run("commit", "COMMIT")
+        raise Unavailable("unavailable.store", detail="or so it says")
+
+    async def write() -> None:
+        if unsealed:
+            await store.append_unsealed(event())
+        else:
+            await store.transact(writing(account("a", 2)), now=NOW)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteFile, "commit", commit)
+        with pytest.raises(Unavailable):
+            await write()
+    await refuses(store, lambda tx: tx.get(AccountRow, "a"), "tampered.store")
+    await store.close()
+    again = await opened(path)
+    assert await again.transact(lambda tx: tx.get(AccountRow, "a"), now=NOW) == account("a", 1 if unsealed else 2)
+    await again.close()
+
+
+async def test_an_edit_of_an_old_entry_is_found_also_when_the_journal_was_read_before(path: Path) -> None:
+    store = await filled(path)
+    await store.transact(lambda tx: tx.check_live(), now=NOW)
+    ((body,),) = attack(path, "SELECT body FROM journal WHERE entry = 2")
+    attack(path, "UPDATE journal SET body = ? WHERE entry = 2", (body + b" ",))
+    for _ in range(2):
+        await refuses(store, lambda tx: tx.check_live(), "tampered.journal")
+    attack(path, "UPDATE journal SET body = ? WHERE entry = 2", (body,))
+    await store.transact(lambda tx: tx.check_live(), now=NOW)
+    await store.close()
+
+
+async def test_a_row_that_was_read_is_not_read_again_until_the_consume(path: Path) -> None:
+    """The honest twin: nobody wrote, so what is known stands; `check_live` reads all of it from the disk."""
+    names = list[str]()
+    await (await filled(path)).close()
+    store = await opened(path, faults=names.append)
+    for _ in range(2):
+        await store.transact(lambda tx: (tx.get(OperationRow, "a"), tx.all(FactorRow)), now=NOW)
+    await store.transact(writing(account("a", 5)), now=NOW)
+    assert await store.transact(lambda tx: tx.get(AccountRow, "a"), now=NOW) == account("a", 5)
+    read = [name for name in names if name.startswith("before:select")]
+    assert [read.count(f"before:select {each}") for each in ("operations", "all factors", "accounts")] == [1, 2, 0]
+    names.clear()
+    await store.transact(lambda tx: tx.check_live(), now=NOW)
+    assert {f"before:select all {table.name}" for table in TABLES.values()} <= set(names)
     await store.close()
 
 

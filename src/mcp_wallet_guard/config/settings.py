@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal, final
 
 from pydantic import ValidationError
@@ -38,9 +39,9 @@ class FeeLimits:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
-    """What a guard is set up for. Everything is derived from the validated document; equal documents are equal."""
+    """What a guard is set up for. All is derived from the validated document, once; equal documents are equal."""
 
     document: Document
 
@@ -65,22 +66,22 @@ class Settings:
         """The node's URL. May hold an API key: never log it."""
         return self.document.chain.node
 
-    @property
+    @cached_property
     def chain(self) -> ChainId:
         """The pinned chain."""
         return ChainId(self.document.chain.id)
 
-    @property
+    @cached_property
     def native(self) -> Asset:
         """The chain's currency, with pinned decimals."""
         return Asset(self.chain, self.document.chain.symbol, self.document.chain.decimals)
 
-    @property
+    @cached_property
     def account(self) -> Account:
         """The pinned account."""
         return Account(self.document.account.name, self.chain, self.document.account.address)
 
-    @property
+    @cached_property
     def fee_limits(self) -> FeeLimits:
         """The fee ceilings in wei per gas, and the gas ceiling."""
         table = self.document.chain
@@ -90,7 +91,7 @@ class Settings:
             max_gas=table.max_gas,
         )
 
-    @property
+    @cached_property
     def policy(self) -> Policy | None:
         """The policy, or None: then every spend is refused with "policy.missing"."""
         table = self.document.policy

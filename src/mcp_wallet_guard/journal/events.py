@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, final
 
@@ -62,7 +62,8 @@ class Kind(StrEnum):
 class Event:
     """Something to journal. `subject` is an operation id, a factor id or empty; `at` is unix seconds.
 
-    `data` is copied, so that what the caller does to its own afterwards changes nothing (Threat: T-097). Raises
+    `data` is copied, so that what the caller does to its own afterwards changes nothing (Threat: T-097), and
+    `canonical_data` is what is written: its RFC 8785 form. Raises
     ValueError for anything outside the format, data of more than MAX_DATA_BYTES in canonical form included.
     """
 
@@ -70,6 +71,7 @@ class Event:
     at: int
     subject: str = ""
     data: dict[str, Any]
+    canonical_data: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if type(self.kind) is not Kind:
@@ -84,6 +86,7 @@ class Event:
         if len(data) > MAX_DATA_BYTES:
             raise ValueError("an event's data is too large")
         object.__setattr__(self, "data", json.loads(data))
+        object.__setattr__(self, "canonical_data", data)
 
 
 RowChange = tuple[str, str, str | None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 from mcp.server.session import ServerSession
 from mcp.shared.dispatcher import CallOptions
@@ -26,7 +26,8 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from mcp_wallet_guard.errors import GuardError, Tampered
+from mcp_wallet_guard.errors import GuardError
+from mcp_wallet_guard.evidence import ReadRecord
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.filters.outbound import check_released, search
 from mcp_wallet_guard.mcp.answers import new_incident
@@ -49,27 +50,55 @@ _CONTENT: Final = frozenset({"resources/read", "prompts/get", "completion/comple
 """Results that are an author's data. Without fingerprints they stay; the others are the guard's or constant text."""
 
 
-_RELEASED: Final[ContextVar[list[Released] | None]] = ContextVar("mcp_wallet_guard_released", default=None)
+@final
+class Noted:
+    """What the wrappers of one request told about it: results that they checked, and reads to be journalled."""
+
+    __slots__ = ("reads", "released")
+
+    def __init__(self) -> None:
+        self.released: Final[list[Released]] = []
+        self.reads: list[ReadRecord] = []
+
+    def take_reads(self) -> list[ReadRecord]:
+        """The reads that nobody journalled yet, for the caller to do so."""
+        reads, self.reads = self.reads, []
+        return reads
+
+
+_NOTED: Final[ContextVar[Noted | None]] = ContextVar("mcp_wallet_guard_noted", default=None)
 
 
 def note_released(released: Released, /) -> None:
     """Tell the request under way that a tool's wrapper has checked this result already."""
-    noted = _RELEASED.get()
+    noted = _NOTED.get()
     if noted is not None:
-        noted.append(released)
+        noted.released.append(released)
+
+
+def note_read(record: ReadRecord, /) -> bool:
+    """Leave a read's check and its line in the journal to the request under way. False when there is none: a call
+    around the server's middleware."""
+    noted = _NOTED.get()
+    if noted is None:
+        return False
+    noted.reads.append(record)
+    return True
 
 
 @final
 class Noting:
-    """One request, as a block: what `note_released` hears in it is compared with what is about to be sent."""
+    """One request, as a block: what `note_released` and `note_read` hear in it."""
 
     __slots__ = ("_token",)
 
-    def __enter__(self) -> None:
-        self._token: Token[list[Released] | None] = _RELEASED.set([])
+    def __enter__(self) -> Noted:
+        noted = Noted()
+        self._token: Token[Noted | None] = _NOTED.set(noted)
+        return noted
 
     def __exit__(self, *_: object) -> None:
-        _RELEASED.reset(self._token)
+        _NOTED.reset(self._token)
 
 
 @final
@@ -85,39 +114,57 @@ class Releaser:
         self._link = link
         self._usual: tuple[str, FingerprintSet] | None = None
 
-    async def result(self, wire: dict[str, Any], /, *, method: str, version: str) -> dict[str, Any]:
-        """`wire` as it was checked. For a tool a hit gives an error result without structured content, since a client
-        validates that; for anything else it raises MCPError. The same for a form that may not be asked (T-005)."""
-        if "inputRequests" in wire:
-            try:
+    async def result(self, wire: dict[str, Any], noted: Noted, /, *, method: str, version: str) -> dict[str, Any]:
+        """`wire` as it was checked, its reads journalled. For a tool a hit gives an error result without structured
+        content, since a client validates that; for anything else it raises MCPError. The same for a form that may not
+        be asked (T-005), and for a read that the journal does not take."""
+        reads = noted.take_reads()
+        try:
+            if "inputRequests" in wire:
                 check_questions(wire)
-            except GuardError as error:
-                return self._withheld(error, method=method, version=version)
-        envelope = {name: wire[name] for name in _ENVELOPE if name in wire}
-        body = _body(wire)
-        # What a wrapper checked and nobody changed since is not searched twice; only the envelope is new.
-        known: dict[str, Any] | None = None
-        for each in _RELEASED.get() or ():
-            if (checked := _body(each.payload)) == body:
-                known = checked
-        if known is not None and self._is_usual(envelope):
-            return {**known, **envelope}
-        released = await self._released(wire if known is None else envelope, needs_guard=method in _CONTENT)
-        if released is not None:
-            payload: dict[str, Any] = released.payload
-            return payload if known is None else {**known, **payload}
-        return self._withheld(Tampered("tampered.result"), method=method, version=version)
+            checked = await self._checked(wire, noted, needs_guard=bool(reads) or method in _CONTENT)
+            for record in reads:
+                await self._link.record_read(record)
+        except GuardError as error:
+            incident = new_incident()
+            await self.unreleased(reads, "blocked", code=error.code, incident=incident)
+            return _withheld(error, method=method, version=version, incident=incident)
+        return checked
 
-    def _withheld(self, reason: GuardError, *, method: str, version: str) -> dict[str, Any]:
-        incident = new_incident()
-        logger.warning("a result of %s was withheld: %s (incident %s)", method, reason.detail or "a hit", incident)
-        text = f"{reason.public} (incident {incident})"
-        if method != "tools/call":
-            raise _WithheldError(code=INTERNAL_ERROR, message=text)
-        replaced: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True}
-        if version in MODERN_PROTOCOL_VERSIONS:
-            replaced["resultType"] = "complete"
-        return replaced
+    async def unreleased(
+        self,
+        reads: list[ReadRecord],
+        outcome: Literal["blocked", "failed"],
+        /,
+        *,
+        code: str | None = None,
+        incident: str | None = None,
+    ) -> None:
+        """Journal reads whose results did not leave. Raises nothing: nothing more is refused."""
+        for read in reads:
+            told = read.model_copy(update={"outcome": outcome, "code": code, "incident": incident})
+            try:
+                await self._link.record_read(told)
+            except GuardError as error:
+                logger.info("a read of %s was not journalled: %s (incident %s)", read.tool, error.code, incident)
+
+    async def _checked(self, wire: dict[str, Any], noted: Noted, *, needs_guard: bool) -> dict[str, Any]:
+        # What a wrapper checked and nobody changed since is not searched twice; only the envelope is new.
+        if noted.released:
+            body = _body(wire)
+            for each in noted.released:
+                if (known := _body(each.payload)) == body:
+                    envelope = {name: wire[name] for name in _ENVELOPE if name in wire}
+                    return {**known, **await self._enveloped(envelope, needs_guard=needs_guard)}
+        released = await self._released(wire, needs_guard=needs_guard)
+        payload: dict[str, Any] = released.payload
+        return payload
+
+    async def _enveloped(self, envelope: dict[str, Any], *, needs_guard: bool) -> dict[str, Any]:
+        if self._is_usual(envelope):
+            return envelope
+        payload: dict[str, Any] = (await self._released(envelope, needs_guard=needs_guard)).payload
+        return payload
 
     def error(self, error: BaseException, /, *, method: str) -> MCPError:
         """An MCPError with a sentence of the standard or of ours, never the text of `error`."""
@@ -146,10 +193,14 @@ class Releaser:
 
     async def message(self, params: Mapping[str, Any] | None, /, *, method: str) -> bool:
         """Whether a message of the server may be sent."""
-        if params is None or await self._released(dict(params), needs_guard=True) is not None:
+        if params is None:
             return True
-        logger.warning("a message %s was withheld (incident %s)", method, new_incident())
-        return False
+        try:
+            await self._released(dict(params), needs_guard=True)
+        except GuardError:
+            logger.warning("a message %s was withheld (incident %s)", method, new_incident())
+            return False
+        return True
 
     def _is_usual(self, envelope: dict[str, Any]) -> bool:
         """Whether exactly this was searched for the same secrets: a server puts one envelope around all its results."""
@@ -166,17 +217,15 @@ class Releaser:
             self._usual = (spelled, fingerprints)
         return True
 
-    async def _released(self, payload: object, *, needs_guard: bool) -> Released | None:
+    async def _released(self, payload: object, *, needs_guard: bool) -> Released:
+        """Raises Tampered for a hit, and what the link raises for a guard that is needed and cannot be reached."""
         try:
             fingerprints = self._link.recent or await self._link.fingerprints()
         except GuardError:
             if needs_guard:
-                return None
+                raise
             fingerprints = self._link.known
-        try:
-            return check_released(payload, fingerprints=fingerprints)
-        except GuardError:
-            return None
+        return check_released(payload, fingerprints=fingerprints)
 
 
 @final
@@ -210,6 +259,17 @@ class Channel:
         if message is not None and not await self._releaser.message({"message": message}, method="progress"):
             message = None
         await self._inner.progress(progress, total, message)
+
+
+def _withheld(reason: GuardError, /, *, method: str, version: str, incident: str) -> dict[str, Any]:
+    logger.warning("a result of %s was withheld: %s (incident %s)", method, reason.detail or reason.code, incident)
+    text = f"{reason.public} (incident {incident})"
+    if method != "tools/call":
+        raise _WithheldError(code=INTERNAL_ERROR, message=text)
+    replaced: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True}
+    if version in MODERN_PROTOCOL_VERSIONS:
+        replaced["resultType"] = "complete"
+    return replaced
 
 
 def _body(wire: dict[str, Any]) -> dict[str, Any]:

@@ -201,17 +201,18 @@ class GuardMiddleware:
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         failure: MCPError
-        try:
-            self._releaser.guard_session(ctx.session)
-            if ctx.request_id is None:
-                return await call_next(ctx)
-            self._admit(ctx)
-            with Noting():
+        with Noting() as noted:
+            try:
+                self._releaser.guard_session(ctx.session)
+                if ctx.request_id is None:
+                    return await call_next(ctx)
+                self._admit(ctx)
                 wire = _wire(await call_next(ctx))
                 wire = self._classification.listed(wire, method=ctx.method)
-                return await self._releaser.result(wire, method=ctx.method, version=ctx.protocol_version)
-        except Exception as error:  # noqa: BLE001  # everything is turned into fixed words
-            failure = self._releaser.error(error, method=ctx.method)
+                return await self._releaser.result(wire, noted, method=ctx.method, version=ctx.protocol_version)
+            except Exception as error:  # noqa: BLE001  # everything is turned into fixed words
+                failure = self._releaser.error(error, method=ctx.method)
+                await self._releaser.unreleased(noted.take_reads(), "failed")
         # Outside the except block: no traceback or trace of the original error travels with this one.
         raise failure
 

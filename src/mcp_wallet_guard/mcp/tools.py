@@ -29,7 +29,7 @@ from mcp_wallet_guard.mcp.elicitation import Host
 from mcp_wallet_guard.mcp.handlers import CALL, CONTEXT, Handler
 from mcp_wallet_guard.mcp.link import GuardLink
 from mcp_wallet_guard.mcp.parameters import check_questions
-from mcp_wallet_guard.mcp.releasing import note_released
+from mcp_wallet_guard.mcp.releasing import note_read, note_released
 
 logger: Final = logging.getLogger(__name__)
 
@@ -83,8 +83,9 @@ class Tools:
                 outcome = "failed"
                 result = shape().convert_result(await _run(handler, call, context))
                 outcome = "blocked"
-                await self._check(result)
-                await self._link.record_read(released)
+                if not note_read(released):
+                    await self._check(result)
+                    await self._link.record_read(released)
             except GuardError as error:
                 incident = answers.new_incident()
                 _log(handler.name, error, incident=incident)

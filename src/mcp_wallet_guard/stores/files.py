@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
-from mcp_wallet_guard.private_files import CREATE, READ, check_private, flush
+from mcp_wallet_guard.private_files import CREATE, READ, WRITE, check_private, flush, sync_data
 
 _NETWORK: Final = frozenset(
     {"afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
@@ -122,6 +122,36 @@ def replace_file(path: Path, data: bytes, /) -> None:
         raise Unavailable("unavailable.store", detail=f"{path}: {error.strerror}") from None
 
 
+def overwrite(path: Path, parts: tuple[tuple[int, bytes], tuple[int, bytes]], /, *, size: int) -> bool:
+    """Write two parts, each with its place, into a private file of `size` bytes: the second only when the first is on
+    the disk, and without waiting for itself. False, and nothing is written, when there is no file of that size.
+
+    Raises Misconfigured("misconfigured.permissions") for a place that is not private, Unavailable("unavailable.store")
+    when the disk fails.
+    """
+    check_folder(path.parent)
+    try:
+        fd = os.open(path, WRITE)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise Unavailable("unavailable.store", detail=f"{path}: {error.strerror}") from None
+    try:
+        status = os.fstat(fd)
+        check_private(path, status)
+        if status.st_size != size:
+            return False
+        first, second = parts
+        _write_at(fd, *first)
+        flush(fd, sync_data)
+        _write_at(fd, *second)
+    except OSError as error:
+        raise Unavailable("unavailable.store", detail=f"{path}: {error.strerror}") from None
+    finally:
+        os.close(fd)
+    return True
+
+
 def sync_folder(folder: Path, /) -> None:
     """Make the folder's names durable. Raises OSError."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -129,6 +159,12 @@ def sync_folder(folder: Path, /) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _write_at(fd: int, at: int, data: bytes) -> None:
+    while data:
+        count = os.pwrite(fd, data, at)
+        data, at = data[count:], at + count
 
 
 def _write(path: Path, data: bytes) -> None:

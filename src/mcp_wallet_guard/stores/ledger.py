@@ -17,6 +17,7 @@ from mcp_wallet_guard.evidence import Column, Row
 from mcp_wallet_guard.journal import chain
 from mcp_wallet_guard.journal.chain import Entry, Head
 from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, SealedHead
+from mcp_wallet_guard.stores.known import Known
 from mcp_wallet_guard.stores.sealing import Keys, StoredEntry, StoredHead, StoredRow, add
 from mcp_wallet_guard.stores.tables import TABLES, Table
 
@@ -38,18 +39,19 @@ class Reader(Protocol):
     def rows(self, table: Table, /) -> Sequence[StoredRow]: ...
     def entries_about(self, subject: str, /) -> Sequence[StoredEntry]: ...
     def entries_from(self, index: int, /, *, limit: int | None = None) -> Sequence[StoredEntry]: ...
-    def version(self) -> int: ...
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class RowWrite:
-    """One row to write. `old` is the MAC that the row must have before, None when there must be no row."""
+    """One row to write. `old` is the MAC that the row must have before, None when there must be no row; `row` is what
+    `new` says, and both are None when it goes."""
 
     table: Table
     key: str
     old: bytes | None
     new: StoredRow | None
+    row: Row | None
 
 
 @final
@@ -65,9 +67,9 @@ class Changes:
 
 @final
 class Ledger:
-    """One unsealed store: its keys, its head, its live rows' MACs."""
+    """One unsealed store: its keys, its head, its live rows' MACs, and what is known of the rows."""
 
-    __slots__ = ("_history", "_live", "head", "keys", "stored_head")
+    __slots__ = ("_live", "head", "keys", "known", "stored_head")
 
     def __init__(self, keys: Keys, head: SealedHead, /) -> None:
         """An empty ledger whose head is `head`, already verified."""
@@ -75,7 +77,7 @@ class Ledger:
         self.head: SealedHead = head
         self.stored_head: StoredHead = keys.seal(head)
         self._live: Final[dict[Table, dict[str, bytes]]] = {table: {} for table in TABLES.values()}
-        self._history: int | None = None
+        self.known: Final = Known()
 
     @classmethod
     def load(cls, keys: Keys, head: SealedHead, reader: Reader, /) -> Ledger:
@@ -138,8 +140,7 @@ class Ledger:
 
         Read once after an unlock, and again when another program wrote to the database since.
         """
-        version = reader.version()
-        if self._history == version:
+        if self.known.history:
             return
         head = Head()
         while head != self.head.journal:
@@ -148,7 +149,7 @@ class Ledger:
                 raise Tampered("tampered.journal", detail="the journal does not end where the head says")
             for stored in found:
                 head = chain.link(head, stored.entry, self.check_entry(stored))
-        self._history = version
+        self.known.history = True
 
     def check_tip(self, tip: Sequence[StoredEntry], /) -> None:
         """`tip`, the entries from the head's index on, is the head's entry alone. Raises Tampered."""
@@ -165,6 +166,7 @@ class Ledger:
                 self._live[write.table].pop(write.key, None)
             else:
                 self._live[write.table][write.key] = write.new.mac
+            self.known.put(write.table, write.key, write.row)
         self.head = changes.head
         self.stored_head = changes.stored_head
 
@@ -185,22 +187,28 @@ class Ledger:
         return self._changes((), entries, journal=journal, live_sum=self.head.live_sum, now=now)
 
     def applying(
-        self, staged: Mapping[tuple[Table, str], tuple[Column, ...] | None], events: Sequence[Event], /, *, now: int
+        self,
+        staged: Mapping[tuple[Table, str], tuple[Row, tuple[Column, ...]] | None],
+        events: Sequence[Event],
+        /,
+        *,
+        now: int,
     ) -> Changes:
-        """The changes that put rows of these values, drop those of None, and journal `events`, the last of which names
-        the rows."""
+        """The changes that put these rows, given with their values, drop those of None, and journal `events`, the last
+        of which names the rows."""
         last = self.head.journal.index + len(events)
         writes: list[RowWrite] = []
         named: list[RowChange] = []
         delta = 0
-        for (table, key), values in staged.items():
-            old, new = self._live[table].get(key), None
+        for (table, key), put in staged.items():
+            old, new, row = self._live[table].get(key), None, None
             if old is not None:
                 delta -= self.keys.contribution(old)
-            if values is not None:
+            if put is not None:
+                row, values = put
                 new = StoredRow(values, last, self.keys.row_mac(table, values, last))
                 delta += self.keys.contribution(new.mac)
-            writes.append(RowWrite(table, key, old, new))
+            writes.append(RowWrite(table, key, old, new, row))
             named.append((table.name, key, None if new is None else new.mac.hex()))
         journal = self.head.journal
         entries: list[StoredEntry] = []
@@ -236,12 +244,10 @@ class LedgerTransaction:
         "_checked",
         "_events",
         "_is_open",
+        "_known",
         "_ledger",
-        "_read",
         "_reader",
         "_staged",
-        "_values",
-        "_whole",
         "now",
     )
 
@@ -249,11 +255,8 @@ class LedgerTransaction:
         self.now: int = max(now, ledger.head.highest_time)
         self._ledger: Final = ledger
         self._reader: Final = reader
-        self._staged: Final[dict[tuple[Table, str], Row | None]] = {}
-        self._values: Final[dict[tuple[Table, str], tuple[Column, ...] | None]] = {}
-        # What was read and verified in this transaction. Nobody else writes until it ends, so it is read once.
-        self._read: Final[dict[tuple[Table, str], Row | None]] = {}
-        self._whole: Final[dict[Table, dict[str, Row]]] = {}
+        self._known: Final = ledger.known
+        self._staged: Final[dict[tuple[Table, str], tuple[Row, tuple[Column, ...]] | None]] = {}
         self._checked: Final[dict[int, tuple[StoredEntry, dict[str, Any]]]] = {}
         self._events: Final[list[Event]] = []
         self._is_open = True
@@ -264,21 +267,27 @@ class LedgerTransaction:
         table = TABLES[kind]
         place = (table, key)
         if place in self._staged:
-            return cast("R | None", self._staged[place])
-        if place not in self._read:
-            whole = self._whole.get(table)
-            self._read[place] = (
-                self._ledger.check(table, key, self._reader.row(table, key)) if whole is None else whole.get(key)
-            )
-        return cast("R | None", self._read[place])
+            put = self._staged[place]
+            return None if put is None else cast("R", put[0])
+        row = self._known.row(table, key)
+        if row is None:
+            row = self._ledger.check(table, key, self._reader.row(table, key))
+            self._known.put(table, key, row)
+        return cast("R | None", row)
 
     def all(self, kind: type[R], /) -> tuple[R, ...]:
         """See `Transaction`."""
         self._check_open()
         table = TABLES[kind]
-        rows: dict[str, Row | None] = dict(self._stored(table))
-        rows.update({key: row for (where, key), row in self._staged.items() if where is table})
-        return tuple(cast("R", row) for _, row in sorted(rows.items()) if row is not None)
+        if table not in self._known.whole:
+            self._read_whole(table)
+        rows = dict(self._known.rows.get(table, {}))
+        for (where, key), put in self._staged.items():
+            if where is table and put is not None:
+                rows[key] = put[0]
+            elif where is table:
+                rows.pop(key, None)
+        return tuple(cast("R", rows[key]) for key in sorted(rows))
 
     def put(self, row: Row, /) -> None:
         """See `Transaction`. Raises ValueError for a value that its column does not hold."""
@@ -286,7 +295,7 @@ class LedgerTransaction:
         table = TABLES[type(row)]
         values = table.values(row)
         place = (table, str(values[0]))
-        self._staged[place], self._values[place] = row, values
+        self._staged[place] = row, values
 
     def drop(self, kind: type[Row], key: str, /) -> None:
         """See `Transaction`. Dropping what is not there changes nothing."""
@@ -294,9 +303,8 @@ class LedgerTransaction:
         place = (TABLES[kind], key)
         if self._ledger.mac(*place) is None:
             self._staged.pop(place, None)
-            self._values.pop(place, None)
         else:
-            self._staged[place] = self._values[place] = None
+            self._staged[place] = None
 
     def append(self, event: Event, /) -> None:
         """See `Transaction`."""
@@ -312,7 +320,7 @@ class LedgerTransaction:
         """See `Transaction`."""
         self._check_open()
         for table in TABLES.values():
-            self._stored(table)
+            self._read_whole(table)
         self._ledger.check_tip(self._reader.entries_from(self._ledger.head.journal.index))
         self._ledger.check_history(self._reader)
 
@@ -341,7 +349,7 @@ class LedgerTransaction:
             raise ValueError("a transaction that changes rows appends an event")
         if not self._events:
             return None
-        return self._ledger.applying(self._values, self._events, now=self.now)
+        return self._ledger.applying(self._staged, self._events, now=self.now)
 
     def close(self) -> None:
         """Make the transaction unusable. Idempotent."""
@@ -355,10 +363,8 @@ class LedgerTransaction:
             self._checked[stored.entry.index] = stored, fields
         return stored.entry, fields
 
-    def _stored(self, table: Table) -> dict[str, Row]:
-        """Every live row of the table as it is stored, verified."""
-        if table in self._whole:
-            return self._whole[table]
+    def _read_whole(self, table: Table) -> None:
+        """Read and verify every live row of the table, also one that is known."""
         found: dict[str, Row] = {}
         for stored in self._reader.rows(table):
             key = str(stored.values[0])
@@ -367,8 +373,8 @@ class LedgerTransaction:
                 found[key] = row
         if found.keys() != self._ledger.live_keys(table):
             raise Tampered("tampered.row", detail=f"{table.name}: a live row is missing")
-        self._whole[table] = found
-        return found
+        self._known.rows[table] = found
+        self._known.whole.add(table)
 
     def _check_open(self) -> None:
         if not self._is_open:

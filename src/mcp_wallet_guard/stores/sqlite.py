@@ -12,12 +12,9 @@ is cancelled before its turn has no effect; afterwards the transaction runs to i
 from __future__ import annotations
 
 import secrets
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar, final
-
-import anyio
-import anyio.to_thread
 
 from mcp_wallet_guard.errors import Locked, Tampered, Unavailable
 from mcp_wallet_guard.journal import chain
@@ -28,6 +25,7 @@ from mcp_wallet_guard.stores.ledger import EMPTY_SUM, Changes, Ledger, LedgerTra
 from mcp_wallet_guard.stores.sealing import STORE_ID_BYTES, Keys, StoredEntry, StoredHead
 from mcp_wallet_guard.stores.sqlite_file import Faults, SqliteFile
 from mcp_wallet_guard.stores.tables import TABLES
+from mcp_wallet_guard.stores.worker import Worker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,8 +46,7 @@ class SqliteStore:
         self._path: Final = path
         self._faults: Final = faults
         self._draw: Final = draw
-        self._turn: Final = anyio.CapacityLimiter(1)
-        self._busy: Final = threading.Lock()
+        self._worker: Final = Worker("mcp-wallet-guard store")
         self._file: SqliteFile | None = None
         self._ledger: Ledger | None = None
         self._last_head: StoredHead | None = None
@@ -68,7 +65,7 @@ class SqliteStore:
 
     async def open(self) -> None:
         """Open or create. See `SqliteFile` for what it raises."""
-        await self._hop(self._open)
+        await self._worker.run(self._open)
 
     async def unseal(self, key: Secret, /, *, now: int) -> SealedHead:
         """Take the row key: see `StateStore`. `key` stays the caller's.
@@ -78,11 +75,11 @@ class SqliteStore:
         verify, is missing, or is not the one that this process wrote last; "tampered.row"; "tampered.journal";
         Unavailable("unavailable.clock"). The store is then as sealed as before.
         """
-        return await self._hop(lambda: self._unseal(key, now))
+        return await self._worker.run(lambda: self._unseal(key, now))
 
     async def seal(self) -> None:
         """Forget the keys and the index. Idempotent."""
-        await self._hop(self._seal)
+        await self._worker.run(self._seal)
 
     async def transact(
         self, work: Callable[[Transaction], T], /, *, now: int, then: Callable[[SealedHead], None] | None = None
@@ -92,30 +89,22 @@ class SqliteStore:
         Whatever `work` raises leaves store and memory as they were. Raises ValueError when `work` changed rows and
         appended no event.
         """
-        return await self._hop(lambda: self._transact(work, now, then))
+        return await self._worker.run(lambda: self._transact(work, now, then))
 
     async def append_unsealed(self, event: Event, /) -> None:
         """Journal one event while the vault is locked. While it is unlocked the entry is sealed like any other."""
-        await self._hop(lambda: self._append_unsealed(event))
+        await self._worker.run(lambda: self._append_unsealed(event))
 
     async def journal(self, *, since: int = 0) -> tuple[Entry, ...]:
         """The entries from index `since` on, unverified."""
-        return await self._hop(lambda: tuple(stored.entry for stored in self._opened().entries_from(since)))
+        return await self._worker.run(lambda: tuple(stored.entry for stored in self._opened().entries_from(since)))
 
     async def close(self) -> None:
         """Seal and close. Idempotent."""
-        await self._hop(self._close)
+        await self._worker.run(self._close)
+        self._worker.stop()
 
     # --- in the worker thread -----------------------------------------------------------------------------------
-
-    async def _hop(self, call: Callable[[], T]) -> T:
-        def alone() -> T:
-            # A task that asyncio itself cancels gives its turn back while its thread still works: the limiter keeps
-            # the order, this lock keeps one transaction on the connection.
-            with self._busy:
-                return call()
-
-        return await anyio.to_thread.run_sync(alone, limiter=self._turn)
 
     def _open(self) -> None:
         if self._file is None:
@@ -183,8 +172,7 @@ class SqliteStore:
     def _transact(self, work: Callable[[Transaction], T], now: int, then: Callable[[SealedHead], None] | None) -> T:
         file, ledger = self._opened(), self._unsealed()
         ledger.check_clock(now)
-        with file.transaction():
-            self._check_head(file, ledger)
+        with self._as_left(file, ledger):
             transaction = LedgerTransaction(ledger, file, now=now)
             try:
                 result = work(transaction)
@@ -199,11 +187,11 @@ class SqliteStore:
 
     def _append_unsealed(self, event: Event) -> None:
         file, ledger = self._opened(), self._ledger
-        with file.transaction():
-            if ledger is not None:
-                self._check_head(file, ledger)
+        if ledger is not None:
+            with self._as_left(file, ledger):
                 self._write(file, ledger, ledger.applying({}, [event], now=0))
-                return
+            return
+        with file.transaction():
             file.check_schema()
             last = file.last_entry()
             tip = Head() if last is None else last.entry.head
@@ -213,14 +201,29 @@ class SqliteStore:
             file.write_entry(StoredEntry(entry, event.subject, None))
             file.commit(lambda: self._committed(entry.head))
 
+    @contextmanager
+    def _as_left(self, file: SqliteFile, ledger: Ledger) -> Iterator[None]:
+        """A transaction on the database as it was left. Whatever fails in it, nothing that was known is believed."""
+        try:
+            with file.transaction():
+                self._check_head(file, ledger)
+                yield
+        except BaseException:
+            ledger.known.forget()
+            raise
+
     def _check_head(self, file: SqliteFile, ledger: Ledger) -> None:
         """The database is the one that was left: a copy put back is found here. Threat: T-070."""
+        version = file.version()
+        if version == ledger.known.version:
+            return
         file.check_schema()
         if file.head() != ledger.stored_head:
             raise Tampered("tampered.store", detail="the head is not the one that was written last")
         last = file.last_entry()
         if last is None or last.entry.head != ledger.head.journal:
             raise Tampered("tampered.journal", detail="the journal does not end where the head says")
+        ledger.known.see(version)
 
     def _write(self, file: SqliteFile, ledger: Ledger, changes: Changes) -> None:
         def done() -> None:

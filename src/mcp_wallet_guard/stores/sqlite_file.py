@@ -228,7 +228,7 @@ class SqliteFile:
         elif write.new is None:
             self._write_one(f"delete {name}", delete, (write.key, write.old))
         else:
-            self._write_one(f"update {name}", update, (*values, write.key, write.old))
+            self._write_one(f"update {name}", update, (*values[1:], write.key, write.old))
 
     def _write_one(self, name: str, sql: str, values: Sequence[Any]) -> None:
         self._faults(f"before:{name}")
@@ -341,7 +341,7 @@ def _statements(table: Table) -> tuple[str, str, str, str]:
     """The table's name, and how one of its rows is written: anew, over the row with a MAC, away."""
     name, columns = table.name, (*table.names, "entry", "mac")
     this = f'WHERE "{table.names[0]}" = ? AND "mac" = ?'
-    assigned = ", ".join(f'"{column}" = ?' for column in columns)
+    assigned = ", ".join(f'"{column}" = ?' for column in columns[1:])  # naming the key would rewrite its index too
     return (
         name,
         f'INSERT INTO "{name}" VALUES ({", ".join("?" * len(columns))})',  # noqa: S608  our own names
