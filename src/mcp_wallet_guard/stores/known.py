@@ -28,7 +28,7 @@ class Known:
         self.version: int | None = None
         self.rows: dict[Table, dict[str, Row]] = {}
         self.whole: set[Table] = set()
-        self.history = False
+        self.history: bool = False
 
     def see(self, version: int, /) -> None:
         """From here on `version` is what the database says: what belongs to another one is forgotten."""
