@@ -97,6 +97,16 @@ class LogReport(Model):
 
 
 @final
+class LogPage(Model):
+    """Entries of the journal as they were written, oldest first: each the canonical JSON of its body. The whole chain
+    was verified before; `keyed` says whether MACs were too. `more` says that older ones are left out."""
+
+    entries: tuple[str, ...]
+    keyed: bool
+    more: bool
+
+
+@final
 class Waiters(dict[str, list[anyio.Event]]):
     """The calls that wait for an operation's answer, by its id."""
 

@@ -12,12 +12,12 @@ from typing import Final, final
 
 import anyio.to_thread
 
-from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.answers import GuardStatus, LogPage, LogReport
 from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.ceremony import OPEN, state_of
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
-from mcp_wallet_guard.errors import Tampered
+from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.evidence import (
     ApprovalRequest,
     Channel,
@@ -33,8 +33,12 @@ from mcp_wallet_guard.evidence import (
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.guard import Guard
 from mcp_wallet_guard.journal import chain
+from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.base import Transaction
+
+MAX_PAGE_CHARACTERS: Final = 100_000
+"""So that a page of entries fits into one frame of the daemon, quoted as it is there."""
 
 
 @final
@@ -185,6 +189,35 @@ class OwnedGuard:
 
     async def verify_log(self) -> LogReport:
         """Verify the whole chain; when unlocked, also that it ends where the sealed head says. Raises Tampered."""
+        entries, head, keyed = await self._verified_log()
+        message = (
+            "The chain is whole and ends at the sealed head; every entry and live row verifies under the vault's key."
+            if keyed
+            else "The chain is whole. Its seal was not checked: that needs the unlocked vault."
+        )
+        return LogReport(entries=len(entries), head=head.hash.hex(), keyed=keyed, message=message)
+
+    async def read_log(self, *, last: int, about: str | None) -> LogPage:
+        """The newest `last` entries, or the newest about one operation: its id, or its transaction's hash with 0x.
+
+        Verifies everything as `verify_log` does. Raises Tampered; InvalidInput("invalid_input.id") when no entry is
+        about it.
+        """
+        entries, _, keyed = await self._verified_log()
+        if about is not None:
+            entries = await anyio.to_thread.run_sync(_entries_about, entries, about)
+        chosen = entries[-last:]
+        page: list[str] = []
+        left = MAX_PAGE_CHARACTERS
+        for entry in reversed(chosen):
+            body = entry.body.decode("utf-8")
+            left -= len(body)
+            if left < 0 and page:
+                break
+            page.append(body)
+        return LogPage(entries=tuple(reversed(page)), keyed=keyed, more=len(page) < len(entries))
+
+    async def _verified_log(self) -> tuple[tuple[chain.Entry, ...], chain.Head, bool]:
         sealed = self.custody.store.head  # first: what is journalled meanwhile comes after it
         entries = await self.custody.store.journal()
         head = await anyio.to_thread.run_sync(chain.verify, entries)
@@ -192,12 +225,7 @@ class OwnedGuard:
             raise Tampered("tampered.journal", detail="the journal does not contain the sealed head")
         if sealed is not None:
             await self.custody.transact(_check_all)
-        message = (
-            "The chain is whole and ends at the sealed head; every entry and live row verifies under the vault's key."
-            if sealed is not None
-            else "The chain is whole. Its seal was not checked: that needs the unlocked vault."
-        )
-        return LogReport(entries=len(entries), head=head.hash.hex(), keyed=sealed is not None, message=message)
+        return entries, head, sealed is not None
 
     async def shut_down(self) -> None:
         """Lock and stop serving."""
@@ -218,6 +246,21 @@ def _check_all(tx: Transaction) -> None:
 def _count(tx: Transaction) -> tuple[int, bool]:
     opened = sum(1 for row in tx.all(OperationRow) if state_of(row) in OPEN)
     return opened, any(row.locked for row in tx.all(FactorRow))
+
+
+def _entries_about(entries: tuple[chain.Entry, ...], about: str) -> tuple[chain.Entry, ...]:
+    """Those of the operation that `about` names. Raises InvalidInput("invalid_input.id")."""
+    told = [(entry, entry.fields) for entry in entries]
+    of_operations = [(entry, fields) for entry, fields in told if fields["kind"].startswith("operation.")]
+    subjects = {
+        fields["subject"]
+        for _, fields in of_operations
+        if fields["subject"] == about
+        or (fields["kind"] == Kind.SIGNED and "0x" + fields["data"]["transaction_hash"] == about.lower())
+    }
+    if not subjects:
+        raise InvalidInput("invalid_input.id")
+    return tuple(entry for entry, fields in of_operations if fields["subject"] in subjects)
 
 
 def _hash_at(entries: tuple[chain.Entry, ...], index: int) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 from anyio.lowlevel import checkpoint
 
-from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.answers import GuardStatus, LogPage, LogReport
 from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.server import DaemonServer, Limits
@@ -229,6 +229,11 @@ class MemoryGuard:
 
     async def verify_log(self) -> LogReport:
         return LogReport(entries=3, head="cd" * 32, keyed=not self.locked, message="whole")
+
+    async def read_log(self, *, last: int, about: str | None) -> LogPage:
+        if about == "unknown":
+            raise InvalidInput("invalid_input.id")
+        return LogPage(entries=('{"kind":"tool.read"}', str(about)) * last, keyed=not self.locked, more=True)
 
     async def shut_down(self) -> None:
         self.locked = True

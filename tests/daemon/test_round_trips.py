@@ -141,6 +141,14 @@ async def test_every_other_method_answers_as_the_guard_itself_does(directory: Pa
         assert guard.settings == settings
         assert await owner.unlock_factor(Secret(PASSPHRASE), code=CODE) == await guard.control_status()
         assert await owner.verify_log() == await guard.verify_log()
+        for about in (None, "op-1"):
+            assert await owner.read_log(last=2, about=about) == await guard.read_log(last=2, about=about)
+        with pytest.raises(InvalidInput) as unheard:
+            await owner.read_log(last=1, about="unknown")
+        assert unheard.value.code == "invalid_input.id"
+        for last in (0, 1001):
+            with pytest.raises(InvalidInput):
+                await owner.read_log(last=last, about=None)
         assert (await owner.lock()).locked
         await client.aclose()
         await owner.aclose()

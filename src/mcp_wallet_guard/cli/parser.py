@@ -143,6 +143,13 @@ def _add_records(commands: _Commands) -> None:
         log, "verify", "log:verify",
         "Verify the journal: its chain, and under the key too when an unlocked guard runs.",
     )  # fmt: skip
+    tail = _command(log, "tail", "log:tail", "Verify the journal and show its newest entries, a line each.")
+    tail.add_argument("--lines", type=int, default=20, metavar="N", help="how many (default: 20)")
+    explain = _command(
+        log, "explain", "log:explain",
+        "Tell one payment from its question to its end: what was shown, who approved it how, what became of it.",
+    )  # fmt: skip
+    explain.add_argument("about", metavar="ID", help="the operation's id, or the transaction's hash with 0x")
 
 
 def _add_demo(commands: _Commands) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol, final
 
-from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.answers import GuardStatus, LogPage, LogReport
 from mcp_wallet_guard.approvals.base import ApprovalDesk
 from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
@@ -44,6 +44,11 @@ class GuardControl(Protocol):
 
     async def verify_log(self) -> LogReport:
         """Verify the journal's chain, and its seal when unlocked. Raises Tampered naming the first bad entry."""
+        ...
+
+    async def read_log(self, *, last: int, about: str | None) -> LogPage:
+        """The newest entries, of everything or about one operation, after verifying as `verify_log`. Raises Tampered,
+        InvalidInput("invalid_input.id")."""
         ...
 
     async def shut_down(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, final
 import anyio
 from pydantic import ValidationError
 
-from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.answers import GuardStatus, LogPage, LogReport
 from mcp_wallet_guard.daemon import methods
 from mcp_wallet_guard.daemon.base import Role
 from mcp_wallet_guard.daemon.link import Link
@@ -221,6 +221,9 @@ class ControlClient:
 
     async def verify_log(self) -> LogReport:
         return await self._line.call(methods.VERIFY_LOG, methods.Nothing)
+
+    async def read_log(self, *, last: int, about: str | None) -> LogPage:
+        return await self._line.call(methods.READ_LOG, lambda: methods.LogArguments(last=last, about=about))
 
     async def shut_down(self) -> None:
         await self._line.call(methods.SHUT_DOWN, methods.Nothing)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeVar, f
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from mcp_wallet_guard.answers import GuardStatus, LogReport
+from mcp_wallet_guard.answers import GuardStatus, LogPage, LogReport
 from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.daemon.base import Role, ServedGuard
 from mcp_wallet_guard.daemon.wire import canonical_bytes
@@ -33,6 +33,7 @@ from mcp_wallet_guard.filters.fingerprints import to_json
 from mcp_wallet_guard.secret import Secret
 
 MAX_WAIT_SECONDS: Final = 600
+MAX_ENTRIES: Final = 1000
 
 A = TypeVar("A", bound=Model)
 R = TypeVar("R")
@@ -120,6 +121,12 @@ class TokenArguments(Arguments):
 class PolicyArguments(Arguments):
     settings: Annotated[bytes, Field(repr=False)]
     code: Typed
+
+
+@final
+class LogArguments(Arguments):
+    last: Annotated[int, Field(ge=1, le=MAX_ENTRIES)]
+    about: Name | None
 
 
 def check_terminal(channel: Channel, /) -> Literal[Channel.TERMINAL]:
@@ -307,6 +314,14 @@ VERIFY_LOG: Final = Method(
     finishes=True,
     seconds=_SLOW,
 )
+READ_LOG: Final = Method(
+    name="read_log",
+    arguments=LogArguments,
+    result=TypeAdapter(LogPage),
+    run=lambda g, a: g.read_log(last=a.last, about=a.about),
+    finishes=True,
+    seconds=_SLOW,
+)
 SHUT_DOWN: Final = Method(
     name="shut_down",
     arguments=Nothing,
@@ -323,7 +338,7 @@ METHODS: Final[dict[Role, dict[str, AnyMethod]]] = {
         m.name: m
         for m in (
             REQUESTS, REQUEST, APPROVE, DECLINE, PAIR_BY_LINK, PAIR_BY_CODE, IS_PAIRED,
-            UNLOCK, LOCK, CONTROL_STATUS, APPLY_POLICY, UNLOCK_FACTOR, VERIFY_LOG, SHUT_DOWN,
+            UNLOCK, LOCK, CONTROL_STATUS, APPLY_POLICY, UNLOCK_FACTOR, VERIFY_LOG, READ_LOG, SHUT_DOWN,
         )
     },
 }  # fmt: skip
