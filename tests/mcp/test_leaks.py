@@ -16,7 +16,7 @@ from typing import Any
 import anyio.lowlevel
 import pytest
 from mcp import Client, MCPError
-from mcp_types import ElicitResult
+from mcp_types import CallToolResult, ElicitResult
 
 from mcp_wallet_guard.bip39 import words_for
 from mcp_wallet_guard.evidence import Done, Pending, Proposal, RefusedAnswer
@@ -193,6 +193,42 @@ async def test_a_blocked_result_is_an_error_with_an_incident_and_without_structu
     assert (record.outcome, record.code) == ("blocked", "tampered.result")
     assert record.incident is not None
     assert record.incident in result.model_dump_json()
+
+
+@pytest.mark.parametrize("planted", [SECRET.hex(), "harmless"])
+async def test_a_call_around_the_middleware_is_searched_and_journalled_by_its_wrapper(planted: str) -> None:
+    """What another part of the same program calls passes no middleware; its result may leave all the same."""
+    guard = MemoryGuard(secrets_=(SECRET,))
+    server = leaky(guard)
+    server.planted = planted
+    result = await server.mcp.call_tool("structured", {})
+    assert isinstance(result, CallToolResult)
+    (record,) = guard.reads
+    if planted == "harmless":
+        assert (result.is_error, record.outcome, planted in result.model_dump_json()) == (False, "released", True)
+    else:
+        assert (result.is_error, record.outcome, record.code) == (True, "blocked", "tampered.result")
+        assert planted not in result.model_dump_json()
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_read_whose_request_fails_afterwards_is_journalled_as_failed(mode: str) -> None:
+    guard = MemoryGuard(secrets_=(SECRET,))
+    server = leaky(guard)
+    server.planted = "harmless"
+
+    async def crashing(ctx: Any, call_next: Any) -> Any:
+        result = await call_next(ctx)
+        if ctx.method == "tools/call":
+            raise RuntimeError("after the tool")
+        return result
+
+    server.mcp.middleware.append(crashing)
+    async with Client(server.mcp, mode=mode) as client:
+        with pytest.raises(MCPError):
+            await client.call_tool("structured", {})
+    (record,) = guard.reads
+    assert (record.tool, record.outcome, record.code) == ("structured", "failed", None)
 
 
 class Leaky(MemoryGuard):

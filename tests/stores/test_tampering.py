@@ -179,6 +179,8 @@ async def test_an_old_row_put_back_with_its_old_mac_is_found(path: Path, kind: t
     new = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
     attack(path, f'REPLACE INTO "{table.name}" VALUES ({marks})', old)
     await finds_in_use(store, kind, "a")
+    await refuses(store, writing(sample(kind, "a", 4)), "tampered.row")  # nor is it written over unread
+    await refuses(store, dropping(kind, "a"), "tampered.row")
     await store.close()
     await finds_at_unlock(path, "tampered.row")
     attack(path, f'REPLACE INTO "{table.name}" VALUES ({marks})', new)

@@ -122,7 +122,7 @@ class Releaser:
         try:
             if "inputRequests" in wire:
                 check_questions(wire)
-            checked = await self._checked(wire, noted, needs_guard=bool(reads) or method in _CONTENT)
+            checked = await self._checked(wire, noted, needs_guard=method in _CONTENT)
             for record in reads:
                 await self._link.record_read(record)
         except GuardError as error:
