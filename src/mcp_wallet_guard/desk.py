@@ -134,7 +134,7 @@ class Desk:
                 return _pair(tx, session)
 
             token = await self._custody.transact(work)
-        await anyio.to_thread.run_sync(self._links.delete, operation)
+        await self.delete_link(operation)
         return token
 
     async def pair_by_code(self, code: str, /) -> str:
@@ -223,6 +223,11 @@ class Desk:
             if await self._custody.transact(work):
                 await self.write_link(row.id, secret)
 
+    async def delete_link(self, operation: str, /) -> None:
+        """No link to `operation` is left, not one of an earlier run either."""
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._links.delete, operation)
+
     async def _count(self, work: Callable[[Transaction], T | FactorRejected]) -> T:
         """A transaction that uses up or counts a code, anchored: a store that was put back to before it is then found
         out. A rejection is raised only now, when it is counted for good (Threat: T-070, T-079, T-081)."""
@@ -241,9 +246,7 @@ class Desk:
     async def _answered(self, operation: str) -> bool:
         """Wake a waiting call; True when there is one."""
         waiting = self._changed(operation)
-        if self.link_url is not None:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._links.delete, operation)
+        await self.delete_link(operation)
         return waiting
 
 

@@ -21,7 +21,7 @@ import anyio.to_thread
 
 from mcp_wallet_guard import bookkeeping
 from mcp_wallet_guard.answers import Waiters, answer
-from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret
+from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
 from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
@@ -243,7 +243,7 @@ class Guard:
         settings, now = session.settings, self.custody.clock.now()
         check_proposal(settings.policy, effect)
         row = queued or OperationRow(
-            id=secrets.token_urlsafe(18),
+            id=new_operation_id(),
             state=State.PROPOSED.value,
             principal=proposal.principal,
             tool=proposal.tool,
@@ -351,7 +351,7 @@ class Guard:
         with anyio.CancelScope(shield=True):
             for operation in operations:
                 self._waiters.wake(operation)
-                await anyio.to_thread.run_sync(self._links.delete, operation)
+                await self.desk.delete_link(operation)
 
     async def _resume(self) -> None:
         """After an unlock: what a crash cut off is burned, and every request that waits has a link to this run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -223,6 +224,13 @@ def test_a_link_secret_has_256_bits_and_is_kept_as_its_hash() -> None:
     assert secret.encode() not in hashed
     assert links.new_link_secret()[0] != secret
     links.check_link(hashed, secret)
+
+
+def test_an_operations_id_is_a_word_that_no_command_takes_for_an_option_and_no_shell_for_more() -> None:
+    ids = {links.new_operation_id() for _ in range(300)}
+
+    assert len(ids) == 300
+    assert all(re.fullmatch(r"[0-9a-f]{32}", each) for each in ids)
 
 
 @pytest.mark.parametrize("offered", ["", "A" * 43, "A" * 42, "A" * 44, "\u00e9" * 43, "A" * 42 + "\n"])

@@ -78,6 +78,23 @@ async def test_after_a_restart_waiting_questions_have_links_that_work(rig: Rig) 
     await check_invariants(rig)
 
 
+@pytest.mark.parametrize("answer", ["approve", "decline"])
+async def test_a_link_of_an_earlier_run_goes_with_the_answer_also_when_this_run_has_no_page(
+    rig: Rig, answer: str
+) -> None:
+    async with rig.opened() as wallet:
+        operation, _ = await linked(wallet)
+    path = rig.files.links / f"{operation}.url"
+    async with rig.opened() as wallet:
+        assert wallet.owned.desk.link_url is None
+        assert path.exists()
+        if answer == "approve":
+            await wallet.approve(operation)
+        else:
+            await wallet.owned.decline(operation, channel=Channel.TERMINAL)
+        assert not path.exists()
+
+
 async def test_a_link_opens_once(rig: Rig) -> None:
     """The honest twin of all that follow."""
     async with rig.opened() as wallet:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import dataclass, field
 from typing import Literal
 
 import anyio
 
+from mcp_wallet_guard.approvals.links import new_operation_id
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Locked, Unavailable
 from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord, Receipt, RefusedAnswer, WalletInfo
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet, build
@@ -81,7 +81,7 @@ class MemoryGuard:
         effect = json.dumps([proposal.principal, proposal.intent], sort_keys=True)
         row = next((r for r in self.operations.values() if r.effect == effect and r.state != "expired"), None)
         if row is None:
-            row = _Operation(id=secrets.token_urlsafe(18), principal=proposal.principal, effect=effect, intent=intent)
+            row = _Operation(id=new_operation_id(), principal=proposal.principal, effect=effect, intent=intent)
             self.operations[row.id] = row
         if row.state == "pending" and wait_seconds:
             with anyio.move_on_after(wait_seconds):

@@ -30,6 +30,11 @@ LINK_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _TAG: Final = b"mcp-wallet-guard/link/v1\x00"
 
 
+def new_operation_id() -> str:
+    """A fresh id of 128 random bits, in hexadecimal: people copy it whole, and no command reads it as an option."""
+    return secrets.token_hex(16)
+
+
 def new_link_secret(entropy: Callable[[int], bytes] = secrets.token_bytes, /) -> tuple[str, bytes]:
     """A fresh secret (256 bits, URL-safe text of 43 characters) for the link file, and its hash for the store."""
     secret = urlsafe(entropy(32))
