@@ -17,12 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+import threats
+
 ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-import threats  # noqa: E402  # a program of the repository, not an installed module
-
-sys.path.pop(0)
-
 DATA: Final = ROOT / "docs" / "checklist.toml"
 PAGE: Final = ROOT / "docs" / "checklist.md"
 TWIN: Final = ROOT / "docs" / "checklist.json"

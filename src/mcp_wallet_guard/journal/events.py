@@ -63,8 +63,8 @@ class Event:
     """Something to journal. `subject` is an operation id, a factor id or empty; `at` is unix seconds.
 
     `data` is copied, so that what the caller does to its own afterwards changes nothing (Threat: T-097), and
-    `canonical_data` is what is written: its RFC 8785 form. Raises
-    ValueError for anything outside the format, data of more than MAX_DATA_BYTES in canonical form included.
+    `canonical_data` is what is written: its RFC 8785 form. Raises ValueError for anything outside the format, data of
+    more than MAX_DATA_BYTES in canonical form included.
     """
 
     kind: Kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from mcp_wallet_guard.evidence import ReadRecord
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.mcp.base import GuardPort
 
+logger: Final = logging.getLogger(__name__)
 REFRESH_SECONDS: Final = 2.0
 """How old the fingerprints may be: a secret that was added later is recognised after this."""
 
@@ -80,6 +82,13 @@ class GuardLink:
         except Unavailable:
             await self._drop(port)
             raise
+
+    async def record_quietly(self, record: ReadRecord, /) -> None:
+        """`record_read` for a read that does not leave: a failure is logged, since nothing more is refused by it."""
+        try:
+            await self.record_read(record)
+        except GuardError as error:
+            logger.info("a read of %s was not journalled: %s (incident %s)", record.tool, error.code, record.incident)
 
     @asynccontextmanager
     async def in_use(self) -> AsyncIterator[None]:

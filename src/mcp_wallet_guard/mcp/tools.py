@@ -89,12 +89,14 @@ class Tools:
             except GuardError as error:
                 incident = answers.new_incident()
                 _log(handler.name, error, incident=incident)
-                await self._record_quietly(handler.name, outcome, code=error.code, incident=incident)
+                told = {"outcome": outcome, "code": error.code, "incident": incident}
+                await self._link.record_quietly(released.model_copy(update=told))
                 return answers.error_result(f"{error.public} (incident {incident})")
             except Exception as error:  # noqa: BLE001  # the same
                 incident = answers.new_incident()
                 _log_crash(handler.name, error, incident=incident)
-                await self._record_quietly(handler.name, "failed", code=None, incident=incident)
+                told = {"outcome": "failed", "incident": incident}
+                await self._link.record_quietly(released.model_copy(update=told))
                 return answers.error_result(answers.FAILED.format(incident=incident))
             return result
 
@@ -124,20 +126,6 @@ class Tools:
         wire = result.model_dump(mode="json", by_alias=True, exclude_none=True)
         check_questions(wire)
         note_released(check_released(wire, fingerprints=self._link.recent or await self._link.fingerprints()))
-
-    async def _record_quietly(
-        self,
-        tool: str,
-        outcome: Literal["blocked", "failed", "refused"],
-        *,
-        code: str | None,
-        incident: str,
-    ) -> None:
-        record = ReadRecord(tool=tool, principal=PRINCIPAL, outcome=outcome, code=code, incident=incident)
-        try:
-            await self._link.record_read(record)
-        except GuardError as error:
-            _log(tool, error, incident=incident)  # nothing is being released, so nothing more is refused
 
 
 async def _run(handler: Handler, call: Call, context: Context[Any, Any]) -> object:

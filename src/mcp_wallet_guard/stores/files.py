@@ -132,23 +132,21 @@ def overwrite(path: Path, parts: tuple[tuple[int, bytes], tuple[int, bytes]], /,
     check_folder(path.parent)
     try:
         fd = os.open(path, WRITE)
+        try:
+            status = os.fstat(fd)
+            check_private(path, status)
+            if status.st_size != size:
+                return False
+            first, second = parts
+            _write_at(fd, *first)
+            flush(fd, sync_data)
+            _write_at(fd, *second)
+        finally:
+            os.close(fd)
     except FileNotFoundError:
         return False
     except OSError as error:
         raise Unavailable("unavailable.store", detail=f"{path}: {error.strerror}") from None
-    try:
-        status = os.fstat(fd)
-        check_private(path, status)
-        if status.st_size != size:
-            return False
-        first, second = parts
-        _write_at(fd, *first)
-        flush(fd, sync_data)
-        _write_at(fd, *second)
-    except OSError as error:
-        raise Unavailable("unavailable.store", detail=f"{path}: {error.strerror}") from None
-    finally:
-        os.close(fd)
     return True
 
 
@@ -170,9 +168,7 @@ def _write_at(fd: int, at: int, data: bytes) -> None:
 def _write(path: Path, data: bytes) -> None:
     fd = os.open(path, CREATE, 0o600)
     try:
-        rest = data
-        while rest:
-            rest = rest[os.write(fd, rest) :]
+        _write_at(fd, 0, data)
         flush(fd)
     finally:
         os.close(fd)

@@ -279,9 +279,8 @@ class LedgerTransaction:
         """See `Transaction`."""
         self._check_open()
         table = TABLES[kind]
-        if table not in self._known.whole:
-            self._read_whole(table)
-        rows = dict(self._known.rows.get(table, {}))
+        known = self._known.rows(table)
+        rows = dict(self._read_whole(table) if known is None else known)
         for (where, key), put in self._staged.items():
             if where is table and put is not None:
                 rows[key] = put[0]
@@ -363,7 +362,7 @@ class LedgerTransaction:
             self._checked[stored.entry.index] = stored, fields
         return stored.entry, fields
 
-    def _read_whole(self, table: Table) -> None:
+    def _read_whole(self, table: Table) -> dict[str, Row]:
         """Read and verify every live row of the table, also one that is known."""
         found: dict[str, Row] = {}
         for stored in self._reader.rows(table):
@@ -373,8 +372,8 @@ class LedgerTransaction:
                 found[key] = row
         if found.keys() != self._ledger.live_keys(table):
             raise Tampered("tampered.row", detail=f"{table.name}: a live row is missing")
-        self._known.rows[table] = found
-        self._known.whole.add(table)
+        self._known.put_all(table, found)
+        return found
 
     def _check_open(self) -> None:
         if not self._is_open:

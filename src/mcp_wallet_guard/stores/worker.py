@@ -1,7 +1,7 @@
 """Worker: the one thread that a store blocks in.
 
 anyio's own way into a thread serves any number of threads and costs about 0.4 ms of CPU; a store has one, and a payment
-goes there nine times. Calls run one after another, in the order in which they came.
+goes there nine times. Calls run one after another, in the order in which they came. Threat: T-100.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ T = TypeVar("T")
 _Call = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
 _Queue = SimpleQueue[_Call | None]
 _running_loop: Final = asyncio.get_running_loop
+"""By a name of its own, so that a test can play a loop that is not asyncio's."""
 
 
 @final
