@@ -10,8 +10,9 @@ PERMISSIVE = re.compile(
     r"|CC0[- ]1\.0.*|Public Domain"
 )
 
-# distribution -> why it may stay although its licence is no permissive one
+# distribution -> why it may stay although its licence is not one of these
 EXCEPTIONS = {
+    "apsw": "any licence that the OSI approved, at the receiver's choice; the SQLite in it is in the public domain",
     "certifi": "MPL-2.0: a list of root certificates, used unchanged by requests, which web3 needs",
     "docutils": "public domain and BSD; its one GPL file, an Emacs mode, is in no wheel; documentation only",
     "hypothesis": "MPL-2.0: runs tests, is linked into nothing; extra `testing` only",

@@ -245,9 +245,9 @@ class Custody:
         in force: a store that was put back does not know which codes were used."""
         self.counting_vault().signer(from_canonical(text))
 
-    async def transact(self, work: Callable[[Transaction], T], /) -> T:
-        """One durable transaction. Raises Locked, Tampered, Unavailable."""
-        return await self.store.transact(work, now=self.clock.now())
+    async def transact(self, work: Callable[[Transaction], T], /, *, long: bool = False) -> T:
+        """One durable transaction; see `StateStore` for `long`. Raises Locked, Tampered, Unavailable."""
+        return await self.store.transact(work, now=self.clock.now(), long=long)
 
     async def transact_anchored(self, work: Callable[[Transaction], T], /) -> T:
         """`transact` what must not be undone by putting an older store back: each consume, before its signature, and

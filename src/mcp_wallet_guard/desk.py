@@ -225,8 +225,9 @@ class Desk:
 
     async def delete_link(self, operation: str, /) -> None:
         """No link to `operation` is left, not one of an earlier run either."""
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._links.delete, operation)
+        if self._links.has(operation):  # without a page there is none
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._links.delete, operation)
 
     async def _count(self, work: Callable[[Transaction], T | FactorRejected]) -> T:
         """A transaction that uses up or counts a code, anchored: a store that was put back to before it is then found

@@ -224,7 +224,7 @@ class OwnedGuard:
         if sealed is not None and _hash_at(entries, sealed.journal.index) != sealed.journal.hash:
             raise Tampered("tampered.journal", detail="the journal does not contain the sealed head")
         if sealed is not None:
-            await self.custody.transact(_check_all)
+            await self.custody.transact(_check_all, long=True)
         return entries, head, sealed is not None
 
     async def shut_down(self) -> None:

@@ -74,9 +74,8 @@ PLANTED: Final = [
         id="an adapter named by the guard",
     ),
     pytest.param("web3", "daemon.planted", "import web3", "daemon.planted -> web3", id="web3 outside chains"),
-    pytest.param(
-        "sqlite3", "journal.planted", "import sqlite3", "journal.planted -> sqlite3", id="sqlite3 outside stores"
-    ),
+    pytest.param("sqlite", "journal.planted", "import apsw", "journal.planted -> apsw", id="SQLite outside stores"),
+    pytest.param("one-sqlite", "setup", "import sqlite3", "setup -> sqlite3", id="a second SQLite"),
     pytest.param("egress", "chains.planted", "import httpx2", "chains.planted -> httpx2", id="a way around egress"),
     pytest.param("http", "egress", "import requests", "egress -> requests", id="a second HTTP client"),
 ]

@@ -103,7 +103,7 @@ def test_help_and_version_are_printed(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_importing_the_command_line_loads_no_framework_no_chain_and_no_key() -> None:
     heavy = {
-        "web3", "mcp", "eth_account", "pydantic", "starlette", "uvicorn", "sqlite3", "cryptography", "anyio",
+        "web3", "mcp", "eth_account", "pydantic", "starlette", "uvicorn", "apsw", "cryptography", "anyio",
         "mcp_wallet_guard.keys", "mcp_wallet_guard.testing", "mcp_wallet_guard.assembly",
     }  # fmt: skip
     code = "import sys; before = {*sys.modules}; import mcp_wallet_guard.cli.main; print(*{*sys.modules} - before)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 
 import anyio
 import pytest
@@ -20,6 +19,7 @@ from mcp_wallet_guard.testing.person import Authenticator
 from mcp_wallet_guard.testing.wallet import PASSPHRASE, MadeWallet, passphrase
 from tests.cli.commands import Ran, daemon, run, run_on_terminal, unlock
 from tests.cli.test_approval import pay
+from tests.database import execute
 
 
 def edit(made: MadeWallet, old: str, new: str) -> None:
@@ -168,9 +168,8 @@ def test_the_journal_verifies_under_the_key_of_an_unlocked_guard(config: str, un
 @pytest.mark.parametrize("is_running", [False, True])
 def test_an_edited_journal_is_found_and_the_entry_named(made: MadeWallet, config: str, is_running: bool) -> None:
     def damage() -> None:
-        with sqlite3.connect(StateFiles(made.loaded.vault_path).database) as database:
-            database.execute("UPDATE journal SET body = CAST(replace(body, 'true', 'null') AS BLOB) WHERE entry = 3")
-        database.close()
+        path = StateFiles(made.loaded.vault_path).database
+        execute(path, "UPDATE journal SET body = CAST(replace(body, 'true', 'null') AS BLOB) WHERE entry = 3")
 
     if is_running:
         with daemon(made):

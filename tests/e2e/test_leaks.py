@@ -8,10 +8,9 @@ file or a request to the node.
 from __future__ import annotations
 
 import json
-import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from mcp_types import ElicitResult
 
 from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.testing.chain import SimulatedChain
+from tests.database import execute
 from tests.e2e.leaky_server import PLANTED
 from tests.e2e.rig import ERAS, MODES, Era, Home, make_home, pay, server_command, told
 from tests.e2e.secrets_of import above, encoded, factors, found_in, phrases, raw_secrets
@@ -145,9 +145,7 @@ def _written(home: Home) -> Iterator[tuple[str, str]]:
     for path in sorted(home.directory.parent.rglob("*")):
         if path.is_file() and path.name != PLANTED:
             yield path.name, _text(path.read_bytes())
-    database = StateFiles(home.loaded.vault_path).database
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        bodies = [bytes(body) for (body,) in connection.execute("select body from journal")]
+    bodies = [body for (body,) in execute(StateFiles(home.loaded.vault_path).database, "SELECT body FROM journal")]
     unescaped = [json.dumps(json.loads(body), ensure_ascii=False) for body in bodies]
     yield "journal", _text(b"\n".join(bodies)) + "\n".join(unescaped)
     yield "node", _text(b"\n".join(home.chain.bodies))

@@ -37,6 +37,8 @@ from mcp_wallet_guard.testing.wallet import MadeWallet, make_wallet, passphrase
 
 START: Final = 1_800_000_000
 ETHER: Final = 10**18
+DATABASE: Final = ("state.db", "state.db-wal", "state.db-shm")
+"""The files of one store: what is newest may only be in its log."""
 Answer = Done | Pending | RefusedAnswer
 Misbehaviour = Callable[[Signable, Signer], Awaitable[Any]]
 

@@ -14,10 +14,8 @@ import json
 import os
 import random
 import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -33,6 +31,7 @@ from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.person import Authenticator
 from mcp_wallet_guard.testing.wallet import passphrase
+from tests import database
 from tests.guard.kill_doors import DOORS
 from tests.guard.kill_flows import QUESTIONS, Flow, Kept
 from tests.guard.kill_spends import SPENDS
@@ -129,8 +128,10 @@ class Stage:
         looked, digest = self._folder / "looked", hashlib.sha256(repr(sorted(self._chain.sent.items())).encode())
         shutil.rmtree(looked, ignore_errors=True)
         shutil.copytree(rig.directory.parent, looked)
-        with closing(sqlite3.connect(looked / "wallet" / "state.db")) as database:
-            digest.update("\n".join(database.iterdump()).encode())
+        store = looked / "wallet" / "state.db"
+        for table in ("sqlite_schema", *database.tables(store)):
+            rows = sorted(map(repr, database.execute(store, f"SELECT * FROM {table}")))
+            digest.update(repr((table, rows)).encode())
         for path in sorted(looked.rglob("*")):
             if path.is_file() and not path.name.startswith("state.db"):
                 digest.update(repr((path.relative_to(looked), path.read_bytes())).encode())

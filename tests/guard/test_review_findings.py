@@ -17,10 +17,9 @@ from mcp_wallet_guard.embedded import EmbeddedGuard
 from mcp_wallet_guard.errors import FactorRejected, GuardError, LockedOut, Misconfigured, Refused
 from mcp_wallet_guard.evidence import Done, Proposal, RefusedAnswer
 from mcp_wallet_guard.testing.wallet import make_wallet, passphrase
-from tests.guard.rig import ETHER, Rig
+from tests.guard.rig import DATABASE, ETHER, Rig
 
 pytestmark = pytest.mark.anyio
-DATABASE = ("state.db", "state.db-journal")
 
 
 @pytest.mark.parametrize("use", ["approve", "pair"])

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
+import apsw
 import pytest
 
 from mcp_wallet_guard import setup
@@ -25,7 +24,8 @@ from mcp_wallet_guard.evidence import ROWS, Channel
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.wallet import passphrase
-from tests.guard.rig import ETHER, Rig, make_rig
+from tests import database
+from tests.guard.rig import DATABASE, ETHER, Rig, make_rig
 from tests.invariants import check_invariants
 
 REFUSED = ("tampered.", "unavailable.store", "blocked.store", "misconfigured")
@@ -55,13 +55,11 @@ def rig(tmp_path: Path, chain: SimulatedChain) -> Rig:
 def cells(path: Path) -> list[tuple[str, str, int, Any]]:
     """Every column of every row of every table: table, column, rowid, and another value of the column's type."""
     found = []
-    with closing(sqlite3.connect(path)) as connection:
-        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            columns = [row[1:3] for row in connection.execute(f'PRAGMA table_info("{table}")')]
-            for column, kind in columns:
-                query = f'SELECT rowid, "{column}" FROM "{table}"'
-                found += [(table, column, rowid, other(value, kind)) for rowid, value in connection.execute(query)]
+    for table in database.tables(path):
+        columns = [row[1:3] for row in database.execute(path, f'PRAGMA table_info("{table}")')]
+        for column, kind in columns:
+            query = f'SELECT rowid, "{column}" FROM "{table}"'
+            found += [(table, column, rowid, other(value, kind)) for rowid, value in database.execute(path, query)]
     return found
 
 
@@ -80,15 +78,11 @@ def other(value: Any, kind: str) -> Any:
 
 def edit(path: Path, statement: str, values: tuple[Any, ...] = ()) -> bool:
     """Run one statement; False where the schema itself does not take the value."""
-    connection = sqlite3.connect(path)
     try:
-        with connection:
-            connection.execute(statement, values)
-        return True
-    except sqlite3.Error:
+        database.execute(path, statement, values)
+    except apsw.Error:
         return False
-    finally:
-        connection.close()
+    return True
 
 
 async def attacked(rig: Rig) -> str:
@@ -115,7 +109,7 @@ def test_any_edited_column_of_any_live_row_or_head_stops_the_signature_and_the_h
     for table, column, rowid, edited in cells(clean / "state.db"):
         if table == "journal":
             continue  # the next test's
-        rig.put_back(clean, "state.db", "state.db-journal", "vault.anchor")
+        rig.put_back(clean, *DATABASE, "vault.anchor")
         if edit(rig.files.database, _CELL.format(table, column), (edited, rowid)):
             outcomes[table, column, rowid] = anyio.run(attacked, rig)
         else:
@@ -137,7 +131,7 @@ def test_any_edited_journal_entry_stops_the_signature(rig: Rig) -> None:
     for number, (table, column, rowid, edited) in enumerate(journal):
         if rowid < asked_at and number % 3:
             continue  # old entries are alike
-        rig.put_back(clean, "state.db", "state.db-journal", "vault.anchor")
+        rig.put_back(clean, *DATABASE, "vault.anchor")
         value = edited + len(journal) if column == "entry" else edited  # a number that no entry has
         assert edit(rig.files.database, _CELL.format(table, column), (value, rowid)), (column, rowid)
         assert anyio.run(attacked, rig).startswith(REFUSED), (column, rowid)
@@ -146,13 +140,12 @@ def test_any_edited_journal_entry_stops_the_signature(rig: Rig) -> None:
 
 
 def first_entry_of_the_open_operation(rig: Rig) -> int:
-    connection = sqlite3.connect(rig.files.database)
     query = (
         "SELECT min(journal.entry) FROM journal JOIN operations ON subject = operations.id"
         " WHERE operations.state = 'approved'"
     )
-    found: int = connection.execute(query).fetchone()[0]
-    connection.close()
+    ((found,),) = database.execute(rig.files.database, query)
+    assert isinstance(found, int)
     return found
 
 
@@ -242,7 +235,7 @@ def test_rows_put_back_after_they_were_used_are_found_under_a_running_guard(rig:
         async with rig.opened() as wallet:
             assert (await wallet.done("0.2")).outcome == "mined"
             before = len(rig.signatures())
-            connection = sqlite3.connect(rig.files.database)
+            connection = apsw.Connection(str(rig.files.database))
             connection.execute("ATTACH ? AS old", (str(clean),))
             with connection:
                 for table in ("operations", "approvals"):
@@ -269,7 +262,7 @@ def test_without_the_macs_a_row_put_back_would_sign_again(rig: Rig) -> None:
     anyio.run(attack)
 
 
-@pytest.mark.parametrize("names", [("state.db", "state.db-journal"), ("state.db", "state.db-journal", "vault.anchor")])
+@pytest.mark.parametrize("names", [DATABASE, (*DATABASE, "vault.anchor")])
 def test_a_store_rolled_back_under_a_running_guard_signs_nothing(rig: Rig, names: tuple[str, ...]) -> None:
     async def attack() -> None:
         clean = rig.directory.with_name("clean")
@@ -304,7 +297,7 @@ def test_a_store_that_is_not_the_anchored_one_blocks_until_acknowledged_and_used
     code = anyio.run(used_up, rig)
     before = len(rig.signatures())
     if how == "rolled back":
-        rig.put_back(clean, "state.db", "state.db-journal")
+        rig.put_back(clean, *DATABASE)
     elif how.startswith("anchor"):
         rig.files.anchor.unlink() if how == "anchor deleted" else rig.files.anchor.write_bytes(b"{}")
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp_wallet_guard.evidence import AccountRow, ApprovalRow, Column, Row
@@ -11,6 +9,7 @@ from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.sqlite import SqliteStore
 from mcp_wallet_guard.stores.tables import TABLES, Field
+from tests.database import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,17 +105,10 @@ async def filled(path: Path) -> SqliteStore:
     return store
 
 
-def attack(path: Path, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
-    """What somebody with write access to the file does, in a connection of their own."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        return connection.execute(sql, values).fetchall()
-
-
 def copy_of(path: Path) -> Path:
     """A whole copy beside the database, what is in a write-ahead log included."""
     copy = path.with_name("copy.db")
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
+    execute(path, "VACUUM INTO ?", (str(copy),))
     return copy
 
 

@@ -18,8 +18,9 @@ from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores import files
 from mcp_wallet_guard.stores.anchor import FORGED, Anchor, AnchorFile, AnchorState, anchor_of, compare
 from mcp_wallet_guard.stores.sqlite import SqliteStore
+from tests.database import execute
 from tests.processes import fill_disk, in_child
-from tests.stores.samples import NOW, account, attack, copy_of, event, filled, opened, remove, replace, writing
+from tests.stores.samples import NOW, account, copy_of, event, filled, opened, remove, replace, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -375,7 +376,7 @@ async def test_a_journal_with_a_hole_behind_the_anchor_is_not_ahead(database: Pa
     entry = (await store.journal(since=5))[0]
     then = Anchor(store_id=store.head.store_id, journal=entry.head)
     assert await compare(then, store) is AnchorState.AHEAD
-    attack(database, sql)
+    execute(database, sql)
     assert await compare(then, store) is AnchorState.FORKED
     await store.close()
 

@@ -1,6 +1,6 @@
 """docs/formats/state-store.md and journal.md are enough to check a store: a second reader, written from them alone.
 
-It uses sqlite3, hashlib, hmac and rfc8785, and nothing of the library.
+It uses SQLite, hashlib, hmac and rfc8785, and nothing of the library.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ import hashlib
 import hmac
 import json
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from mcp_wallet_guard.stores.anchor import AnchorFile, anchor_of
 from mcp_wallet_guard.stores.sealing import canonical
 from mcp_wallet_guard.stores.sqlite_file import schema
 from mcp_wallet_guard.stores.tables import TABLES, Field
+from tests.database import execute
 from tests.stores.samples import KEY, NOW, dropping, event, filled, row_key
 
 FORMATS = Path(__file__).resolve().parents[2] / "docs" / "formats"
@@ -56,37 +55,35 @@ async def test_a_reader_written_from_the_format_pages_finds_every_mac_and_the_su
     anchor = anchor_of(store.head)
     await store.close()
 
-    with closing(sqlite3.connect(path)) as connection:
-        (head,) = connection.execute("SELECT * FROM head").fetchall()
-        _, store_id, index, digest, masked, highest_time, head_mac = head
-        assert head_mac == mac(store_id, "head", [store_id, index, digest.hex(), masked.hex(), highest_time])
-        assert highest_time == NOW + 5
+    (head,) = execute(path, "SELECT * FROM head")
+    _, store_id, index, digest, masked, highest_time, head_mac = head
+    assert head_mac == mac(store_id, "head", [store_id, index, digest.hex(), masked.hex(), highest_time])
+    assert highest_time == NOW + 5
 
-        total = -int.from_bytes(masked) + int.from_bytes(mac(store_id, "mask", [index, digest.hex()]))
-        tables = re.findall(r"(?m)^### `(\w+)`", STATE)
-        for table in tables:
-            cursor = connection.execute(f"SELECT * FROM {table}")
-            names = [column[0] for column in cursor.description]
-            assert names[-2:] == ["entry", "mac"]
-            for *values, entry, row_mac in cursor.fetchall():
-                columns = [
-                    [name, [value.hex()] if isinstance(value, bytes) else value]
-                    for name, value in zip(names, values, strict=False)
-                ]
-                assert row_mac == mac(store_id, "row", [table, entry, columns])
-                total += int.from_bytes(hmac.digest(subkey(store_id, "live"), row_mac, "sha256"))
-        assert total % 2**256 == 0
+    total = -int.from_bytes(masked) + int.from_bytes(mac(store_id, "mask", [index, digest.hex()]))
+    tables = re.findall(r"(?m)^### `(\w+)`", STATE)
+    for table in tables:
+        names = [column[1] for column in execute(path, f"PRAGMA table_info({table})")]
+        assert names[-2:] == ["entry", "mac"]
+        for *values, entry, row_mac in execute(path, f"SELECT * FROM {table}"):
+            columns = [
+                [name, [value.hex()] if isinstance(value, bytes) else value]
+                for name, value in zip(names, values, strict=False)
+            ]
+            assert row_mac == mac(store_id, "row", [table, entry, columns])
+            total += int.from_bytes(hmac.digest(subkey(store_id, "live"), row_mac, "sha256"))
+    assert total % 2**256 == 0
 
-        previous = bytes(32)
-        for number, subject, body, digest, entry_mac in connection.execute("SELECT * FROM journal ORDER BY entry"):
-            fields = json.loads(body)
-            assert rfc8785.dumps(fields) == body
-            assert (fields["v"], fields["index"], fields["subject"]) == (1, number, subject)
-            assert bytes.fromhex(fields["prev"]) == previous
-            assert digest == hashlib.sha256(b"mcp-wallet-guard/journal/v1\x00" + body).digest()
-            assert entry_mac == mac(store_id, "entry", [number, digest.hex()])
-            previous = digest
-        assert previous == head[3]
+    previous = bytes(32)
+    for number, subject, body, digest, entry_mac in execute(path, "SELECT * FROM journal ORDER BY entry"):
+        fields = json.loads(body)
+        assert rfc8785.dumps(fields) == body
+        assert (fields["v"], fields["index"], fields["subject"]) == (1, number, subject)
+        assert bytes.fromhex(fields["prev"]) == previous
+        assert digest == hashlib.sha256(b"mcp-wallet-guard/journal/v1\x00" + body).digest()
+        assert entry_mac == mac(store_id, "entry", [number, digest.hex()])
+        previous = digest
+    assert previous == head[3]
 
     AnchorFile(tmp_path / "vault.anchor", row_key()).write(anchor)
     data = (tmp_path / "vault.anchor").read_bytes()

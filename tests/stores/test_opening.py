@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import apsw
 import pytest
 
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
 from mcp_wallet_guard.stores import files
 from mcp_wallet_guard.stores.sqlite import SqliteStore
-from mcp_wallet_guard.stores.sqlite_file import SqliteFile, durability
+from mcp_wallet_guard.stores.sqlite_file import SqliteFile, check_sqlite
+from tests.database import execute
 from tests.stores.samples import NOW, allow, contents, filled, make, opened, overwrite
 
 if TYPE_CHECKING:
@@ -120,26 +120,29 @@ async def test_a_damaged_file_is_unavailable_and_left_as_it_is(path: Path, damag
 
 async def test_the_pragmas_that_protect_are_on(path: Path) -> None:
     file = SqliteFile(path, faults=None)
-    wal = sqlite3.sqlite_version_info >= (3, 51, 3)
     expected = {
-        "journal_mode": "wal" if wal else "persist", "synchronous": 2 if wal else 3, "secure_delete": 1,
-        "trusted_schema": 0, "foreign_keys": 1, "cell_size_check": 1,
+        "journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "trusted_schema": 0, "foreign_keys": 1,
+        "cell_size_check": 1,
     }  # fmt: skip
     assert {name: file.run(name, f"PRAGMA {name}")[0][0] for name in expected} == expected
     file.close()
 
 
-def test_the_write_ahead_log_is_used_only_where_it_is_safe() -> None:
-    assert durability((3, 40, 1)) == ("persist", "EXTRA")
-    assert durability((3, 51, 2)) == ("persist", "EXTRA")
-    assert durability((3, 51, 3)) == ("wal", "FULL")
-    assert durability((4, 0, 0)) == ("wal", "FULL")
+@pytest.mark.parametrize("version", ["3.40.1", "3.51.2", "3.9.0"])
+def test_an_sqlite_whose_write_ahead_log_may_be_damaged_is_refused(version: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        check_sqlite(version)
+    assert refused.value.detail == f"SQLite {version} is too old: install apsw from its wheel"
 
 
-async def test_a_store_that_another_sqlite_left_in_write_ahead_mode_opens(path: Path) -> None:
+@pytest.mark.parametrize("version", ["3.51.3", "3.53.0", "3.54.1", "4.0.0", apsw.sqlite_lib_version()])
+def test_an_sqlite_of_today_is_taken(version: str) -> None:
+    check_sqlite(version)
+
+
+async def test_a_store_that_another_program_left_with_a_rollback_journal_opens(path: Path) -> None:
     await (await filled(path)).close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
+    assert execute(path, "PRAGMA journal_mode=PERSIST") == [("persist",)]
     store = await opened(path)
     await store.transact(lambda tx: tx.check_live(), now=NOW)
     await store.close()
@@ -147,12 +150,11 @@ async def test_a_store_that_another_sqlite_left_in_write_ahead_mode_opens(path: 
 
 async def test_the_tables_are_strict_and_named_as_the_records(path: Path) -> None:
     await (await filled(path)).close()
-    with closing(sqlite3.connect(path)) as connection:
-        tables = connection.execute("SELECT name, strict FROM pragma_table_list WHERE schema = 'main'").fetchall()
-        strict = {name for name, is_strict in tables if is_strict}
-        assert strict == {name for name, _ in tables if not name.startswith("sqlite_")}
-        with pytest.raises(sqlite3.IntegrityError):
-            connection.execute("UPDATE factors SET failures = 'none'")
+    tables = execute(path, "SELECT name, strict FROM pragma_table_list WHERE schema = 'main'")
+    strict = {name for name, is_strict in tables if is_strict}
+    assert strict == {name for name, _ in tables if not name.startswith("sqlite_")}
+    with pytest.raises(apsw.ConstraintError):
+        execute(path, "UPDATE factors SET failures = 'none'")
 
 
 async def test_an_empty_file_is_a_new_store(path: Path) -> None:
@@ -165,9 +167,8 @@ async def test_an_empty_file_is_a_new_store(path: Path) -> None:
 async def test_what_sqlite_finds_wrong_with_an_index_is_unavailable(path: Path) -> None:
     """An index that leads elsewhere than its table is a way to hide rows."""
     await (await filled(path)).close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'journal_by_subject'").fetchone()[0]
-        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    ((root,),) = execute(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'journal_by_subject'")
+    ((size,),) = execute(path, "PRAGMA page_size")
     raw = bytearray(contents(path))
     page = raw[(root - 1) * size : root * size]
     raw[(root - 1) * size : root * size] = page.replace(b"factors.a", b"factors.z")

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import apsw
 import pytest
 
 from mcp_wallet_guard.evidence import AccountRow, ApprovalRow
@@ -24,6 +26,7 @@ from tests.stores.samples import (
     checking,
     event,
     opened,
+    row_key,
     writing,
 )  # fmt: skip
 
@@ -154,6 +157,70 @@ def test_four_processes_on_one_file_leave_it_whole(path: Path) -> None:
     assert anyio.run(check).index == won > 0
 
 
+async def test_while_another_program_writes_calls_wait_in_their_order_and_the_loop_goes_on(path: Path) -> None:
+    store, done = await opened(path), list[int]()
+    await store.transact(checking, now=NOW)
+
+    async def write(number: int) -> None:
+        await store.transact(writing(account("a", number)), now=NOW)
+        done.append(number)
+
+    with closing(apsw.Connection(str(path))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with anyio.create_task_group() as group:
+            for number in range(1, 4):
+                group.start_soon(write, number)
+                await anyio.wait_all_tasks_blocked()
+            for _ in range(10):
+                await anyio.sleep(0.005)
+            assert done == []
+            other.execute("ROLLBACK")
+    assert done == [1, 2, 3]
+    await store.close()
+
+
+async def test_a_caller_that_gives_up_while_another_program_writes_has_no_effect(path: Path) -> None:
+    store = await opened(path)
+    with closing(apsw.Connection(str(path))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with anyio.move_on_after(0.03) as gave_up:
+            await store.transact(writing(account("a", 1)), now=NOW)
+    assert gave_up.cancelled_caught
+    assert await store.transact(lambda tx: tx.get(AccountRow, "a"), now=NOW) is None
+    await store.close()
+
+
+async def test_a_caller_that_was_cancelled_before_has_no_effect(path: Path) -> None:
+    store = await opened(path)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await store.transact(writing(account("a", 1)), now=NOW)
+    assert scope.cancelled_caught
+    assert await store.transact(lambda tx: tx.get(AccountRow, "a"), now=NOW) is None
+    await store.close()
+
+
+async def test_what_reads_the_whole_journal_does_not_hold_up_the_loop(path: Path) -> None:
+    """The first consume after an unlock, the next one after somebody else wrote, and what says that it is long."""
+    store, here = await opened(path), threading.get_ident()
+
+    async def where(*, long: bool = False, consume: bool = True) -> bool:
+        def work(tx: Transaction) -> int:
+            if consume:
+                tx.check_live()
+            return threading.get_ident()
+
+        return await store.transact(work, now=NOW, long=long) == here
+
+    assert [await where(consume=False), await where(), await where(), await where(long=True)] == [
+        False, False, True, False,
+    ]  # fmt: skip
+    await store.seal()
+    await store.unseal(row_key(), now=NOW)
+    assert [await where(), await where()] == [False, True]
+    await store.close()
+
+
 async def test_a_task_that_asyncio_cancels_leaves_the_connection_to_its_thread(path: Path) -> None:
     """anyio's shield does not hold against `Task.cancel`: the turn is given back while the thread still works."""
     store = await opened(path)
@@ -164,11 +231,11 @@ async def test_a_task_that_asyncio_cancels_leaves_the_connection_to_its_thread(p
         inside.set()
         assert go_on.wait(10)
 
-    task = asyncio.ensure_future(store.transact(slow, now=NOW))
+    task = asyncio.ensure_future(store.transact(slow, now=NOW, long=True))
     await asyncio.to_thread(inside.wait, 10)
     task.cancel()
     other = asyncio.ensure_future(
-        store.transact(lambda tx: tx.append(Event(kind=Kind.READ, at=tx.now, data={"slow": False})), now=NOW)
+        store.transact(lambda tx: tx.append(Event(kind=Kind.READ, at=tx.now, data={"slow": False})), now=NOW, long=True)
     )
     await asyncio.sleep(0.05)
     go_on.set()

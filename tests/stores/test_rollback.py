@@ -5,7 +5,6 @@ Each attack has its honest twin: the same store, untouched or put right again, w
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,15 +14,14 @@ from mcp_wallet_guard.evidence import ApprovalRow, FactorRow
 from mcp_wallet_guard.journal import chain
 from mcp_wallet_guard.journal.chain import Entry
 from mcp_wallet_guard.stores.sqlite import SqliteStore
-from mcp_wallet_guard.stores.sqlite_file import durability
 from mcp_wallet_guard.stores.tables import TABLES
+from tests.database import execute
 from tests.stores.attacks import finds_in_use, is_honest, refuses
 from tests.stores.samples import (
     NOW,
     account,
     allow,
-    approval,
-    attack,
+    checking,
     contents,
     copy_of,
     dropping,
@@ -52,26 +50,30 @@ def path(tmp_path: Path) -> Path:
 # --- the whole store ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(
-    durability(sqlite3.sqlite_version_info)[0] == "wal", reason="the newest rows are then in the log, not in this file"
-)
-async def test_the_whole_file_put_back_while_the_guard_runs_is_found(path: Path) -> None:
-    """Copied over in place, so that name and file stay the same."""
+@pytest.mark.parametrize("how", ["as it lay there", "as a whole copy"])
+async def test_a_file_put_back_in_place_while_the_guard_runs_brings_nothing_old_back(path: Path, how: str) -> None:
+    """Behind SQLite's back, so that name and file stay the same: what is newer is in the log, or in memory."""
     store = await filled(path)
-    copy = copy_of(path)
-    await store.transact(writing(approval("op-9")), now=NOW)
-    later = contents(path)
-    overwrite(path, contents(copy))
-    with pytest.raises(GuardError) as caught:
-        await store.transact(writing(account()), now=NOW)
-    assert caught.value.code in {"tampered.store", "unavailable.store"}
-    await store.seal()
-    with pytest.raises(GuardError) as caught:
-        await store.unseal(row_key(), now=NOW)
-    assert caught.value.code in {"tampered.store", "unavailable.store"}
+    old = contents(path if how == "as it lay there" else copy_of(path))
+    await store.transact(writing(sample(ApprovalRow, "a", 9)), now=NOW)
+    overwrite(path, old)
+    codes = ["", ""]
+    try:
+        assert await store.transact(lambda tx: tx.get(ApprovalRow, "a"), now=NOW) == sample(ApprovalRow, "a", 9)
+        await store.transact(writing(sample(ApprovalRow, "b", 9)), now=NOW)
+        await store.transact(checking, now=NOW)
+    except GuardError as found:
+        codes[0] = found.code
     await store.close()
-    overwrite(path, later)
-    await is_honest(path)
+    again = SqliteStore(path)
+    try:
+        await again.open()
+        await again.unseal(row_key(), now=NOW)
+        assert await again.transact(lambda tx: tx.get(ApprovalRow, "a"), now=NOW) == sample(ApprovalRow, "a", 9)
+    except GuardError as found:
+        codes[1] = found.code
+    await again.close()
+    assert set(codes) <= {"", "tampered.row", "tampered.store", "tampered.journal", "unavailable.store"}
 
 
 async def test_rows_and_head_put_back_by_sql_while_the_guard_runs_are_found(path: Path) -> None:
@@ -80,11 +82,11 @@ async def test_rows_and_head_put_back_by_sql_while_the_guard_runs_are_found(path
     copy = copy_of(path)
     await store.transact(writing(sample(ApprovalRow, "a", 9)), now=NOW)
     names = [*(table.name for table in TABLES.values()), "journal", "head"]
-    rows = {name: attack(copy, f"SELECT * FROM {name}") for name in names}
+    rows = {name: execute(copy, f"SELECT * FROM {name}") for name in names}
     for name in names:
-        attack(path, f"DELETE FROM {name}")
+        execute(path, f"DELETE FROM {name}")
         for row in rows[name]:
-            attack(path, f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
+            execute(path, f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
     await finds_in_use(store, ApprovalRow, "a", "tampered.store")
     await store.seal()
     with pytest.raises(Tampered) as caught:
@@ -131,7 +133,7 @@ async def test_a_file_that_was_opened_to_others_while_the_guard_runs_is_found(pa
 )
 async def test_a_foreign_schema_is_found_while_the_guard_runs_and_at_the_next_start(path: Path, sql: str) -> None:
     store = await filled(path)
-    attack(path, sql)
+    execute(path, sql)
     await refuses(store, writing(account()), "tampered.store")
     await store.close()
     again = SqliteStore(path)
@@ -148,9 +150,9 @@ async def test_entries_written_while_locked_are_adopted(path: Path) -> None:
     await store.seal()
     for number in range(3):
         await store.append_unsealed(event("locked", n=number))
-    assert attack(path, "SELECT count(*) FROM journal WHERE mac IS NULL") == [(3,)]
+    assert execute(path, "SELECT count(*) FROM journal WHERE mac IS NULL") == [(3,)]
     head = await store.unseal(row_key(), now=NOW)
-    assert attack(path, "SELECT count(*) FROM journal WHERE mac IS NOT NULL") == [(head.journal.index + 1,)]
+    assert execute(path, "SELECT count(*) FROM journal WHERE mac IS NOT NULL") == [(head.journal.index + 1,)]
     found = await store.transact(lambda tx: tx.entries("locked"), now=NOW)
     assert [entry.fields["data"] for entry in found] == [{"n": 0}, {"n": 1}, {"n": 2}]
     await store.transact(lambda tx: tx.check_entries(0), now=NOW)
@@ -169,15 +171,15 @@ async def test_entries_written_while_locked_are_a_chain_or_are_refused(path: Pat
     first = chain.append(tip, event("one", forged=True), sealed=attacked == "sealed")
     if attacked in {"edited", "sealed"}:
         values = (first.body, first.hash, first.index)
-        attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", values)
+        execute(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", values)
     if attacked == "sealed":
         second = chain.append(first.head, event("two"), sealed=False)
         values = (second.body, second.hash, second.index)
-        attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", values)
+        execute(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", values)
     if attacked == "gap":
-        attack(path, "DELETE FROM journal WHERE entry = ?", (tip.index + 1,))
+        execute(path, "DELETE FROM journal WHERE entry = ?", (tip.index + 1,))
     if attacked == "removed":  # the process that wrote them knows; a new process cannot
-        attack(path, "DELETE FROM journal WHERE entry > ?", (tip.index,))
+        execute(path, "DELETE FROM journal WHERE entry > ?", (tip.index,))
     for _ in range(2):
         with pytest.raises(Tampered) as caught:
             await store.unseal(row_key(), now=NOW)
@@ -191,13 +193,13 @@ async def test_entries_written_while_locked_are_a_chain_or_are_refused(path: Pat
 async def test_a_store_rolled_back_while_locked_is_found_by_the_process_that_wrote_it(path: Path) -> None:
     store = await filled(path)
     names = [*(table.name for table in TABLES.values()), "journal", "head"]
-    rows = {name: attack(path, f"SELECT * FROM {name}") for name in names}
+    rows = {name: execute(path, f"SELECT * FROM {name}") for name in names}
     await store.transact(dropping(FactorRow, "a"), now=NOW)
     await store.seal()
     for name in names:
-        attack(path, f"DELETE FROM {name}")
+        execute(path, f"DELETE FROM {name}")
         for row in rows[name]:
-            attack(path, f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
+            execute(path, f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)
     with pytest.raises(Tampered) as caught:
         await store.unseal(row_key(), now=NOW)
     assert caught.value.code == "tampered.store"
@@ -209,7 +211,7 @@ async def test_the_unverified_journal_is_what_the_file_says(path: Path) -> None:
     entries = await store.journal()
     assert chain.verify(entries) == (store.head.journal if store.head else None)
     assert await store.journal(since=5) == entries[5:]
-    attack(path, "UPDATE journal SET hash = X'00' WHERE entry = 5")
+    execute(path, "UPDATE journal SET hash = X'00' WHERE entry = 5")
     changed = await store.journal()
     assert changed[5] == Entry(5, entries[5].body, b"\x00")
     await store.close()

@@ -15,10 +15,10 @@ from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS
 from mcp_wallet_guard.stores.sqlite import SqliteStore
 from mcp_wallet_guard.stores.tables import MAX_INT
+from tests.database import execute
 from tests.stores.samples import (
     NOW,
     account,
-    attack,
     checking,
     contents,
     dropping,
@@ -155,7 +155,7 @@ async def test_the_last_entry_of_a_transaction_names_the_rows_that_changed(path:
 
     await store.transact(work, now=NOW)
     first, last = await store.transact(lambda tx: tx.entries("op-1"), now=NOW)
-    ((entry, mac),) = attack(path, "SELECT entry, mac FROM accounts")
+    ((entry, mac),) = execute(path, "SELECT entry, mac FROM accounts")
     assert first.fields["rows"] == []
     assert last.fields["rows"] == [["accounts", "new", mac.hex()], ["accounts", "gone", None]]
     assert entry == last.index
@@ -344,10 +344,10 @@ async def test_a_clock_too_far_behind_the_highest_time_seen_stops_everything(pat
 
 async def test_a_file_of_a_newer_release_is_left_alone(path: Path) -> None:
     await (await opened(path)).close()
-    attack(path, "INSERT INTO migrations VALUES (2)")
+    execute(path, "INSERT INTO migrations VALUES (2)")
     with pytest.raises(Misconfigured):
         await SqliteStore(path).open()
-    attack(path, "DELETE FROM migrations WHERE version = 2")
+    execute(path, "DELETE FROM migrations WHERE version = 2")
     await (await opened(path)).close()
 
 
@@ -360,7 +360,7 @@ async def test_unlocking_reads_no_more_of_a_longer_journal(path: Path) -> None:
     statements: list[str] = []
     again = SqliteStore(path, faults=statements.append)
     await again.open()
-    attack(path, "UPDATE journal SET body = X'00' WHERE entry < 59")  # unread, so unnoticed here
+    execute(path, "UPDATE journal SET body = X'00' WHERE entry < 59")  # unread, so unnoticed here
     statements.clear()
     await again.unseal(row_key(), now=NOW)
     assert sum(each.startswith("before:select journal") for each in statements) == 1

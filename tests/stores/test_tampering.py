@@ -17,12 +17,12 @@ from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.sqlite import SqliteStore
 from mcp_wallet_guard.stores.sqlite_file import SqliteFile
 from mcp_wallet_guard.stores.tables import TABLES
+from tests.database import execute
 from tests.stores.attacks import columns, edited, finds_at_unlock, finds_in_use, is_honest, refuses
 from tests.stores.samples import (
     KEY,
     NOW,
     account,
-    attack,
     dropping,
     event,
     filled,
@@ -54,15 +54,15 @@ async def test_an_edit_of_any_column_of_any_row_is_found(path: Path, kind: type[
     store, table = await filled(path), TABLES[kind]
     keyed = table.names[0]
     for column in columns(table):
-        ((value,),) = attack(path, f'SELECT "{column}" FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))
+        ((value,),) = execute(path, f'SELECT "{column}" FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))
         fakes = [edited(table, column, value)]
         if column in table.names and table.fields[table.names.index(column)].nullable:
             fakes.append(None)
         for fake in fakes:
-            rowid = attack(path, f'SELECT rowid FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0][0]
-            attack(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (fake, rowid))
+            rowid = execute(path, f'SELECT rowid FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0][0]
+            execute(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (fake, rowid))
             await finds_in_use(store, kind, "a")
-            attack(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))
+            execute(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))
             assert await store.transact(lambda tx: tx.get(kind, "a"), now=NOW) == sample(kind, "a", ord("a"))
     await store.transact(lambda tx: tx.check_live(), now=NOW)
     await store.close()
@@ -74,10 +74,10 @@ async def test_an_edit_is_found_also_after_something_else_was_written(path: Path
     store, table = await filled(path), TABLES[kind]
     for read in (lambda tx: tx.get(kind, "a"), lambda tx: tx.all(kind)):
         await store.transact(read, now=NOW)  # it is known now
-        attack(path, f'UPDATE "{table.name}" SET "entry" = "entry" + 1')
+        execute(path, f'UPDATE "{table.name}" SET "entry" = "entry" + 1')
         await store.transact(writing(subject="another"), now=NOW)
         await refuses(store, read, "tampered.row")
-        attack(path, f'UPDATE "{table.name}" SET "entry" = "entry" - 1')
+        execute(path, f'UPDATE "{table.name}" SET "entry" = "entry" - 1')
         await store.transact(read, now=NOW)
     await store.close()
 
@@ -88,10 +88,10 @@ async def test_a_dropped_row_put_back_is_found_also_after_something_else_was_wri
 ) -> None:
     store, table = await filled(path), TABLES[kind]
     keyed, marks = table.names[0], ", ".join("?" * len(columns(table)))
-    old = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    old = execute(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
     await store.transact(dropping(kind, "a"), now=NOW)
     assert await store.transact(lambda tx: tx.get(kind, "a"), now=NOW) is None
-    attack(path, f'INSERT INTO "{table.name}" VALUES ({marks})', old)
+    execute(path, f'INSERT INTO "{table.name}" VALUES ({marks})', old)
     await store.transact(writing(subject="another"), now=NOW)
     await refuses(store, lambda tx: tx.all(kind), "tampered.row")
     await store.transact(writing(subject="another"), now=NOW)
@@ -131,11 +131,11 @@ async def test_what_failed_is_read_again_before_it_is_believed(
 async def test_an_edit_of_an_old_entry_is_found_also_when_the_journal_was_read_before(path: Path) -> None:
     store = await filled(path)
     await store.transact(lambda tx: tx.check_live(), now=NOW)
-    ((body,),) = attack(path, "SELECT body FROM journal WHERE entry = 2")
-    attack(path, "UPDATE journal SET body = ? WHERE entry = 2", (body + b" ",))
+    ((body,),) = execute(path, "SELECT body FROM journal WHERE entry = 2")
+    execute(path, "UPDATE journal SET body = ? WHERE entry = 2", (body + b" ",))
     for _ in range(2):
         await refuses(store, lambda tx: tx.check_live(), "tampered.journal")
-    attack(path, "UPDATE journal SET body = ? WHERE entry = 2", (body,))
+    execute(path, "UPDATE journal SET body = ? WHERE entry = 2", (body,))
     await store.transact(lambda tx: tx.check_live(), now=NOW)
     await store.close()
 
@@ -162,11 +162,11 @@ async def test_an_edit_of_any_column_is_found_at_the_next_unlock(path: Path, kin
     await (await filled(path)).close()
     table = TABLES[kind]
     for column in columns(table):
-        (rowid, value) = attack(path, f'SELECT rowid, "{column}" FROM "{table.name}" LIMIT 1')[0]
+        (rowid, value) = execute(path, f'SELECT rowid, "{column}" FROM "{table.name}" LIMIT 1')[0]
         fake = edited(table, column, value)
-        attack(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (fake, rowid))
+        execute(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (fake, rowid))
         await finds_at_unlock(path, "tampered.row")
-        attack(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))
+        execute(path, f'UPDATE "{table.name}" SET "{column}" = ? WHERE rowid = ?', (value, rowid))
     await is_honest(path)
 
 
@@ -174,16 +174,16 @@ async def test_an_edit_of_any_column_is_found_at_the_next_unlock(path: Path, kin
 async def test_an_old_row_put_back_with_its_old_mac_is_found(path: Path, kind: type[Row]) -> None:
     store, table = await filled(path), TABLES[kind]
     keyed, marks = table.names[0], ", ".join("?" * len(columns(table)))
-    old = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    old = execute(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
     await store.transact(writing(sample(kind, "a", 3)), now=NOW)
-    new = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
-    attack(path, f'REPLACE INTO "{table.name}" VALUES ({marks})', old)
+    new = execute(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    execute(path, f'REPLACE INTO "{table.name}" VALUES ({marks})', old)
     await finds_in_use(store, kind, "a")
     await refuses(store, writing(sample(kind, "a", 4)), "tampered.row")  # nor is it written over unread
     await refuses(store, dropping(kind, "a"), "tampered.row")
     await store.close()
     await finds_at_unlock(path, "tampered.row")
-    attack(path, f'REPLACE INTO "{table.name}" VALUES ({marks})', new)
+    execute(path, f'REPLACE INTO "{table.name}" VALUES ({marks})', new)
     await is_honest(path)
 
 
@@ -191,14 +191,14 @@ async def test_an_old_row_put_back_with_its_old_mac_is_found(path: Path, kind: t
 async def test_a_dropped_row_put_back_is_found(path: Path, kind: type[Row]) -> None:
     store, table = await filled(path), TABLES[kind]
     keyed, marks = table.names[0], ", ".join("?" * len(columns(table)))
-    old = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    old = execute(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
     await store.transact(dropping(kind, "a"), now=NOW)
-    attack(path, f'INSERT INTO "{table.name}" VALUES ({marks})', old)
+    execute(path, f'INSERT INTO "{table.name}" VALUES ({marks})', old)
     await finds_in_use(store, kind, "a")
     await refuses(store, writing(sample(kind, "a")), "tampered.row")
     await store.close()
     await finds_at_unlock(path, "tampered.row")
-    attack(path, f'DELETE FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))
+    execute(path, f'DELETE FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))
     await is_honest(path)
 
 
@@ -206,14 +206,14 @@ async def test_a_dropped_row_put_back_is_found(path: Path, kind: type[Row]) -> N
 async def test_a_deleted_row_is_found(path: Path, kind: type[Row]) -> None:
     store, table = await filled(path), TABLES[kind]
     keyed, marks = table.names[0], ", ".join("?" * len(columns(table)))
-    row = attack(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
-    attack(path, f'DELETE FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))
+    row = execute(path, f'SELECT * FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))[0]
+    execute(path, f'DELETE FROM "{table.name}" WHERE "{keyed}" = ?', ("a",))
     await finds_in_use(store, kind, "a")
     await refuses(store, dropping(kind, "a"), "tampered.row")
     await refuses(store, writing(sample(kind, "a")), "tampered.row")
     await store.close()
     await finds_at_unlock(path, "tampered.row")
-    attack(path, f'INSERT INTO "{table.name}" VALUES ({marks})', row)
+    execute(path, f'INSERT INTO "{table.name}" VALUES ({marks})', row)
     await is_honest(path)
 
 
@@ -222,7 +222,7 @@ async def test_two_rows_that_changed_places_are_found(path: Path, kind: type[Row
     store, table = await filled(path), TABLES[kind]
     keyed = table.names[0]
     for one, two in (("a", "x"), ("b", "a"), ("x", "b")):
-        attack(path, f'UPDATE "{table.name}" SET "{keyed}" = ? WHERE "{keyed}" = ?', (two, one))
+        execute(path, f'UPDATE "{table.name}" SET "{keyed}" = ? WHERE "{keyed}" = ?', (two, one))
     await finds_in_use(store, kind, "a")
     await store.close()
     await finds_at_unlock(path, "tampered.row")
@@ -233,21 +233,21 @@ async def test_a_row_copied_under_another_key_is_found(path: Path, kind: type[Ro
     store, table = await filled(path), TABLES[kind]
     keyed = table.names[0]
     rest = ", ".join(f'"{column}"' for column in columns(table)[1:])
-    attack(path, f'INSERT INTO "{table.name}" SELECT \'c\', {rest} FROM "{table.name}" WHERE "{keyed}" = \'a\'')
+    execute(path, f'INSERT INTO "{table.name}" SELECT \'c\', {rest} FROM "{table.name}" WHERE "{keyed}" = \'a\'')
     await finds_in_use(store, kind, "c")
     await store.close()
     await finds_at_unlock(path, "tampered.row")
-    attack(path, f'DELETE FROM "{table.name}" WHERE "{keyed}" = \'c\'')
+    execute(path, f'DELETE FROM "{table.name}" WHERE "{keyed}" = \'c\'')
     await is_honest(path)
 
 
 async def test_an_old_row_beside_a_missing_one_is_found_by_the_sum(path: Path) -> None:
     """At unlock each remaining row verifies on its own: only the sum knows which of them are live."""
     store = await filled(path)
-    old = attack(path, "SELECT * FROM factors WHERE id = 'a'")[0]
+    old = execute(path, "SELECT * FROM factors WHERE id = 'a'")[0]
     await store.transact(writing(sample(FactorRow, "a", 9)), now=NOW)
     await store.close()
-    attack(path, f"REPLACE INTO factors VALUES ({', '.join('?' * len(old))})", old)
+    execute(path, f"REPLACE INTO factors VALUES ({', '.join('?' * len(old))})", old)
     await finds_at_unlock(path, "tampered.row")
 
 
@@ -255,15 +255,15 @@ async def test_a_row_of_another_store_under_the_same_key_does_not_verify(tmp_pat
     ours, theirs = tmp_path / "ours.db", tmp_path / "theirs.db"
     await (await filled(ours)).close()
     await (await filled(theirs)).close()
-    row = attack(theirs, "SELECT * FROM factors WHERE id = 'a'")[0]
-    attack(ours, f"REPLACE INTO factors VALUES ({', '.join('?' * len(row))})", row)
+    row = execute(theirs, "SELECT * FROM factors WHERE id = 'a'")[0]
+    execute(ours, f"REPLACE INTO factors VALUES ({', '.join('?' * len(row))})", row)
     await finds_at_unlock(ours, "tampered.row")
     await is_honest(theirs)
 
 
 async def test_text_that_is_not_utf_8_is_tampering_not_a_crash(path: Path) -> None:
     store = await filled(path)
-    attack(path, "UPDATE operations SET state = CAST(X'FF80' AS TEXT) WHERE id = 'a'")
+    execute(path, "UPDATE operations SET state = CAST(X'FF80' AS TEXT) WHERE id = 'a'")
     await finds_in_use(store, OperationRow, "a")
     await store.close()
     await finds_at_unlock(path, "tampered.row")
@@ -280,26 +280,26 @@ HEAD: dict[str, Any] = {
 @pytest.mark.parametrize("column", list(HEAD))
 async def test_an_edit_of_the_head_is_found(path: Path, column: str) -> None:
     store = await filled(path)
-    ((value,),) = attack(path, f"SELECT {column} FROM head")
-    attack(path, f"UPDATE head SET {column} = ?", (HEAD[column],))
+    ((value,),) = execute(path, f"SELECT {column} FROM head")
+    execute(path, f"UPDATE head SET {column} = ?", (HEAD[column],))
     await finds_in_use(store, FactorRow, "a", "tampered.store")
     await refuses(store, writing(account()), "tampered.store")
     await store.close()
     await finds_at_unlock(path, "tampered.store")
-    attack(path, f"UPDATE head SET {column} = ?", (value,))
+    execute(path, f"UPDATE head SET {column} = ?", (value,))
     await is_honest(path)
 
 
 async def test_a_store_id_of_another_shape_is_found(path: Path) -> None:
     await (await filled(path)).close()
     for fake in ("", "zz" * 16, "AB" * 16, "ab" * 15, "ab " * 16):
-        attack(path, "UPDATE head SET store_id = ?", (fake,))
+        execute(path, "UPDATE head SET store_id = ?", (fake,))
         await finds_at_unlock(path, "tampered.store")
 
 
 async def test_a_missing_head_is_found(path: Path) -> None:
     store = await filled(path)
-    attack(path, "DELETE FROM head")
+    execute(path, "DELETE FROM head")
     await refuses(store, writing(account()), "tampered.store")
     await store.seal()
     with pytest.raises(Tampered):
@@ -307,7 +307,7 @@ async def test_a_missing_head_is_found(path: Path) -> None:
     await store.close()
     await finds_at_unlock(path, "tampered.store")
     for table in TABLES.values():
-        attack(path, f'DELETE FROM "{table.name}"')
+        execute(path, f'DELETE FROM "{table.name}"')
     await finds_at_unlock(path, "tampered.journal")
 
 
@@ -340,7 +340,7 @@ async def test_an_edit_of_an_old_entry_is_found_when_the_chain_is_checked(
 ) -> None:
     store = await filled(path)
     await store.transact(lambda tx: tx.check_entries(3), now=NOW)
-    attack(path, sql, values)
+    execute(path, sql, values)
     await refuses(store, lambda tx: tx.check_entries(3), "tampered.journal")
     await store.transact(lambda tx: tx.check_entries(8), now=NOW)
     await store.close()
@@ -351,10 +351,10 @@ async def test_an_edited_entry_about_a_subject_is_found_when_it_is_read(path: Pa
     store = await filled(path)
     (entry,) = await store.transact(lambda tx: tx.entries("factors.a"), now=NOW)
     fake = chain.append(Head(entry.index - 1, bytes.fromhex(entry.fields["prev"])), event("factors.a", forged=True))
-    attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", (fake.body, fake.hash, entry.index))
+    execute(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", (fake.body, fake.hash, entry.index))
     await refuses(store, lambda tx: tx.entries("factors.a"), "tampered.journal")
-    attack(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", (entry.body, entry.hash, entry.index))
-    attack(path, "UPDATE journal SET subject = 'factors.a' WHERE entry = 2")
+    execute(path, "UPDATE journal SET body = ?, hash = ? WHERE entry = ?", (entry.body, entry.hash, entry.index))
+    execute(path, "UPDATE journal SET subject = 'factors.a' WHERE entry = 2")
     await refuses(store, lambda tx: tx.entries("factors.a"), "tampered.journal")
     await store.close()
 
@@ -363,7 +363,7 @@ async def test_an_edited_entry_about_a_subject_is_found_when_it_is_read(path: Pa
 async def test_an_edit_of_the_last_entry_is_found(path: Path, column: str) -> None:
     store = await filled(path)
     fake = "x" if column == "subject" else bytes(32)
-    attack(path, f"UPDATE journal SET {column} = ? WHERE entry = (SELECT max(entry) FROM journal)", (fake,))
+    execute(path, f"UPDATE journal SET {column} = ? WHERE entry = (SELECT max(entry) FROM journal)", (fake,))
     await refuses(store, lambda tx: tx.check_live(), "tampered.journal")
     await store.close()
     await finds_at_unlock(path, "tampered.journal")
@@ -373,15 +373,15 @@ async def test_a_journal_that_was_cut_or_lengthened_is_found(path: Path) -> None
     store = await filled(path)
     assert store.head is not None
     tip = store.head.journal
-    honest = attack(path, "SELECT * FROM journal WHERE entry = ?", (tip.index,))[0]
-    attack(path, "DELETE FROM journal WHERE entry = ?", (tip.index,))
+    honest = execute(path, "SELECT * FROM journal WHERE entry = ?", (tip.index,))[0]
+    execute(path, "DELETE FROM journal WHERE entry = ?", (tip.index,))
     await refuses(store, writing(account()), "tampered.journal")
-    attack(path, "INSERT INTO journal VALUES (?, ?, ?, ?, ?)", honest)
+    execute(path, "INSERT INTO journal VALUES (?, ?, ?, ?, ?)", honest)
     more = chain.append(tip, event("x"))
     put = "INSERT INTO journal VALUES (?, 'x', ?, ?, NULL)"
-    attack(path, put, (more.index, more.body, more.hash))
+    execute(path, put, (more.index, more.body, more.hash))
     await refuses(store, writing(account()), "tampered.journal")
     await store.close()
     await finds_at_unlock(path, "tampered.journal")
-    attack(path, "DELETE FROM journal WHERE entry = ?", (more.index,))
+    execute(path, "DELETE FROM journal WHERE entry = ?", (more.index,))
     await is_honest(path)

@@ -102,6 +102,10 @@ class LinkFiles:
                 raise Unavailable("unavailable.store", detail=f"link file: {error.strerror}") from None
         return self.directory / name
 
+    def has(self, operation: str, /) -> bool:
+        """Whether something lies where the link of `operation` would. Blocks no longer than a look at the folder."""
+        return os.path.lexists(self.path(operation))
+
     def delete(self, operation: str, /) -> None:
         """Remove the operation's file, at decision or expiry. Nothing happens when there is none."""
         name = _file_name(operation)

@@ -104,13 +104,19 @@ class StateStore(Protocol):
         ...
 
     async def transact(
-        self, work: Callable[[Transaction], T], /, *, now: int, then: Callable[[SealedHead], None] | None = None
+        self,
+        work: Callable[[Transaction], T],
+        /,
+        *,
+        now: int,
+        then: Callable[[SealedHead], None] | None = None,
+        long: bool = False,
     ) -> T:
         """Run `work` in one durable transaction. Raises Locked while sealed; Unavailable when the clock is behind the
         highest time seen by more than CLOCK_TOLERANCE_SECONDS or the disk refuses; nothing is written then.
 
         `then` gets the new head once it is durable, before anybody learns the result. What it raises is raised; the
-        transaction stands.
+        transaction stands. `work` that reads the whole journal is `long`: it may not hold up the event loop.
         """
         ...
 

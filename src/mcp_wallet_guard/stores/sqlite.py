@@ -5,16 +5,23 @@
     await store.unseal(row_key, now=clock.now())
     await store.transact(work, now=clock.now())
 
-Each call is one hop into one worker thread and one transaction there; calls are served in their order. A caller that
-is cancelled before its turn has no effect; afterwards the transaction runs to its end and its result is returned.
+A transaction runs where it is called, on the event loop, and ends before anybody else is heard: it costs a millisecond,
+and a thread would cost as much again. What reads the whole file goes to a thread. Calls are served in their order. A
+caller that is cancelled before its turn has no effect; afterwards the transaction runs to its end and its result is
+returned. Threat: T-100. See docs/adr/0203-an-sqlite-of-our-own.md.
 """
 
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar, final
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
 
 from mcp_wallet_guard.errors import Locked, Tampered, Unavailable
 from mcp_wallet_guard.journal import chain
@@ -23,9 +30,8 @@ from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.stores.base import SealedHead, Transaction
 from mcp_wallet_guard.stores.ledger import EMPTY_SUM, Changes, Ledger, LedgerTransaction
 from mcp_wallet_guard.stores.sealing import STORE_ID_BYTES, Keys, StoredEntry, StoredHead
-from mcp_wallet_guard.stores.sqlite_file import Faults, SqliteFile
+from mcp_wallet_guard.stores.sqlite_file import Faults, HeldError, SqliteFile
 from mcp_wallet_guard.stores.tables import TABLES
-from mcp_wallet_guard.stores.worker import Worker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +39,9 @@ if TYPE_CHECKING:
     from mcp_wallet_guard.secret import Secret
 
 T = TypeVar("T")
+PATIENCE_SECONDS: Final = 5.0
+"""How long a call waits for another program that writes to the file."""
+_PAUSE_SECONDS: Final = 0.01
 
 
 @final
@@ -46,7 +55,8 @@ class SqliteStore:
         self._path: Final = path
         self._faults: Final = faults
         self._draw: Final = draw
-        self._worker: Final = Worker("mcp-wallet-guard store")
+        self._turn: Final = anyio.Lock(fast_acquire=True)
+        self._busy: Final = threading.Lock()
         self._file: SqliteFile | None = None
         self._ledger: Ledger | None = None
         self._last_head: StoredHead | None = None
@@ -65,7 +75,7 @@ class SqliteStore:
 
     async def open(self) -> None:
         """Open or create. See `SqliteFile` for what it raises."""
-        await self._worker.run(self._open)
+        await self._run(self._open, apart=True)
 
     async def unseal(self, key: Secret, /, *, now: int) -> SealedHead:
         """Take the row key: see `StateStore`. `key` stays the caller's.
@@ -75,36 +85,65 @@ class SqliteStore:
         verify, is missing, or is not the one that this process wrote last; "tampered.row"; "tampered.journal";
         Unavailable("unavailable.clock"). The store is then as sealed as before.
         """
-        return await self._worker.run(lambda: self._unseal(key, now))
+        return await self._run(lambda: self._unseal(key, now), apart=True)
 
     async def seal(self) -> None:
         """Forget the keys and the index. Idempotent."""
-        await self._worker.run(self._seal)
+        await self._run(self._seal)
 
     async def transact(
-        self, work: Callable[[Transaction], T], /, *, now: int, then: Callable[[SealedHead], None] | None = None
+        self,
+        work: Callable[[Transaction], T],
+        /,
+        *,
+        now: int,
+        then: Callable[[SealedHead], None] | None = None,
+        long: bool = False,
     ) -> T:
-        """Run `work`, and `then` after it, in the worker thread, in one durable transaction: see `StateStore`.
+        """Run `work`, and `then` after it, in one durable transaction: see `StateStore`.
 
         Whatever `work` raises leaves store and memory as they were. Raises ValueError when `work` changed rows and
         appended no event.
         """
-        return await self._worker.run(lambda: self._transact(work, now, then))
+        ledger = self._ledger
+        # The first consume reads all of the journal.
+        apart = long or (ledger is not None and not ledger.known.history)
+        return await self._run(lambda: self._transact(work, now, then), apart=apart)
 
     async def append_unsealed(self, event: Event, /) -> None:
         """Journal one event while the vault is locked. While it is unlocked the entry is sealed like any other."""
-        await self._worker.run(lambda: self._append_unsealed(event))
+        await self._run(lambda: self._append_unsealed(event))
 
     async def journal(self, *, since: int = 0) -> tuple[Entry, ...]:
         """The entries from index `since` on, unverified."""
-        return await self._worker.run(lambda: tuple(stored.entry for stored in self._opened().entries_from(since)))
+        read = lambda: tuple(stored.entry for stored in self._opened().entries_from(since))  # noqa: E731
+        return await self._run(read, apart=True)
 
     async def close(self) -> None:
         """Seal and close. Idempotent."""
-        await self._worker.run(self._close)
-        self._worker.stop()
+        await self._run(self._close, apart=True)
 
-    # --- in the worker thread -----------------------------------------------------------------------------------
+    async def _run(self, call: Callable[[], T], *, apart: bool = False) -> T:
+        """`call` in its turn, in a thread when it is `apart`. Waits while another program writes."""
+
+        def alone() -> T:
+            # A task that asyncio itself cancels gives its turn back while its thread still works: `_turn` keeps the
+            # order of those that wait, this lock one call at a time.
+            with self._busy:
+                return call()
+
+        async with self._turn:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            patience = anyio.current_time() + PATIENCE_SECONDS
+            while True:
+                try:
+                    return await anyio.to_thread.run_sync(alone) if apart else alone()
+                except HeldError:
+                    if anyio.current_time() >= patience:
+                        raise Unavailable("unavailable.store", detail="another program holds the store") from None
+                await anyio.sleep(_PAUSE_SECONDS)
+
+    # --- in turn ------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
         if self._file is None:

@@ -1,18 +1,20 @@
 """One SQLite file: how it is opened, what schema it must have, and the statements that a store runs on it.
 
 Not for two threads at once. Every statement goes through `run`, which calls the fault hook before and after it, so
-that tests can stop a process between any two. Errors of SQLite are `Unavailable("unavailable.store")`.
+that tests can stop a process between any two. Errors of SQLite are `Unavailable("unavailable.store")`. SQLite comes
+with apsw, in one known version everywhere: docs/adr/0203-an-sqlite-of-our-own.md.
 Source: the rules in docs/formats/state-store.md. Threat: T-071, T-072.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, final
+
+import apsw
 
 from mcp_wallet_guard.errors import Misconfigured, Tampered, Unavailable
 from mcp_wallet_guard.journal.chain import Entry
@@ -29,19 +31,25 @@ Faults = Callable[[str], None]
 """Called with ``before:<statement>`` and ``after:<statement>``; may raise."""
 
 SCHEMA_VERSION: Final = 1
-OLDEST_SQLITE: Final = (3, 37, 0)
-WAL_IS_SAFE_FROM: Final = (3, 51, 3)
-"""Before this version a WAL file can be corrupted by two connections that write and checkpoint at one instant."""
+OLDEST_SQLITE: Final = 3_051_003
+"""As `SQLITE_VERSION_NUMBER`. Before it two connections that write and checkpoint at one instant can damage a
+write-ahead log."""
 MAX_VALUE_BYTES: Final = 16 * 1024 * 1024
-_BUSY_SECONDS: Final = 5.0
 _SIBLINGS: Final = ("-journal", "-wal", "-shm")
-_ERRORS: Final = (sqlite3.Error, sqlite3.Warning, OSError)
+_ERRORS: Final = (apsw.Error, OSError)
+_OPENING_MILLISECONDS: Final = 5_000
 _SQL_TYPES: Final = {str: "TEXT", int: "INTEGER", bytes: "BLOB"}
 
 
-def durability(version: tuple[int, ...], /) -> tuple[str, str]:
-    """(journal_mode, synchronous) for a version of SQLite, in the words of its pragmas."""
-    return ("wal", "FULL") if version >= WAL_IS_SAFE_FROM else ("persist", "EXTRA")
+class HeldError(Exception):
+    """Another program holds the database at this moment. Nothing was done; it may be tried again."""
+
+
+def check_sqlite(version: str, /) -> None:
+    """Raises Misconfigured for an SQLite that is too old: one that somebody put in the place of apsw's own."""
+    major, minor, patch = (int(part) for part in version.split(".")[:3])
+    if (major * 1000 + minor) * 1000 + patch < OLDEST_SQLITE:
+        raise Misconfigured(detail=f"SQLite {version} is too old: install apsw from its wheel")
 
 
 def schema() -> tuple[str, ...]:
@@ -91,16 +99,12 @@ class SqliteFile:
         that is too old or a file of a newer release, Tampered("tampered.store") for any table, index, trigger or view
         that this release did not make, Unavailable("unavailable.store") for a damaged file or a failing disk.
         """
-        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-            raise Misconfigured(detail=f"SQLite {sqlite3.sqlite_version} is too old")
+        check_sqlite(apsw.sqlite_lib_version())
         self._faults: Final = faults if faults is not None else _no_faults
         self._path: Final = path.absolute()
         self._identity: Final = self._prepare()
         with translating():
-            self._connection: Final = sqlite3.connect(
-                f"{self._path.as_uri()}?mode=rw",
-                uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS,
-            )  # fmt: skip
+            self._connection: Final = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             with translating():
                 self._settle()
@@ -110,6 +114,7 @@ class SqliteFile:
                     self._check_schema()
                     self._commit_if_changed()
                 self._schema_cookie = self._cookie()
+                self._connection.set_busy_timeout(0)  # from here on whoever calls waits, and not in here
         except BaseException:
             self._connection.close()
             raise
@@ -125,13 +130,14 @@ class SqliteFile:
     def transaction(self) -> Iterator[None]:
         """Begin; roll back whatever was not committed when the block ends.
 
-        Raises Tampered("tampered.store") when the name no longer leads to the file that was opened.
+        Raises Tampered("tampered.store") when the name no longer leads to the file that was opened, HeldError when
+        another program writes.
         """
         status = files.check_file(self._path)
         if status is None or (status.st_dev, status.st_ino) != self._identity:
             raise Tampered("tampered.store", detail=f"{self._path}: removed or replaced while in use")
         try:
-            self.run("begin", "BEGIN IMMEDIATE")
+            self._begin()
             yield
         finally:
             self._roll_back()
@@ -159,8 +165,19 @@ class SqliteFile:
             rows = self._connection.execute(sql, values).fetchall()
         except _ERRORS as error:
             raise _translated(error) from None
+        except UnicodeDecodeError:
+            raise Tampered("tampered.row", detail=f"{name}: text that is none") from None
         self._faults(f"after:{name}")
         return rows
+
+    def _begin(self) -> None:
+        self._faults("before:begin")
+        with translating():
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except apsw.BusyError:
+                raise HeldError from None
+        self._faults("after:begin")
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -233,8 +250,9 @@ class SqliteFile:
     def _write_one(self, name: str, sql: str, values: Sequence[Any]) -> None:
         self._faults(f"before:{name}")
         try:
-            count = self._connection.execute(sql, values).rowcount
-        except sqlite3.IntegrityError:
+            self._connection.execute(sql, values)
+            count = self._connection.changes()
+        except apsw.ConstraintError:
             count = -1
         except _ERRORS as error:
             raise _translated(error) from None
@@ -262,22 +280,21 @@ class SqliteFile:
         return status.st_dev, status.st_ino
 
     def _settle(self) -> None:
-        self._connection.text_factory = _text
-        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
-        self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        mode, synchronous = durability(sqlite3.sqlite_version_info)
+        self._connection.set_busy_timeout(_OPENING_MILLISECONDS)
+        self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+        self._connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
         for pragma in (
             "trusted_schema=OFF",
             "secure_delete=ON",
             "foreign_keys=ON",
             "cell_size_check=ON",
             "mmap_size=0",
+            "synchronous=FULL",
             "fullfsync=ON",  # macOS: fsync alone leaves the data in the drive's cache
         ):
             self.run(f"pragma {pragma}", f"PRAGMA {pragma}")
-        self.run("pragma synchronous", f"PRAGMA synchronous={synchronous}")
-        if self.run("pragma journal_mode", f"PRAGMA journal_mode={mode}") != [(mode,)]:
-            raise Unavailable("unavailable.store", detail=f"{self._path}: journal mode {mode} was refused")
+        if self.run("pragma journal_mode", "PRAGMA journal_mode=WAL") != [("wal",)]:
+            raise Unavailable("unavailable.store", detail=f"{self._path}: a write-ahead log was refused")
 
     def _check_integrity(self) -> None:
         found = self.run("pragma integrity_check", "PRAGMA integrity_check(1)")
@@ -300,7 +317,7 @@ class SqliteFile:
 
     def _check_schema(self) -> None:
         query = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
-        model = sqlite3.connect(":memory:", isolation_level=None)
+        model = apsw.Connection(":memory:")
         try:
             for statement in schema():
                 model.execute(statement)
@@ -311,7 +328,7 @@ class SqliteFile:
             raise Tampered("tampered.store", detail=f"{self._path}: not the schema of this release")
 
     def _commit_if_changed(self) -> None:
-        if self._connection.total_changes:
+        if self._connection.total_changes():
             self.commit(lambda: None)
 
     def _cookie(self) -> int:
@@ -353,11 +370,6 @@ def _statements(table: Table) -> tuple[str, str, str, str]:
 def _stored_row(found: tuple[Any, ...]) -> StoredRow:
     *values, entry, mac = found
     return StoredRow(tuple(values), entry, mac)
-
-
-def _text(raw: bytes) -> str:
-    # Bytes that are no text come from somebody else: what replaces them fails the MAC instead of crashing the read.
-    return raw.decode("utf-8", "replace")
 
 
 def _no_faults(_: str) -> None:

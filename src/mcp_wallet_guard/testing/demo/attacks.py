@@ -17,10 +17,11 @@ from mcp_wallet_guard.testing.demo.stage import PAYEE, THIEF, Agent, Stage
 from mcp_wallet_guard.testing.demo.telling import Story, code, words
 
 _SQL: Final = """
-import json, sqlite3, sys
-database = sqlite3.connect(sys.argv[1], timeout=10)
+import apsw, json, sys
+database = apsw.Connection(sys.argv[1])
+database.set_busy_timeout(10_000)
 rows = [database.execute(sql, values).fetchall() for sql, values in json.loads(sys.stdin.read())]
-database.commit()
+database.close()
 print(json.dumps(rows))
 """
 """Another program of the same user, with the database in its hands."""
