@@ -116,7 +116,10 @@ class SqliteStore:
 
     async def journal(self, *, since: int = 0) -> tuple[Entry, ...]:
         """The entries from index `since` on, unverified."""
-        read = lambda: tuple(stored.entry for stored in self._opened().entries_from(since))  # noqa: E731
+
+        def read() -> tuple[Entry, ...]:
+            return tuple(stored.entry for stored in self._opened().entries_from(since))
+
         return await self._run(read, apart=True)
 
     async def close(self) -> None:
