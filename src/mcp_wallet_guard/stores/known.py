@@ -25,7 +25,7 @@ class Known:
 
     def __init__(self) -> None:
         self.version: int | None = None
-        self.history = False
+        self.history: bool = False
         self._rows: dict[Table, dict[str, Row]] = {}
         self._whole: set[Table] = set()
 
