@@ -19,7 +19,7 @@ from figure import Figure
 from speed import QUIET_SECONDS, pace
 from stand_in import StandInChain, stand_in
 
-from mcp_wallet_guard.evidence import Done, Pending
+from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.guard import LOCAL_OWNER
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.testing.chain import SimulatedChain

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 from mcp_wallet_guard.chains.base import ChainFacts, Settlement
 from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.intents import Effect
-from mcp_wallet_guard.operations.values import Address, BaseUnits, ChainId
+from mcp_wallet_guard.operations.values import Address, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.proofs import Signed
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class StandInChain:
             self.sent, self.mined = None, self.sent
             self.nonce += 1
 
-    async def facts(self, *, account: Address, payee: Address) -> ChainFacts:
+    async def facts(self, *, account: Address, payee: Address, token: Asset | None = None) -> ChainFacts:
         return ChainFacts(
             nonce=self.nonce,
             pending_nonce=self.nonce,
@@ -49,6 +49,7 @@ class StandInChain:
             gas=21_000,
             to=effect.to,
             value=effect.value,
+            data=effect.data,
         )
 
     def check_fees(self, tx: Eip1559, /) -> None:
@@ -64,6 +65,9 @@ class StandInChain:
         return self.nonce
 
     async def balance(self, account: Address, /) -> BaseUnits:
+        return BaseUnits(10**24)
+
+    async def token_balance(self, account: Address, token: Asset, /) -> BaseUnits:
         return BaseUnits(10**24)
 
     async def aclose(self) -> None:

@@ -8,7 +8,8 @@ import pytest
 from mcp.server.mcpserver.utilities.func_metadata import func_metadata
 
 from mcp_wallet_guard.daemon.methods import ApproveArguments
-from mcp_wallet_guard.evidence import ANSWER, EVIDENCE, Channel, Evidence, RefusedAnswer, canonical
+from mcp_wallet_guard.evidence import EVIDENCE, Channel, Evidence, canonical
+from mcp_wallet_guard.exchange import ANSWER, RefusedAnswer
 from mcp_wallet_guard.mcp.arguments import guarded
 from mcp_wallet_guard.mcp.handlers import CALL
 

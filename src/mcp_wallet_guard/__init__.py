@@ -21,8 +21,16 @@ if TYPE_CHECKING:
         Tampered,
         Unavailable,
     )
-    from mcp_wallet_guard.evidence import ConfirmationView, Done, Level, Pending, Receipt, RefusedAnswer
-    from mcp_wallet_guard.operations.intents import Intent, Transfer, UnsignedTransaction
+    from mcp_wallet_guard.evidence import ConfirmationView, Level
+    from mcp_wallet_guard.exchange import Done, Pending, Receipt, RefusedAnswer
+    from mcp_wallet_guard.operations.intents import (
+        ContractCall,
+        Intent,
+        TokenApproval,
+        TokenTransfer,
+        Transfer,
+        UnsignedTransaction,
+    )
     from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
     from mcp_wallet_guard.secret import Secret
     from mcp_wallet_guard.wallet_guard import WalletGuard
@@ -35,6 +43,7 @@ __all__ = [
     "BaseUnits",
     "ChainId",
     "ConfirmationView",
+    "ContractCall",
     "Done",
     "GuardError",
     "Intent",
@@ -48,6 +57,8 @@ __all__ = [
     "RefusedAnswer",
     "Secret",
     "Tampered",
+    "TokenApproval",
+    "TokenTransfer",
     "Transfer",
     "Unavailable",
     "UnsignedTransaction",
@@ -58,8 +69,12 @@ _HOMES: Final[dict[str, str]] = {
     **dict.fromkeys(
         ("GuardError", "InvalidInput", "Misconfigured", "MissingExtra", "Refused", "Tampered", "Unavailable"), "errors"
     ),
-    **dict.fromkeys(("ConfirmationView", "Done", "Level", "Pending", "Receipt", "RefusedAnswer"), "evidence"),
-    **dict.fromkeys(("Intent", "Transfer", "UnsignedTransaction"), "operations.intents"),
+    **dict.fromkeys(("ConfirmationView", "Level"), "evidence"),
+    **dict.fromkeys(("Done", "Pending", "Receipt", "RefusedAnswer"), "exchange"),
+    **dict.fromkeys(
+        ("ContractCall", "Intent", "TokenApproval", "TokenTransfer", "Transfer", "UnsignedTransaction"),
+        "operations.intents",
+    ),
     **dict.fromkeys(("Account", "Address", "Amount", "Asset", "BaseUnits", "ChainId"), "operations.values"),
     "Secret": "secret",
     "WalletGuard": "wallet_guard",

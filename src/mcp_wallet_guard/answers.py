@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from mcp_wallet_guard.ceremony import state_of
 from mcp_wallet_guard.errors import CATALOGUE
-from mcp_wallet_guard.evidence import PAYLOAD, Done, Model, OperationRow, Pending, Receipt, RefusedAnswer, State
+from mcp_wallet_guard.evidence import PAYLOAD, Model, OperationRow, State
+from mcp_wallet_guard.exchange import Done, Pending, Receipt, RefusedAnswer
 
 SENTENCES: Final[dict[str, str]] = {
     "pending": (

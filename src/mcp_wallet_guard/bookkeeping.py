@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from mcp_wallet_guard import strict_json
+from mcp_wallet_guard import reservations, strict_json
 from mcp_wallet_guard.ceremony import (
     ENDS,
     OPEN,
@@ -41,8 +41,9 @@ from mcp_wallet_guard.evidence import (
 )
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
-from mcp_wallet_guard.operations.intents import Effect, from_json, resolve
-from mcp_wallet_guard.policy.engine import check_permitted, check_same_revision
+from mcp_wallet_guard.operations.intents import Effect, from_json
+from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.policy.engine import Reserved, check_permitted, check_same_revision
 from mcp_wallet_guard.proofs import Signable, Signed
 from mcp_wallet_guard.stores.base import Transaction
 
@@ -218,8 +219,7 @@ def operation_of(row: OperationRow, settings: Settings, /) -> FrozenOperation:
 
 def effect_of(row: OperationRow, settings: Settings, /) -> Effect:
     """The effect of the row's intent. Raises Tampered when it is not the one that the row's hash names."""
-    intent = from_json(strict_json.loads(row.intent.encode()))
-    effect = resolve(intent, account=settings.account, native=settings.native)
+    effect = settings.effect(from_json(strict_json.loads(row.intent.encode())))
     if effect_hash(effect) != row.effect_hash:
         raise Tampered("tampered.operation", detail="the intent is not the one that was hashed")
     return effect
@@ -276,7 +276,7 @@ def consume(
         decoded,
         revision=revision,
         facts=fresh.chain,
-        reserved=reserved(tx, settings),
+        reserved=reservations.reserved(tx, settings, operation.transaction.to),
     )
     signable = check_signable(
         authorized=authorized,
@@ -288,35 +288,21 @@ def consume(
     )
     tx.put(consumed)
     tx.put(replace(approval, consumed_at=tx.now))
-    tx.put(
-        ReservationRow(
-            operation=row.id,
-            asset=settings.native.id,
-            units=str(operation.transaction.value + operation.transaction.max_fee),
-            at=tx.now,
-            state="reserved",
-        )
-    )
+    reservations.reserve(tx, row.id, operation, effect, settings)
     note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
     return signable
 
 
-def held(tx: Transaction, settings: Settings, /, *, nonce: int, fresh: ChainFacts) -> int:
-    """`reserved`, once `nonce` is one that the node's claims can stand by. Raises as `check_nonce`."""
+def held(tx: Transaction, settings: Settings, to: Address, /, *, nonce: int, fresh: ChainFacts) -> Reserved:
+    """What is reserved, once `nonce` is one that the node's claims can stand by. Raises as `check_nonce`."""
     check_nonce(tx, settings.account.id, nonce=nonce, claimed=fresh.nonce)
-    return reserved(tx, settings)
-
-
-def reserved(tx: Transaction, settings: Settings, /) -> int:
-    """Wei that consumed but unsettled operations may still take from the account."""
-    rows = tx.all(ReservationRow)
-    return sum(int(row.units) for row in rows if row.asset == settings.native.id and row.state == "reserved")
+    return reservations.reserved(tx, settings, to)
 
 
 def burn(tx: Transaction, row: OperationRow, /) -> OperationRow:
     """A crash or refusal between consume and stored bytes: nothing left the process, the approval is gone."""
     burned = _move(tx, row, Move.BURN, outcome="burned")
-    _finish_reservation(tx, row.id)
+    reservations.finish(tx, row.id)
     _drop_approval(tx, row.id)
     _release_nonce(tx, row)
     note(tx, burned, outcome="burned")
@@ -359,7 +345,7 @@ def record_unknown(tx: Transaction, row: OperationRow, /) -> OperationRow:
 def record_settled(tx: Transaction, row: OperationRow, /, *, outcome: str, receipt: str | None) -> OperationRow:
     """The chain decided."""
     settled = _move(tx, row, Move.SETTLE, outcome=outcome, receipt=receipt)
-    _finish_reservation(tx, row.id)
+    reservations.finish(tx, row.id)
     _release_nonce(tx, row)
     note(tx, settled, outcome=outcome, receipt=receipt)
     return settled
@@ -384,12 +370,6 @@ def _move(tx: Transaction, row: OperationRow, move: Move, /, **changes: object) 
 def _drop_approval(tx: Transaction, operation: str) -> None:
     if tx.get(ApprovalRow, operation) is not None:
         tx.drop(ApprovalRow, operation)
-
-
-def _finish_reservation(tx: Transaction, operation: str) -> None:
-    reservation = tx.get(ReservationRow, operation)
-    if reservation is not None:
-        tx.put(replace(reservation, state="settled"))
 
 
 def _release_nonce(tx: Transaction, row: OperationRow) -> None:

@@ -26,7 +26,6 @@ from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import FactorRejected, InvalidInput, Refused
 from mcp_wallet_guard.evidence import (
     EVIDENCE,
-    ApprovalRequest,
     ApprovalRow,
     Channel,
     ConfirmationView,
@@ -38,6 +37,7 @@ from mcp_wallet_guard.evidence import (
     State,
     canonical,
 )
+from mcp_wallet_guard.exchange import ApprovalRequest
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.session import OpenVault, Session
 from mcp_wallet_guard.stores.base import Transaction

@@ -17,7 +17,15 @@ from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.server import DaemonServer
 from mcp_wallet_guard.daemon.ticking import keep_ticking
 from mcp_wallet_guard.errors import GuardError, Misconfigured
-from mcp_wallet_guard.evidence import Clock, Done, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
+from mcp_wallet_guard.evidence import Clock
+from mcp_wallet_guard.exchange import (
+    Done,
+    Pending,
+    Proposal,
+    ReadRecord,
+    RefusedAnswer,
+    WalletInfo,
+)
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.owner import OwnedGuard
 

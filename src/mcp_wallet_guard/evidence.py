@@ -1,4 +1,4 @@
-"""What is persisted and what travels: facts, views, records, answers. Values only; no authority.
+"""What is persisted: facts, views, records. Values only; no authority. What travels is in `exchange.py`.
 
 Evidence is what came from outside and was verified: an answer, a code's time step, a signature. It is stored; proofs
 (`proofs.py`) are derived from it again on every resume. Rows hold ``str``, ``int``, ``bytes`` and ``None`` only, one
@@ -77,11 +77,22 @@ Wei = Annotated[int, Field(ge=0), BeforeValidator(_wei), PlainSerializer(str, re
 
 
 @final
+class TokenFacts(Model):
+    """A token as the settings pin it, and how many of its smallest units the node says that the account holds."""
+
+    address: str
+    symbol: str
+    decimals: int
+    balance: Wei
+
+
+@final
 class Facts(Model):
     """What was known about the outside when the operation was frozen, collected once.
 
-    `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. A node's word
-    is a fact for display and may only tighten a decision.
+    `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. `token` is the
+    one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like. A node's word is
+    a fact for display and may only tighten a decision.
     """
 
     v: Literal[1] = 1
@@ -92,8 +103,10 @@ class Facts(Model):
     base_fee: Wei
     payee_has_code: bool
     payee_name: str | None = None
+    payee_imitates: str | None = None
     symbol: str
     decimals: int
+    token: TokenFacts | None = None
 
 
 @final
@@ -117,11 +130,11 @@ class Finding(Model):
 class ConfirmationView(Model):
     """What a person reads, as a pure function of (frozen bytes, facts). Specified in docs/formats/view.md.
 
-    `intent` is one sentence from our own template. `fields` come in a fixed order: amount, payee, account, chain, fee.
+    `intent` is one sentence from our own template; `fields` come in the fixed order of their kind.
     """
 
     v: Literal[1] = 1
-    kind: Literal["transfer"]
+    kind: Literal["transfer", "token_transfer", "token_approval"]
     chain: str
     account: str
     intent: str
@@ -244,12 +257,14 @@ class AccountRow(Row):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationRow(Row):
-    """What a consumed approval takes from the limits. `units` is decimal text, in the asset's smallest unit."""
+    """What a consumed approval takes from the limits. `units` is decimal text in the asset's smallest unit, `fee` in
+    wei."""
 
     table: ClassVar[str] = "reservations"
     operation: str
     asset: str
     units: str
+    fee: str
     at: int
     state: str
 
@@ -280,117 +295,6 @@ class PairingRow(Row):
 
 
 ROWS: Final[tuple[type[Row], ...]] = (OperationRow, ApprovalRow, AccountRow, ReservationRow, FactorRow, PairingRow)
-
-
-@final
-class Receipt(Model):
-    """What a done spend returns: allow-listed fields only, all of them the guard's own or checked by it."""
-
-    operation: str
-    chain: str
-    account: str
-    to: str
-    amount: str
-    symbol: str
-    transaction_hash: str
-    block_number: int | None = None
-    fee: str | None = None
-
-
-@final
-class Done(Model):
-    """The payment was signed and sent. `outcome`: `mined`, `sent`, `failed` (reverted), `unknown` or another end.
-
-    `repeated` is true when this call found an earlier, equal one and nothing was paid again. `incident` is set when the
-    receipt was withheld because it held a secret, and names the journal's entry or that of the server's log.
-    """
-
-    status: Literal["done"] = "done"
-    operation: str
-    outcome: Literal["mined", "sent", "failed", "replaced", "unknown", "burned", "signed_but_invalid"]
-    repeated: bool = False
-    receipt: Receipt | None = None
-    incident: str | None = None
-    message: str
-
-
-@final
-class Pending(Model):
-    """A person must act, outside this conversation. Nothing in here approves anything.
-
-    `url` is the approval page with the opaque id: it opens nothing until that browser is paired or gives a code.
-    `operation` is an opaque id; call the same tool with the same arguments again after the person approved.
-    """
-
-    status: Literal["pending"] = "pending"
-    operation: str
-    queued: bool = False
-    approved: bool = False
-    expires_at: int
-    url: str | None = None
-    message: str
-
-
-@final
-class RefusedAnswer(Model):
-    """The guard did not do it. `code` and `message` come from the fixed catalogue."""
-
-    status: Literal["refused"] = "refused"
-    code: str
-    message: str
-    operation: str | None = None
-
-
-Answer = Annotated[Done | Pending | RefusedAnswer, Field(discriminator="status")]
-ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer, config=PAYLOAD)
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """A tool's request: who, through which tool, and the intent as `operations.intents.to_json` writes it."""
-
-    principal: str
-    tool: str
-    intent: dict[str, str]
-
-
-@final
-class ApprovalRequest(Model):
-    """What an approval channel shows a person. `match_code` goes to that channel alone, never to MCP."""
-
-    operation: str
-    view: ConfirmationView
-    text: str
-    view_hash: str
-    match_code: str
-    level: int
-    needs_code: bool
-    expires_at: int
-    tool: str
-    principal: str
-
-
-@final
-class WalletInfo(Model):
-    """Public facts about the guarded wallet, for tools' convenience: what the sealed settings pin."""
-
-    chain: str
-    account: str
-    symbol: str
-    decimals: int
-    locked: bool
-
-
-@final
-class ReadRecord(Model):
-    """One call of a reading tool, for the journal: no arguments and no results. No field has a blank in it."""
-
-    tool: str
-    principal: str
-    outcome: Literal["released", "blocked", "failed", "refused"]
-    code: str | None = None
-    incident: str | None = None
 
 
 def canonical(payload: Any, /) -> str:

@@ -13,7 +13,7 @@ from typing import Final, final
 
 import anyio
 
-from mcp_wallet_guard import bookkeeping
+from mcp_wallet_guard import bookkeeping, reservations
 from mcp_wallet_guard.answers import Withheld
 from mcp_wallet_guard.ceremony import Move, state_of
 from mcp_wallet_guard.chains.base import Settlement
@@ -27,9 +27,11 @@ from mcp_wallet_guard.errors import (
     Tampered,
     Unavailable,
 )
-from mcp_wallet_guard.evidence import OperationRow, Receipt, State, canonical
+from mcp_wallet_guard.evidence import OperationRow, State, canonical
+from mcp_wallet_guard.exchange import Receipt
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.journal.events import Event, Kind
+from mcp_wallet_guard.operations.intents import amount_of, payee_of
 from mcp_wallet_guard.operations.values import Amount, BaseUnits
 from mcp_wallet_guard.proofs import Signable, Signed
 from mcp_wallet_guard.session import Session
@@ -137,8 +139,11 @@ class Executor:
         return row
 
     async def _fresh_claims(self, session: Session, row: OperationRow) -> bookkeeping.FreshClaims:
-        payee = bookkeeping.operation_of(row, session.settings).transaction.to
-        claims = await session.chain.facts(account=session.settings.account.address, payee=payee)
+        settings = session.settings
+        effect = bookkeeping.effect_of(row, settings)
+        claims = await session.chain.facts(
+            account=settings.account.address, payee=payee_of(effect), token=settings.token_at(effect.to)
+        )
         return bookkeeping.FreshClaims(collected_at=self._custody.clock.now(), chain=claims)
 
     async def _consume_and_sign(
@@ -276,16 +281,17 @@ def _stored(session: Session, row: OperationRow) -> Signed:
 
 
 def _receipt(session: Session, row: OperationRow, settlement: Settlement | None) -> Receipt:
-    transaction = bookkeeping.operation_of(row, session.settings).transaction
-    native = session.settings.native
+    settings = session.settings
+    effect, native = bookkeeping.effect_of(row, settings), settings.native
+    asset = reservations.asset_of(effect, settings)
     fee = None if settlement is None else Amount.from_base_units(BaseUnits(settlement.fee), native).text
     return Receipt(
         operation=row.id,
         chain=row.account.rpartition(":")[0],
-        account=session.settings.account.address.value,
-        to=transaction.to.value,
-        amount=Amount.from_base_units(BaseUnits(transaction.value), native).text,
-        symbol=native.symbol,
+        account=settings.account.address.value,
+        to=payee_of(effect).value,
+        amount=Amount.from_base_units(BaseUnits(amount_of(effect)), asset).text,
+        symbol=asset.symbol,
         transaction_hash="0x" + (row.transaction_hash or b"").hex(),
         block_number=None if settlement is None else settlement.block_number,
         fee=fee,

@@ -27,24 +27,21 @@ from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import Declined, GuardError, InvalidInput, Refused, Tampered, Unavailable
-from mcp_wallet_guard.evidence import (
-    ApprovalRow,
+from mcp_wallet_guard.evidence import ApprovalRow, OperationRow, State, canonical
+from mcp_wallet_guard.exchange import (
     Done,
-    OperationRow,
     Pending,
     Proposal,
     ReadRecord,
     RefusedAnswer,
-    State,
     WalletInfo,
-    canonical,
 )
 from mcp_wallet_guard.execution import Executor
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.frozen import effect_hash, freeze
-from mcp_wallet_guard.operations.intents import Effect, Intent, UnsignedTransaction, from_json, resolve, to_json
+from mcp_wallet_guard.operations.intents import Effect, Intent, UnsignedTransaction, from_json, payee_of, to_json
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
@@ -175,7 +172,7 @@ class Guard:
         settings = self.custody.in_force
         if settings is None:
             settings = self.custody.settings_for_reads() if self.custody.is_locked else self.custody.session().settings
-        effect = resolve(intent, account=settings.account, native=settings.native)
+        effect = settings.effect(intent)
         ehash = effect_hash(effect)
         check_authorized(
             principal=proposal.principal,
@@ -188,7 +185,7 @@ class Guard:
         async with self._account_lock:
             # Settings may have changed while this call waited for the account.
             session = self.custody.session()
-            effect = resolve(intent, account=session.settings.account, native=session.settings.native)
+            effect = session.settings.effect(intent)
             ehash = effect_hash(effect)
             equal, row, nonce = await self._meet(session, ehash, proposal.principal)
             if equal is Equal.EXECUTE and row is not None:
@@ -258,7 +255,8 @@ class Guard:
             own_nonce = await self.custody.transact(lambda tx: self._place_in_queue(tx, row, queued))
         if own_nonce is None:
             return self._answer(row)
-        claims = await session.chain.facts(account=settings.account.address, payee=effect.to)
+        payee, token = payee_of(effect), settings.token_at(effect.to)
+        claims = await session.chain.facts(account=settings.account.address, payee=payee, token=token)
         nonce = max(claims.nonce, own_nonce)
         if isinstance(intent, UnsignedTransaction):
             tx_fields = evm.parse_unsigned(intent.unsigned_bytes)
@@ -269,7 +267,7 @@ class Guard:
         session.chain.check_fees(tx_fields)
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
-        facts = facts_of(settings, claims, nonce=nonce, payee=effect.to, now=now)
+        facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
         decoded = check_decoded(operation, facts, effect=effect)
         link_secret, link_hash = new_link_secret()
         frozen = advance(
@@ -287,7 +285,7 @@ class Guard:
         )
 
         def work(tx: Transaction) -> None:
-            held = bookkeeping.held(tx, settings, nonce=nonce, fresh=claims)
+            held = bookkeeping.held(tx, settings, effect.to, nonce=nonce, fresh=claims)
             permitted = check_permitted(
                 settings.policy, decoded, revision=session.revision, facts=claims, reserved=held
             )

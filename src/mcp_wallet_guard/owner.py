@@ -18,12 +18,10 @@ from mcp_wallet_guard.ceremony import OPEN, state_of
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import InvalidInput, Tampered
-from mcp_wallet_guard.evidence import (
+from mcp_wallet_guard.evidence import Channel, FactorRow, OperationRow
+from mcp_wallet_guard.exchange import (
     ApprovalRequest,
-    Channel,
     Done,
-    FactorRow,
-    OperationRow,
     Pending,
     Proposal,
     ReadRecord,

@@ -16,7 +16,7 @@ from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.config.settings import canonical as canonical_settings
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import InvalidInput, Unavailable
-from mcp_wallet_guard.evidence import ReadRecord
+from mcp_wallet_guard.exchange import ReadRecord
 from mcp_wallet_guard.journal.events import Event, Kind
 
 MAX_QUEUED: Final = 1_000

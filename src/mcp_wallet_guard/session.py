@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 from mcp_wallet_guard.chains.base import Chain, ChainFacts
+from mcp_wallet_guard.clearsign.recipients import imitated
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.evidence import Facts
+from mcp_wallet_guard.evidence import Facts, TokenFacts
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
-from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
 
@@ -67,9 +68,10 @@ class Session:
     pairing_key: Secret
 
 
-def facts_of(settings: Settings, claims: ChainFacts, /, *, nonce: int, payee: Address, now: int) -> Facts:
+def facts_of(
+    settings: Settings, claims: ChainFacts, /, *, nonce: int, payee: Address, token: Asset | None, now: int
+) -> Facts:
     """The node's claims and the sealed settings' own facts, as they are frozen with an operation."""
-    policy = settings.policy
     return Facts(
         collected_at=now,
         chain=str(settings.account.chain),
@@ -77,7 +79,18 @@ def facts_of(settings: Settings, claims: ChainFacts, /, *, nonce: int, payee: Ad
         balance=int(claims.balance),
         base_fee=claims.base_fee,
         payee_has_code=claims.payee_has_code,
-        payee_name=None if policy is None else policy.payee_name(payee),
+        payee_name=settings.name_of(payee),
+        payee_imitates=imitated(payee, settings.known_addresses),
         symbol=settings.native.symbol,
         decimals=settings.native.decimals,
+        token=None if token is None else _token_facts(token, claims),
+    )
+
+
+def _token_facts(token: Asset, claims: ChainFacts) -> TokenFacts:
+    return TokenFacts(
+        address=str(token.address),
+        symbol=token.symbol,
+        decimals=token.decimals,
+        balance=int(claims.token_balance or 0),
     )

@@ -23,7 +23,6 @@ from mcp_wallet_guard.errors import (
     Locked,
 )
 from mcp_wallet_guard.evidence import (
-    ApprovalRequest,
     Channel,
     Clock,
     ConfirmationView,
@@ -32,6 +31,7 @@ from mcp_wallet_guard.evidence import (
     PairingRow,
     ViewField,
 )
+from mcp_wallet_guard.exchange import ApprovalRequest
 from mcp_wallet_guard.secret import Secret
 
 PAYEE: Final = "0x742d35Cc6634C0532925a3b844Bc9e7595f8fE00"

@@ -9,10 +9,10 @@ from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.danger import lower_level
 from mcp_wallet_guard.evidence import EVIDENCE, ApprovalRow, Channel, Evidence, Level, Obligations, canonical
 from mcp_wallet_guard.operations.values import Account, BaseUnits, ChainId
-from mcp_wallet_guard.policy.engine import check_permitted
+from mcp_wallet_guard.policy.engine import Reserved, check_permitted
 from mcp_wallet_guard.policy.rules import ANY, Policy
 from mcp_wallet_guard.proofs import Authorized, Confirmed, Decoded, Permitted, Proven, mint
-from tests.clearsign.transfers import ETHER, SENDER, STRANGER, effect, facts, freeze
+from tests.clearsign.transfers import CLAIMS, ETHER, SENDER, STRANGER, effect, facts, freeze
 
 EXPIRES = 1_790_000_600
 NOW = EXPIRES - 500
@@ -49,7 +49,7 @@ def permitted(about: Decoded = OURS, *, level: Level = Level.FACTOR, revision: i
     """Step 4 under a policy that asks for `level`."""
     waiver = lower_level(reason="a test of the levels") if level < Level.FACTOR else None
     rules = Policy(payees=ANY, max_per_transaction=BaseUnits(ETHER), level=level, waiver=waiver)
-    return check_permitted(rules, about, revision=revision, facts=facts(), reserved=0)
+    return check_permitted(rules, about, revision=revision, facts=CLAIMS, reserved=Reserved())
 
 
 def obliged(about: Decoded = OURS, *, level: Level = Level.FACTOR, approvers: int = 1) -> Permitted:

@@ -65,7 +65,7 @@ NUMBERS: list[Any] = [
     INJECTION,
 ]  # fmt: skip
 QUANTITIES = [method for method in _ANSWERS if method not in {
-    "eth_getCode", "eth_sendRawTransaction", "eth_getTransactionByHash", "eth_getTransactionReceipt",
+    "eth_getCode", "eth_call", "eth_sendRawTransaction", "eth_getTransactionByHash", "eth_getTransactionReceipt",
     "eth_getBlockByNumber",
 }]  # fmt: skip
 

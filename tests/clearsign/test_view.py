@@ -16,6 +16,7 @@ from mcp_wallet_guard.clearsign.view import LABELS, check_decoded, plain_text, r
 from mcp_wallet_guard.errors import GuardError, PolicyDenied, Tampered
 from mcp_wallet_guard.evidence import ConfirmationView, Finding, ViewField
 from mcp_wallet_guard.operations.frozen import FrozenOperation
+from mcp_wallet_guard.operations.intents import EffectKind
 from mcp_wallet_guard.operations.values import Account, Address, ChainId
 from tests.clearsign.transfers import (
     ACCOUNT,
@@ -60,8 +61,16 @@ def test_a_transfer_is_shown_in_full() -> None:
 
 
 def test_the_fields_have_a_fixed_order() -> None:
-    assert tuple(f.label for f in render_view(FROZEN, facts()).fields) == LABELS
-    assert LABELS == ("Amount", "Payee", "Account", "Chain", "Maximum fee", "Total at most", "Nonce")
+    assert tuple(f.label for f in render_view(FROZEN, facts()).fields) == LABELS[EffectKind.TRANSFER]
+    assert LABELS[EffectKind.TRANSFER] == (
+        "Amount",
+        "Payee",
+        "Account",
+        "Chain",
+        "Maximum fee",
+        "Total at most",
+        "Nonce",
+    )
 
 
 @given(at=st.integers(0, len(FROZEN.unsigned_bytes) - 1), xor=st.integers(1, 255))

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_wallet_guard.evidence import Facts
-from mcp_wallet_guard.operations import frozen
+from mcp_wallet_guard.chains.base import ChainFacts
+from mcp_wallet_guard.evidence import Facts, TokenFacts
+from mcp_wallet_guard.operations import erc20, frozen
+from mcp_wallet_guard.operations.erc20 import Call, Function
 from mcp_wallet_guard.operations.evm import Eip1559, encode_unsigned
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect
-from mcp_wallet_guard.operations.values import Account, Address, ChainId
+from mcp_wallet_guard.operations.values import Account, Address, Asset, BaseUnits, ChainId
 
 CHAIN = ChainId(31337)
 SENDER = Address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
 PAYEE = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
+USDC = Asset(CHAIN, "USDC", 6, Address("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"))
 STRANGER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 ACCOUNT = Account(name="main", chain=CHAIN, address=SENDER)
 ETHER = 10**18
 GWEI = 10**9
+
+
+CLAIMS = ChainFacts(
+    nonce=7, pending_nonce=7, balance=BaseUnits(10 * ETHER), base_fee=GWEI, payee_has_code=False,
+    token_balance=BaseUnits(1_000_000_000),
+)  # fmt: skip
+"""What a node says of the account: 10 ETH, and 1,000 USDC."""
 
 
 def effect(**changes: Any) -> Effect:
@@ -25,6 +35,26 @@ def effect(**changes: Any) -> Effect:
         "kind": "transfer", "account": ACCOUNT, "to": PAYEE, "value": ETHER // 10, "data": b"", "reference": None,
     }  # fmt: skip
     return Effect(**(values | changes))
+
+
+def token_effect(
+    *, function: Function = Function.TRANSFER, party: Address | None = PAYEE, amount: int = 2_500_000, **changes: Any
+) -> Effect:
+    """2.5 USDC to the payee, or for the payee to take."""
+    assert party is not None
+    assert USDC.address is not None
+    data = erc20.encode(Call(function=function, party=party, amount=BaseUnits(amount)))
+    kind = "token_transfer" if function is Function.TRANSFER else "token_approval"
+    return effect(**({"kind": kind, "to": USDC.address, "value": 0, "data": data} | changes))
+
+
+def token_freeze(asked: Effect, **changes: Any) -> FrozenOperation:
+    return freeze(asked, **({"gas": 60_000} | changes))
+
+
+def token_facts(*, token_balance: int = 1_000_000_000, **changes: Any) -> Facts:
+    token = TokenFacts(address=str(USDC.address), symbol="USDC", decimals=6, balance=token_balance)
+    return facts(**({"token": token} | changes))
 
 
 def transaction(asked: Effect, **changes: Any) -> Eip1559:

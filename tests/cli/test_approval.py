@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from mcp_wallet_guard.daemon.client import DaemonClient
-from mcp_wallet_guard.evidence import Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.testing.wallet import MadeWallet
 from tests.cli.commands import run, run_on_terminal, run_without_terminal
 

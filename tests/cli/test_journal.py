@@ -13,7 +13,7 @@ from mcp_wallet_guard import owner
 from mcp_wallet_guard.cli import telling
 from mcp_wallet_guard.daemon.client import ControlClient
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.evidence import Done, Pending
+from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.testing.wallet import MadeWallet
 from tests.cli.commands import Ran, daemon, run, run_on_terminal, unlock

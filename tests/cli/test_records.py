@@ -12,7 +12,7 @@ from mcp_wallet_guard import setup
 from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.danger import cheap_kdf
-from mcp_wallet_guard.evidence import Pending, RefusedAnswer
+from mcp_wallet_guard.exchange import Pending, RefusedAnswer
 from mcp_wallet_guard.keys.kdf import cheap_profile
 from mcp_wallet_guard.keys.vault import create_vault, read_public
 from mcp_wallet_guard.testing.person import Authenticator

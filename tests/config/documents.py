@@ -19,10 +19,21 @@ max_gas = 50_000
 name = "main"
 address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
+[[tokens]]
+symbol = "USDC"
+address = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+decimals = 6
+
+[[contacts]]
+name = "Carol"
+address = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+
 [policy]
 max_per_transaction = "0.5"
 max_fee = "0.01"
 level = "factor"
+tokens = { USDC = "100.5" }
+approvals = "capped"
 payees = [{ name = "Alice", address = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8" }]
 
 [approval]

@@ -33,8 +33,9 @@ def test_the_sealed_copy_is_the_documented_one() -> None:
         '{"settings":{"account":{"address":"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266","name":"main"},'
         '"approval":{"expires_minutes":10,"page_port":0,"wait_seconds":25},'
         '"chain":{"decimals":18,"id":1,"max_fee_per_gas_gwei":"200","max_gas":100000,"max_priority_fee_gwei":"5",'
-        '"node":"https://node.example/key","symbol":"ETH"},"danger":{},'
-        '"lock":{"idle_minutes":15,"locked_reads":"refuse","max_hours":12},"mode":"daemon","vault":"vault.json"},"v":1}'
+        '"node":"https://node.example/key","symbol":"ETH"},"contacts":[],"danger":{},'
+        '"lock":{"idle_minutes":15,"locked_reads":"refuse","max_hours":12},"mode":"daemon","tokens":[],'
+        '"vault":"vault.json"},"v":1}'
     )
 
 
@@ -99,6 +100,9 @@ def test_equal_settings_have_no_difference() -> None:
         ("id = 31337", "id = 1", 'chain.id: "31337" -> "1"'),
         ("page_port = 8_700", "page_port = 1", 'approval.page_port: "8700" -> "1"'),
         ('"allow"', '"refuse"', 'lock.locked_reads: "allow" -> "refuse"'),
+        ('"100.5"', '"1000"', 'policy.tokens.USDC: "100.5" -> "1000"'),
+        ("decimals = 6", "decimals = 18", 'tokens.USDC.decimals: "6" -> "18"'),
+        ('"capped"', '"refuse"', 'policy.approvals: "capped" -> "refuse"'),
         ('"vault.json"', '"v\u202e.json"', 'vault: "vault.json" -> "v\\u{202e}.json"'),
     ],
 )
@@ -113,16 +117,24 @@ def test_a_changed_node_is_named_without_its_url() -> None:
 def test_payees_are_named_one_by_one() -> None:
     added = changes(" }]", ' }, { name = "Bob", address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266" }]')
     assert added == ('policy.payees.Bob: (not set) -> "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"',)
-    replaced = changes("0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
+    replaced = changes("0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "0x90F79bf6EB2c4f870365E785982E1f101E93b906")
     assert replaced == (
         'policy.payees.Alice: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8" '
-        '-> "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"',
+        '-> "0x90F79bf6EB2c4f870365E785982E1f101E93b906"',
+    )
+
+
+def test_contacts_are_named_one_by_one() -> None:
+    assert changes('name = "Carol"', 'name = "Dave"') == (
+        'contacts.Carol: "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC" -> (not set)',
+        'contacts.Dave: (not set) -> "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"',
     )
 
 
 def test_a_policy_that_appears_is_a_difference_in_every_key() -> None:
     policy = '[policy]\nmax_per_transaction = "1"\npayees = "any"\n'
     assert difference(parse_settings(LEAST), parse_settings(LEAST + policy)) == (
+        'policy.approvals: (not set) -> "refuse"',
         'policy.level: (not set) -> "factor"',
         'policy.max_per_transaction: (not set) -> "1"',
         'policy.payees: (not set) -> "any"',

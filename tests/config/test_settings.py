@@ -16,13 +16,15 @@ from mcp_wallet_guard.errors import CATALOGUE, Misconfigured
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.values import Account, Address, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.pinned_url import PinnedUrl
-from mcp_wallet_guard.policy.rules import ANY, Payee, Policy
+from mcp_wallet_guard.policy.rules import ANY, Payee, Policy, TokenRule
 from tests.config.documents import FULL, LEAST, edited
 
 GWEI = 10**9
 PRECISION = CATALOGUE["invalid_input.precision"]
 PAYEE = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 SENDER = Address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
+CAROL = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
+USDC = Asset(ChainId(31337), "USDC", 6, Address("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"))
 URL_PIECES = [
     "https://",
     "http://",
@@ -39,6 +41,15 @@ URL_PIECES = [
     "A",
     "%41",
 ]
+
+
+TOKEN = '[[tokens]]\nsymbol = "{}"\naddress = "{}"\ndecimals = 6\n'
+CONTACT = '[[contacts]]\nname = "{}"\naddress = "{}"\n'
+TWICE = "is there twice, or is a payee's with another"
+
+
+def test_a_payee_may_be_a_contact_too() -> None:
+    assert parse_settings(FULL + CONTACT.format("Alice", PAYEE)).address_book == parse_settings(FULL).address_book
 
 
 def refusal(source: str) -> str:
@@ -64,7 +75,15 @@ def test_every_key_arrives_where_it_is_used() -> None:
         max_per_transaction=BaseUnits(5 * 10**17),
         max_fee=BaseUnits(10**16),
         level=Level.FACTOR,
+        tokens=(TokenRule(token=USDC, cap=BaseUnits(100_500_000)),),
+        approvals=True,
     )
+    assert settings.tokens == (USDC,)
+    assert settings.address_book == (Payee(name="Alice", address=PAYEE), Payee(name="Carol", address=CAROL))
+    assert settings.known_addresses == (("Alice", PAYEE), ("Carol", CAROL), ("main", SENDER), ("USDC", USDC.address))
+    assert (settings.name_of(CAROL), settings.name_of(SENDER)) == ("Carol", None)
+    assert settings.token_at(Address("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48")) == USDC
+    assert settings.token_at(PAYEE) is None
     approval, lock = settings.approval, settings.lock
     assert (approval.expires_minutes, approval.page_port, approval.wait_seconds) == (5, 8700, 10)
     assert (lock.idle_minutes, lock.max_hours, settings.locked_reads) == (30, 6, True)
@@ -75,6 +94,7 @@ def test_what_is_left_out_is_the_careful_choice() -> None:
     settings = parse_settings(LEAST)
     assert settings.mode == "daemon"
     assert settings.policy is None
+    assert (settings.tokens, settings.address_book) == ((), ())
     assert settings.native == Asset(ChainId(1), "ETH", 18)
     assert settings.fee_limits == FeeLimits(
         max_fee_per_gas=200 * GWEI, max_priority_fee_per_gas=5 * GWEI, max_gas=100_000
@@ -88,6 +108,7 @@ def test_a_policy_without_a_level_asks_for_a_factor() -> None:
     policy = parse_settings(LEAST + '[policy]\nmax_per_transaction = "1"\npayees = "any"\n').policy
     assert policy is not None
     assert (policy.level, policy.payees, policy.max_fee) == (Level.FACTOR, ANY, None)
+    assert (policy.tokens, policy.approvals) == ((), False)
 
 
 def test_settings_show_no_url_of_the_node() -> None:
@@ -184,6 +205,18 @@ def test_payees_that_are_neither_a_list_nor_any_are_refused(payees: str) -> None
             edited(" }]", ' }, { name = "alice", address = "' + SENDER.value + '" }]'),
             "policy.payees: a name or an address is there twice",
         ),
+        (edited('"100.5"', '"0"'), "policy.tokens.USDC: is not a positive amount"),
+        (edited('"100.5"', '"0.0000001"'), f"policy.tokens.USDC: {PRECISION}"),
+        (edited("{ USDC =", "{ usdc ="), "policy.tokens: a symbol that [[tokens]] does not pin"),
+        (edited('symbol = "USDC"', 'symbol = "eth"'), "tokens: a symbol is there twice"),
+        (FULL + TOKEN.format("usdc", PAYEE), "tokens: a symbol is there twice"),
+        (FULL + TOKEN.format("DAI", USDC.address), "tokens: an address is there twice"),
+        (FULL + TOKEN.format("DAI", PAYEE), "contacts and payees: an address is a token's contract"),
+        (FULL + TOKEN.format("DAI", CAROL), "contacts and payees: an address is a token's contract"),
+        (FULL + CONTACT.format("CAROL", SENDER), f"contacts: a name {TWICE} address"),
+        (FULL + CONTACT.format("alice", SENDER), f"contacts: a name {TWICE} address"),
+        (FULL + CONTACT.format("Dave", CAROL), f"contacts: an address {TWICE} name"),
+        (FULL + CONTACT.format("Dave", PAYEE), f"contacts: an address {TWICE} name"),
     ],
 )  # fmt: skip
 def test_values_that_contradict_each_other_are_named(source: str, detail: str) -> None:
@@ -349,5 +382,6 @@ def test_the_documented_file_parses_and_every_key_is_in_the_documented_table() -
         for name, table in vars(settings.document).items()
         if isinstance(table, BaseModel)
     }
-    keys = {f"{table}.{key}" for table, fields in tables.items() for key in fields} | {"vault", "mode", "policy"}
+    keys = {f"{table}.{key}" for table, fields in tables.items() for key in fields}
+    keys |= {"vault", "mode", "policy", "tokens", "contacts"}
     assert named == keys

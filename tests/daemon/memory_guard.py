@@ -25,17 +25,15 @@ from mcp_wallet_guard.errors import (
     Unavailable,
     VaultError,
 )
-from mcp_wallet_guard.evidence import (
+from mcp_wallet_guard.evidence import Channel, ConfirmationView, ViewField
+from mcp_wallet_guard.exchange import (
     ApprovalRequest,
-    Channel,
-    ConfirmationView,
     Done,
     Pending,
     Proposal,
     ReadRecord,
     Receipt,
     RefusedAnswer,
-    ViewField,
     WalletInfo,
 )
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet, fingerprint

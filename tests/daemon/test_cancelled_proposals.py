@@ -14,7 +14,7 @@ import pytest
 from mcp_wallet_guard.daemon.base import Role
 from mcp_wallet_guard.daemon.client import DaemonClient
 from mcp_wallet_guard.daemon.link import Link
-from mcp_wallet_guard.evidence import Pending
+from mcp_wallet_guard.exchange import Pending
 from tests.daemon.memory_guard import MemoryGuard, served, until
 from tests.daemon.test_clients import numbered
 from tests.guard.test_cancellation import cancelled_at

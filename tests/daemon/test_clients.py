@@ -18,7 +18,8 @@ from mcp_wallet_guard.daemon import methods
 from mcp_wallet_guard.daemon.base import Role
 from mcp_wallet_guard.daemon.client import ControlClient, DaemonClient
 from mcp_wallet_guard.errors import GuardError, Locked, Refused, Unavailable
-from mcp_wallet_guard.evidence import Channel, Done, Pending, Proposal, ReadRecord, RefusedAnswer
+from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, ReadRecord, RefusedAnswer
 from mcp_wallet_guard.secret import Secret
 from tests.daemon.memory_guard import (
     ADDRESS,

@@ -19,7 +19,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp_wallet_guard.daemon import hardening
 from mcp_wallet_guard.daemon.client import ControlClient, DaemonClient
 from mcp_wallet_guard.errors import Locked, Unavailable
-from mcp_wallet_guard.evidence import Proposal
+from mcp_wallet_guard.exchange import Proposal
 from mcp_wallet_guard.secret import Secret
 from tests.daemon.memory_guard import INTENT, PASSPHRASE
 

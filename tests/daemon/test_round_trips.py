@@ -21,7 +21,8 @@ from mcp_wallet_guard.errors import (
     Unavailable,
     VaultError,
 )
-from mcp_wallet_guard.evidence import Channel, Done, Pending, Proposal, ReadRecord, RefusedAnswer
+from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, ReadRecord, RefusedAnswer
 from mcp_wallet_guard.mcp.base import GuardPort
 from mcp_wallet_guard.secret import Secret
 from tests.daemon.memory_guard import CODE, INTENT, MATCH_CODE, PASSPHRASE, PROTECTED, VIEW_HASH, MemoryGuard, served

@@ -9,7 +9,7 @@ import pytest
 
 from mcp_wallet_guard import setup
 from mcp_wallet_guard.errors import FactorRejected, GuardError, LockedOut, Refused
-from mcp_wallet_guard.evidence import ReadRecord
+from mcp_wallet_guard.exchange import ReadRecord
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests.guard.kill_flows import Flow, Kept, apply, asked, edited, factor, journalled, link_secret

@@ -17,7 +17,8 @@ from eth_account import Account as EthAccount
 from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.config.settings import canonical
 from mcp_wallet_guard.errors import FactorRejected, GuardError
-from mcp_wallet_guard.evidence import Channel, Done, FactorRow, Pending
+from mcp_wallet_guard.evidence import Channel, FactorRow
+from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.guard.rig import Misbehaviour, Rig, Wallet

@@ -5,7 +5,7 @@ See `kill_flows`.
 
 from __future__ import annotations
 
-from mcp_wallet_guard.evidence import Done, Pending
+from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.execution import RESEND_SECONDS
 from mcp_wallet_guard.proofs import Signable
 from mcp_wallet_guard.signers.base import Signer

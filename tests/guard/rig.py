@@ -22,7 +22,8 @@ from mcp_wallet_guard.assembly import StateFiles, build_guard, running
 from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.config.settings import Settings, canonical
 from mcp_wallet_guard.custody import Custody
-from mcp_wallet_guard.evidence import ApprovalRequest, Channel, Done, OperationRow, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.evidence import Channel, OperationRow
+from mcp_wallet_guard.exchange import ApprovalRequest, Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.guard import Guard
 from mcp_wallet_guard.operations.values import Address

@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from mcp_wallet_guard.evidence import Channel, Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.operations.values import Address
 from tests.guard.rig import ETHER, Answer, Rig, Wallet, until
 from tests.invariants import check_guard

@@ -15,7 +15,7 @@ from mcp_wallet_guard import bookkeeping
 from mcp_wallet_guard.ceremony import Equal, advance
 from mcp_wallet_guard.clearsign.text import grouped
 from mcp_wallet_guard.errors import InvalidInput, Unavailable
-from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord, RefusedAnswer
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, ReadRecord, RefusedAnswer
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.values import Address, Amount, ChainId

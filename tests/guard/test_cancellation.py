@@ -12,7 +12,8 @@ from typing import Any
 import anyio
 import pytest
 
-from mcp_wallet_guard.evidence import Channel, Pending
+from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.exchange import Pending
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests.guard.rig import ETHER, Rig, Wallet

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from mcp_wallet_guard import bookkeeping
-from mcp_wallet_guard.evidence import Done, Pending
+from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.execution import RESEND_SECONDS
 from mcp_wallet_guard.operations.values import keccak256
 from tests.guard.rig import ETHER, Rig, until

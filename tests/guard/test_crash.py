@@ -17,7 +17,7 @@ import anyio
 import pytest
 
 from mcp_wallet_guard.errors import Unavailable
-from mcp_wallet_guard.evidence import Done, Pending
+from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.guard.rig import ETHER, Rig, Wallet, make_rig

@@ -7,7 +7,8 @@ import pytest
 
 from mcp_wallet_guard.embedded import EmbeddedGuard
 from mcp_wallet_guard.errors import Misconfigured
-from mcp_wallet_guard.evidence import Channel, Pending, Proposal, ReadRecord
+from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.exchange import Pending, Proposal, ReadRecord
 from mcp_wallet_guard.testing.wallet import FUNDS, passphrase
 from tests.guard.rig import Rig
 

@@ -9,7 +9,8 @@ import pytest
 
 from mcp_wallet_guard import bookkeeping
 from mcp_wallet_guard.errors import AlreadyUsed, Expired, FactorRejected, GuardError, InvalidInput, Refused
-from mcp_wallet_guard.evidence import Channel, Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.stores.base import Transaction

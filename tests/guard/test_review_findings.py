@@ -15,7 +15,7 @@ from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.config.settings import canonical, parse_settings
 from mcp_wallet_guard.embedded import EmbeddedGuard
 from mcp_wallet_guard.errors import FactorRejected, GuardError, LockedOut, Misconfigured, Refused
-from mcp_wallet_guard.evidence import Done, Proposal, RefusedAnswer
+from mcp_wallet_guard.exchange import Done, Proposal, RefusedAnswer
 from mcp_wallet_guard.testing.wallet import make_wallet, passphrase
 from tests.guard.rig import DATABASE, ETHER, Rig
 

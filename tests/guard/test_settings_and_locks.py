@@ -7,7 +7,7 @@ import pytest
 
 from mcp_wallet_guard import setup
 from mcp_wallet_guard.errors import FactorRejected, GuardError, Locked, Refused
-from mcp_wallet_guard.evidence import RefusedAnswer
+from mcp_wallet_guard.exchange import RefusedAnswer
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests.guard.rig import Answer, Rig, apply, edited, until

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from mcp_wallet_guard.bookkeeping import account_row, reserved
-from mcp_wallet_guard.evidence import Done
+from mcp_wallet_guard.bookkeeping import account_row
+from mcp_wallet_guard.exchange import Done
 from mcp_wallet_guard.operations.evm import SECP256K1_N
 from mcp_wallet_guard.proofs import Signable
+from mcp_wallet_guard.reservations import reserved
 from mcp_wallet_guard.signers.base import Signer
 from tests.guard.rig import Rig, Wallet
 from tests.invariants import check_guard
@@ -60,7 +61,10 @@ GARBAGE: dict[str, Answers] = {
 async def nonce_and_reserved(wallet: Wallet) -> tuple[str | None, int]:
     settings = wallet.owned.custody.session().settings
     return await wallet.owned.custody.transact(
-        lambda tx: (account_row(tx, settings.account.id).holder, reserved(tx, settings))
+        lambda tx: (
+            account_row(tx, settings.account.id).holder,
+            reserved(tx, settings, settings.account.address).native,
+        )
     )
 
 

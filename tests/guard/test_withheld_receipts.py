@@ -7,7 +7,7 @@ from mcp import Client
 from mcp.server import MCPServer
 
 from mcp_wallet_guard import Address, Amount, Transfer, WalletGuard
-from mcp_wallet_guard.evidence import Receipt
+from mcp_wallet_guard.exchange import Receipt
 from mcp_wallet_guard.filters import fingerprints
 from mcp_wallet_guard.journal.events import Kind
 from tests.guard.rig import ETHER, Rig, Wallet

@@ -10,7 +10,15 @@ import anyio
 
 from mcp_wallet_guard.approvals.links import new_operation_id
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Locked, Unavailable
-from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord, Receipt, RefusedAnswer, WalletInfo
+from mcp_wallet_guard.exchange import (
+    Done,
+    Pending,
+    Proposal,
+    ReadRecord,
+    Receipt,
+    RefusedAnswer,
+    WalletInfo,
+)
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet, build
 from mcp_wallet_guard.operations.intents import Transfer, from_json
 

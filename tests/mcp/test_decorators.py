@@ -16,7 +16,7 @@ from mcp_types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from mcp_wallet_guard.errors import Misconfigured
-from mcp_wallet_guard.evidence import ANSWER
+from mcp_wallet_guard.exchange import ANSWER
 from mcp_wallet_guard.mcp.protection import GuardedTool, protect
 from mcp_wallet_guard.operations.intents import Transfer
 from mcp_wallet_guard.operations.values import Address, Amount

@@ -19,7 +19,7 @@ from mcp import Client, MCPError
 from mcp_types import CallToolResult, ElicitResult
 
 from mcp_wallet_guard.bip39 import words_for
-from mcp_wallet_guard.evidence import Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from tests.filters.encodings import ENCODINGS
 from tests.mcp.leaky import DETOURS, ERRORS, RESULTS, LeakyServer, leaky
 from tests.mcp.ports import PAYEE, MemoryGuard

@@ -19,6 +19,7 @@ from mcp_wallet_guard.policy.engine import (
     ORDER,
     Decision,
     Reason,
+    Reserved,
     Verdict,
     check_permitted,
     check_proposal,
@@ -33,6 +34,7 @@ from tests.clearsign.transfers import ETHER, GWEI, PAYEE, STRANGER, effect, fact
 
 FEE = 21_000 * 20 * GWEI
 ASKED = effect()
+NOTHING = Reserved()
 
 
 def policy(**changes: Any) -> Policy:
@@ -51,15 +53,18 @@ def decoded(view_facts: dict[str, Any] | None = None, **changes: Any) -> Decoded
 class Fresh:
     balance: int = 10 * ETHER
     payee_has_code: bool = False
+    token_balance: int | None = None
 
 
 def permitted(
-    rules: Policy | None, about: Decoded, *, fresh: Fresh = Fresh(), reserved: int = 0, revision: int = 3
+    rules: Policy | None, about: Decoded, *, fresh: Fresh = Fresh(), reserved: Reserved = NOTHING, revision: int = 3
 ) -> Permitted:
     return check_permitted(rules, about, revision=revision, facts=fresh, reserved=reserved)
 
 
-def refusal(rules: Policy | None, about: Decoded, *, fresh: Fresh = Fresh(), reserved: int = 0) -> GuardError:
+def refusal(
+    rules: Policy | None, about: Decoded, *, fresh: Fresh = Fresh(), reserved: Reserved = NOTHING
+) -> GuardError:
     with pytest.raises(GuardError) as refused:
         permitted(rules, about, fresh=fresh, reserved=reserved)
     return refused.value
@@ -124,7 +129,7 @@ def test_the_policys_level_is_what_a_person_must_show() -> None:
 
 
 def test_without_a_policy_nothing_is_permitted() -> None:
-    decision = decide(None, decoded(), facts=Fresh(), reserved=0)
+    decision = decide(None, decoded(), facts=Fresh(), reserved=NOTHING)
     assert (decision.verdict, decision.obligations) == (Verdict.DENY, None)
     assert [(r.verdict, r.code) for r in decision.reasons] == [(Verdict.DENY, "policy.missing")]
     assert text_of(decision) == ["no policy is sealed"]
@@ -157,9 +162,9 @@ def test_a_fee_above_the_limit_is_refused_and_the_limit_itself_is_not() -> None:
 def test_amount_fee_and_reserved_must_fit_the_balance() -> None:
     total = ETHER // 10 + FEE
     permitted(policy(), decoded(), fresh=Fresh(balance=total))
-    permitted(policy(), decoded(), fresh=Fresh(balance=total + 5), reserved=5)
+    permitted(policy(), decoded(), fresh=Fresh(balance=total + 5), reserved=Reserved(native=5))
     for fresh, reserved in ((Fresh(balance=total - 1), 0), (Fresh(balance=total + 5), 6), (Fresh(balance=0), 0)):
-        error = refusal(policy(), decoded(), fresh=fresh, reserved=reserved)
+        error = refusal(policy(), decoded(), fresh=fresh, reserved=Reserved(native=reserved))
         assert (type(error), error.code) == (OverBudget, "over_balance")
         assert error.detail.split(";")[0] == (
             f"{total} wei and {reserved} wei reserved exceed the balance of {fresh.balance} wei"
@@ -167,7 +172,7 @@ def test_amount_fee_and_reserved_must_fit_the_balance() -> None:
 
 
 def test_a_negative_reservation_makes_no_room() -> None:
-    assert refusal(policy(), decoded(), reserved=-1).code == "over_balance"
+    assert refusal(policy(), decoded(), reserved=Reserved(native=-1)).code == "over_balance"
 
 
 def test_a_payee_that_became_a_contract_after_the_view_is_refused() -> None:
@@ -209,7 +214,7 @@ def test_only_a_proof_that_the_bytes_were_decoded_is_looked_at() -> None:
     with pytest.raises(TypeError, match="needs a Decoded"):
         permitted(policy(), forged)
     with pytest.raises(TypeError, match="needs a Decoded"):
-        decide(None, forged, facts=Fresh(), reserved=0)
+        decide(None, forged, facts=Fresh(), reserved=NOTHING)
 
 
 @given(
@@ -219,7 +224,7 @@ def test_only_a_proof_that_the_bytes_were_decoded_is_looked_at() -> None:
 def test_exactly_what_fits_every_rule_is_asked(value: int, cap: int, balance: int, reserved: int, known: bool) -> None:
     rules = policy(max_per_transaction=cap)
     about = decoded(value=value, to=PAYEE if known else STRANGER)
-    decision = decide(rules, about, facts=Fresh(balance=balance), reserved=reserved)
+    decision = decide(rules, about, facts=Fresh(balance=balance), reserved=Reserved(native=reserved))
     fits = known and value <= cap and value + FEE + reserved <= balance
     assert decision.verdict is (Verdict.ASK if fits else Verdict.DENY)
     assert (decision.obligations is not None) is fits
@@ -245,7 +250,7 @@ def test_only_asking_a_person_lets_an_operation_go_on() -> None:
 
 
 def test_reasons_stand_strictest_first() -> None:
-    decision = decide(policy(), decoded(value=ETHER), facts=Fresh(), reserved=0)
+    decision = decide(policy(), decoded(value=ETHER), facts=Fresh(), reserved=NOTHING)
     assert [(r.verdict, r.code) for r in decision.reasons] == [
         (Verdict.DENY, "policy.cap"), (Verdict.ASK, "policy.level"),
     ]  # fmt: skip
@@ -281,14 +286,14 @@ def test_a_tighter_policy_refuses_what_the_earlier_one_permitted() -> None:
 
 
 def test_a_decision_explains_itself() -> None:
-    decision = decide(policy(), decoded(), facts=Fresh(), reserved=0)
+    decision = decide(policy(), decoded(), facts=Fresh(), reserved=NOTHING)
     assert explain(decision) == "ask: 1 person at FACTOR\n- ask (policy.level): a person must show FACTOR"
     several = replace(decision, obligations=Obligations(level=Level.HARDWARE, approvers=2))
     assert explain(several).splitlines()[0] == "ask: 2 people at HARDWARE"
 
 
 def test_a_denial_explains_every_reason() -> None:
-    decision = decide(policy(), decoded(value=ETHER), facts=Fresh(), reserved=0)
+    decision = decide(policy(), decoded(value=ETHER), facts=Fresh(), reserved=NOTHING)
     assert explain(decision) == (
         "deny\n"
         f"- deny (policy.cap): {ETHER} wei is above {ETHER // 10} wei for one payment\n"
@@ -297,7 +302,7 @@ def test_a_denial_explains_every_reason() -> None:
 
 
 def test_a_decision_does_not_change_once_made() -> None:
-    decision: Any = decide(None, decoded(), facts=Fresh(), reserved=0)
+    decision: Any = decide(None, decoded(), facts=Fresh(), reserved=NOTHING)
     with pytest.raises(FrozenInstanceError):
         decision.verdict = Verdict.ALLOW
     with pytest.raises(FrozenInstanceError):

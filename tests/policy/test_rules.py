@@ -47,13 +47,6 @@ def test_any_allows_everybody_but_addresses_that_nobody_owns() -> None:
     assert not rules.allows_payee(Address.from_bytes(bytes(19) + b"\x09"))
 
 
-def test_names_come_from_the_address_book_alone() -> None:
-    rules = policy(payees=(ALICE, BOB))
-    assert (rules.payee_name(PAYEE), rules.payee_name(SENDER)) == ("Alice", "Bob")
-    assert rules.payee_name(STRANGER) is None
-    assert policy(payees=ANY).payee_name(PAYEE) is None
-
-
 @pytest.mark.parametrize("payees", [(), [ALICE], None, "any", (ALICE,) * 1_000])
 def test_payees_are_a_bounded_list_or_any(payees: object) -> None:
     assert detail_of(payees=payees) == "payees: 1 to 256 entries, or any"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-from mcp_wallet_guard.evidence import ApprovalRequest, Channel
+from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.exchange import ApprovalRequest
 
 
 class Continuation(StrEnum):

@@ -14,7 +14,8 @@ from mcp_wallet_guard.approvals.markup import Html, document, join, tag
 from mcp_wallet_guard.approvals.style import INTEGRITY
 from mcp_wallet_guard.ceremony import SIGN_WITHIN_SECONDS
 from mcp_wallet_guard.clearsign import text
-from mcp_wallet_guard.evidence import ApprovalRequest, Finding, ViewField
+from mcp_wallet_guard.evidence import Finding, ViewField
+from mcp_wallet_guard.exchange import ApprovalRequest
 
 _LEADS: Final = {"Amount": "lead amount", "Payee": "lead payee"}
 _SEVERITY: Final = {"notice": "Note", "warning": "Warning", "danger": "Danger"}

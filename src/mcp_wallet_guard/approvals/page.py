@@ -43,7 +43,8 @@ from mcp_wallet_guard.errors import (
     Refused,
     Unavailable,
 )
-from mcp_wallet_guard.evidence import ApprovalRequest, Channel, Clock
+from mcp_wallet_guard.evidence import Channel, Clock
+from mcp_wallet_guard.exchange import ApprovalRequest
 
 HOST: Final = "127.0.0.1"
 MAX_CONNECTIONS: Final = 64

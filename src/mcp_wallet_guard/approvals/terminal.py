@@ -22,7 +22,8 @@ from mcp_wallet_guard.approvals.base import ApprovalDesk, Continuation
 from mcp_wallet_guard.ceremony import SIGN_WITHIN_SECONDS
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.errors import Expired, FactorRejected, Unavailable
-from mcp_wallet_guard.evidence import ApprovalRequest, Channel, Clock
+from mcp_wallet_guard.evidence import Channel, Clock
+from mcp_wallet_guard.exchange import ApprovalRequest
 
 TTY: Final = "/dev/tty"
 MAX_TRIES: Final = 3

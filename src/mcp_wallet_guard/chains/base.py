@@ -11,20 +11,24 @@ from typing import Literal, Protocol, final
 
 from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.intents import Effect
-from mcp_wallet_guard.operations.values import Address, BaseUnits, ChainId
+from mcp_wallet_guard.operations.values import Address, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.proofs import Signed
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainFacts:
-    """A node's claims at one moment. `balance` and `base_fee` are wei; `pending_nonce` counts the node's pool."""
+    """A node's claims at one moment. `balance` and `base_fee` are wei; `pending_nonce` counts the node's pool.
+
+    `token_balance` is in the smallest unit of the token that was asked about, None when none was.
+    """
 
     nonce: int
     pending_nonce: int
     balance: BaseUnits
     base_fee: int
     payee_has_code: bool
+    token_balance: BaseUnits | None = None
 
 
 @final
@@ -45,8 +49,12 @@ class Chain(Protocol):
         """The pinned chain."""
         ...
 
-    async def facts(self, *, account: Address, payee: Address) -> ChainFacts:
-        """Check the chain id, then collect claims about the account and the payee."""
+    async def facts(self, *, account: Address, payee: Address, token: Asset | None = None) -> ChainFacts:
+        """Check the chain id, then collect claims about the account and the payee.
+
+        With a pinned `token` also the account's holding of it. Raises Unavailable("unavailable.node_lied") when the
+        node contradicts its pin: no contract there, or other decimals. Threat: T-040.
+        """
         ...
 
     async def prepare(self, effect: Effect, /, *, nonce: int, facts: ChainFacts) -> Eip1559:
@@ -71,6 +79,10 @@ class Chain(Protocol):
 
     async def balance(self, account: Address, /) -> BaseUnits:
         """In wei, at the latest block."""
+        ...
+
+    async def token_balance(self, account: Address, token: Asset, /) -> BaseUnits:
+        """In the smallest unit of the pinned `token`. Raises as `facts`."""
         ...
 
     async def aclose(self) -> None:

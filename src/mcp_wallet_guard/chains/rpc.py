@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from mcp_wallet_guard.pinned_url import PinnedUrl
 
 METHOD_NOT_FOUND: Final = -32601
-MAX_CODE_BYTES: Final = 65_536
+MAX_DATA_BYTES: Final = 65_536
 _QUANTITY: Final = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,63})")
 _HASH: Final = re.compile(r"0x[0-9a-f]{64}")
-_DATA: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_BYTES: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _KNOWN_WORDS: Final = ("already known", "known transaction", "already imported", "already exists", "alreadyknown")
 
 
@@ -108,9 +108,9 @@ def _hash(value: object) -> str:
     return value
 
 
-def _code(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 2 * MAX_CODE_BYTES + 2 or _DATA.fullmatch(value) is None:
-        raise lied("code that is none")
+def _data(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 2 * MAX_DATA_BYTES + 2 or _BYTES.fullmatch(value) is None:
+        raise lied("bytes that are none")
     return value
 
 
@@ -134,7 +134,8 @@ _ANSWERS: Final[dict[str, Callable[[object], Any]]] = {
     "eth_chainId": _quantity(_UINT64),
     "eth_getTransactionCount": _quantity(_UINT64 - 1),  # EIP-2681
     "eth_getBalance": _quantity(2**128 - 1),
-    "eth_getCode": _code,
+    "eth_getCode": _data,
+    "eth_call": _data,
     "eth_getBlockByNumber": _fields(baseFeePerGas=_quantity(_PRICE)),
     "eth_maxPriorityFeePerGas": _quantity(_PRICE),
     "eth_estimateGas": _quantity(2**32 - 1),

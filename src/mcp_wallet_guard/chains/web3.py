@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, final
 from eth_typing import ChecksumAddress, HexStr
 from web3 import AsyncWeb3
 from web3.exceptions import TransactionNotFound, Web3Exception
-from web3.types import Wei
+from web3.types import TxParams, Wei
 
 from mcp_wallet_guard.chains.base import ChainFacts, Settlement
 from mcp_wallet_guard.chains.rpc import EgressProvider, NodeError, garbled, lied
 from mcp_wallet_guard.config.settings import FeeLimits
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied, Unavailable
+from mcp_wallet_guard.operations import erc20
 from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.values import BaseUnits
 from mcp_wallet_guard.proofs import Signed, exactly
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from mcp_wallet_guard.egress import Egress
     from mcp_wallet_guard.operations.intents import Effect
-    from mcp_wallet_guard.operations.values import Address, ChainId
+    from mcp_wallet_guard.operations.values import Address, Asset, ChainId
     from mcp_wallet_guard.pinned_url import PinnedUrl
 
     T = TypeVar("T")
@@ -54,7 +55,7 @@ class Web3Chain:
         """The pinned chain."""
         return self._chain_id
 
-    async def facts(self, *, account: Address, payee: Address) -> ChainFacts:
+    async def facts(self, *, account: Address, payee: Address, token: Asset | None = None) -> ChainFacts:
         """See `Chain.facts`. Raises Unavailable("unavailable.node_lied") when the node is on another chain."""
         await self._check_chain_id()
         nonce = await self.transaction_count(account)
@@ -70,6 +71,7 @@ class Web3Chain:
             balance=balance,
             base_fee=int(block["baseFeePerGas"]),
             payee_has_code=len(code) > 0,
+            token_balance=None if token is None else await self.token_balance(account, token),
         )
 
     async def prepare(self, effect: Effect, /, *, nonce: int, facts: ChainFacts) -> Eip1559:
@@ -147,6 +149,29 @@ class Web3Chain:
     async def balance(self, account: Address, /) -> BaseUnits:
         """See `Chain.balance`."""
         return BaseUnits(int(await _ask(self._eth.get_balance(_checksummed(account), "latest"))))
+
+    async def token_balance(self, account: Address, token: Asset, /) -> BaseUnits:
+        """See `Chain.token_balance`. The node may confirm the pinned decimals, it cannot supply them."""
+        if token.address is None:
+            raise InvalidInput("invalid_input.token")
+        if not await _ask(self._eth.get_code(_checksummed(token.address), "latest")):
+            raise lied("no contract where a token is pinned")
+        decimals = await self._view(token.address, erc20.DECIMALS)
+        if decimals is not None and decimals != token.decimals:
+            raise lied("other decimals than the pinned ones")
+        held = await self._view(token.address, erc20.balance_of(account))
+        if held is None:
+            raise garbled("no balance of a pinned token")
+        return BaseUnits(held)
+
+    async def _view(self, contract: Address, data: bytes) -> int | None:
+        """The one number that a call gives, None when it gives something else or fails."""
+        call: TxParams = {"to": _checksummed(contract), "data": HexStr("0x" + data.hex())}
+        try:
+            answer = bytes(await self._eth.call(call, "latest"))
+        except (NodeError, Web3Exception):
+            return None
+        return int.from_bytes(answer) if len(answer) == 32 else None
 
     async def aclose(self) -> None:
         """Close the connections of the `Egress` that this chain was given."""

@@ -1,25 +1,32 @@
-"""Frozen bytes -> the one action that they perform, or a refusal.
-
-What cannot be shown in full is not shown at all: calldata, other transaction kinds and other chains are refused.
-Threat: T-020, T-036, T-037.
-"""
+"""What the frozen bytes do. All that cannot be shown in full is refused. Threat: T-006, T-007, T-020."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied
+from mcp_wallet_guard.operations import erc20
+from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation
-from mcp_wallet_guard.operations.values import UINT256_MAX, Account, Address, BaseUnits
+from mcp_wallet_guard.operations.intents import EffectKind
+from mcp_wallet_guard.operations.values import UINT256_MAX, Account, Address, Asset, BaseUnits
+
+_KINDS: Final = {
+    erc20.Function.TRANSFER: EffectKind.TOKEN_TRANSFER,
+    erc20.Function.APPROVE: EffectKind.TOKEN_APPROVAL,
+}
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NativeTransfer:
-    """Everything that the bytes of a plain payment say. Amounts are wei, fees per gas wei, `gas` the limit."""
+class Payment:
+    """Everything that the bytes of a payment say. `amount` is in the smallest unit of `token`, or wei without one; fees
+    per gas are wei, `gas` the limit. For an approval `payee` is who may take that much, once or little by little."""
 
+    kind: EffectKind
     account: Account
+    token: Asset | None
     payee: Address
     amount: BaseUnits
     nonce: int
@@ -34,30 +41,50 @@ class NativeTransfer:
 
     @property
     def total(self) -> BaseUnits:
-        """Amount and highest fee, in wei: the most that can leave the account."""
-        return BaseUnits(self.amount + self.max_fee)
+        """The most that can leave the account, in wei: the highest fee, and the amount unless it is of a token."""
+        return BaseUnits(self.max_fee + (0 if self.token is not None else self.amount))
 
 
-def decode(operation: FrozenOperation, /) -> NativeTransfer:
-    """The native transfer that the bytes perform. Raises PolicyDenied("policy.undecodable") for anything else."""
+def decode(operation: FrozenOperation, /, *, token: Asset | None = None) -> Payment:
+    """The payment that the bytes perform; `token` is the pinned one whose contract they may call.
+
+    Raises PolicyDenied("policy.undecodable") for anything else than a native transfer without calldata, or a canonical
+    `transfer` or `approve` of exactly that contract without native currency.
+    """
     if operation.kind != KIND_EIP1559:
-        raise PolicyDenied("policy.undecodable", detail="not an EIP-1559 transaction")
+        raise _undecodable("not an EIP-1559 transaction")
     try:
         tx = operation.transaction
     except InvalidInput:
-        raise PolicyDenied("policy.undecodable", detail="the bytes do not parse") from None
+        raise _undecodable("the bytes do not parse") from None
     if tx.chain != operation.account.chain:
-        raise PolicyDenied("policy.undecodable", detail="the bytes are for another chain")
-    if tx.data:
-        raise PolicyDenied("policy.undecodable", detail=f"{len(tx.data)} bytes of calldata")
+        raise _undecodable("the bytes are for another chain")
     if tx.value + tx.max_fee > UINT256_MAX:
-        raise PolicyDenied("policy.undecodable", detail="amount and fee exceed what any account can hold")
-    return NativeTransfer(
+        raise _undecodable("amount and fee exceed what any account can hold")
+    kind, used, payee, amount = _effect(tx, token)
+    return Payment(
+        kind=kind,
         account=operation.account,
-        payee=tx.to,
-        amount=BaseUnits(tx.value),
+        token=used,
+        payee=payee,
+        amount=amount,
         nonce=tx.nonce,
         gas=tx.gas,
         max_fee_per_gas=BaseUnits(tx.max_fee_per_gas),
         max_priority_fee_per_gas=BaseUnits(tx.max_priority_fee_per_gas),
     )
+
+
+def _effect(tx: Eip1559, token: Asset | None) -> tuple[EffectKind, Asset | None, Address, BaseUnits]:
+    if not tx.data:
+        return EffectKind.TRANSFER, None, tx.to, BaseUnits(tx.value)
+    call = erc20.decode(tx.data)
+    if call is None or token is None or token.address != tx.to or token.chain != tx.chain:
+        raise _undecodable(f"{len(tx.data)} bytes of calldata")
+    if tx.value:
+        raise _undecodable("a token's call with native currency")
+    return _KINDS[call.function], token, call.party, call.amount
+
+
+def _undecodable(detail: str) -> PolicyDenied:
+    return PolicyDenied("policy.undecodable", detail=detail)

@@ -1,6 +1,6 @@
-"""What a person should know before saying yes to a transfer.
+"""What a person should know before saying yes to a payment.
 
-Findings only warn: a node's word may add one, never remove a refusal. Dangers come first. Threat: T-021, T-025.
+Findings only warn: a node's word may add one, never remove a refusal. Dangers come first. Threat: T-021, T-025, T-028.
 """
 
 from __future__ import annotations
@@ -8,29 +8,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mcp_wallet_guard.clearsign.decode import NativeTransfer
+from mcp_wallet_guard.clearsign.decode import Payment
 from mcp_wallet_guard.clearsign.recipients import NOBODYS, nobodys
-from mcp_wallet_guard.clearsign.text import suspicion
+from mcp_wallet_guard.clearsign.text import NAME_LIMIT, quoted, suspicion
 from mcp_wallet_guard.evidence import Facts, Finding
+from mcp_wallet_guard.operations.erc20 import is_unlimited
+from mcp_wallet_guard.operations.intents import EffectKind
 
 FEE_PERCENT: Final = 20
 """A highest fee above this share of the amount is worth a warning."""
 
 PAYEE_CONTRACT: Final = "payee.contract"
+PAYEE_IMITATES: Final = "payee.imitates"
 _SEVERITIES: Final = ("danger", "warning", "notice")
 
 
-def findings(transfer: NativeTransfer, facts: Facts, /) -> tuple[Finding, ...]:
+def findings(payment: Payment, facts: Facts, /) -> tuple[Finding, ...]:
     """All findings, by severity, then in the order of this file."""
-    found = (*_payee(transfer, facts), *_money(transfer, facts))
+    found = (*_payee(payment, facts), *_approval(payment), *_money(payment, facts))
     return tuple(sorted(found, key=lambda finding: _SEVERITIES.index(finding.severity)))
 
 
-def _payee(transfer: NativeTransfer, facts: Facts) -> Iterator[Finding]:
-    lost = nobodys(transfer.payee)
+def _payee(payment: Payment, facts: Facts) -> Iterator[Finding]:
+    lost = nobodys(payment.payee)
     if lost is not None:
         yield Finding(code=lost, severity="danger", text=NOBODYS[lost])
-    if transfer.payee == transfer.account.address:
+    if facts.payee_imitates is not None:
+        yield Finding(
+            code=PAYEE_IMITATES,
+            severity="danger",
+            text=f"The address looks like that of {quoted(facts.payee_imitates, limit=NAME_LIMIT)}, and is another.",
+        )
+    if payment.token is not None and payment.payee == payment.token.address:
+        yield Finding(
+            code="payee.token",
+            severity="danger",
+            text="The payee is the token's own contract. What is sent there is lost.",
+        )
+    if payment.payee == payment.account.address:
         yield Finding(code="payee.self", severity="warning", text="The payee is this account itself.")
     if facts.payee_has_code:
         yield Finding(
@@ -54,26 +69,49 @@ def _payee(transfer: NativeTransfer, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _money(transfer: NativeTransfer, facts: Facts) -> Iterator[Finding]:
-    if transfer.total > facts.balance:
+def _approval(payment: Payment) -> Iterator[Finding]:
+    if payment.kind is not EffectKind.TOKEN_APPROVAL:
+        return
+    if is_unlimited(payment.amount):
+        yield Finding(
+            code="approval.unlimited",
+            severity="danger",
+            text="There is no limit to what may be taken, now and later, of all that the account will ever hold.",
+        )
+    elif payment.amount:
+        yield Finding(
+            code="approval.standing",
+            severity="warning",
+            text="This stays in force, and can be used at any time without asking, until you take it back.",
+        )
+
+
+def _is_short_of_tokens(payment: Payment, facts: Facts) -> bool:
+    if payment.kind is not EffectKind.TOKEN_TRANSFER:
+        return False
+    return facts.token is None or payment.amount > facts.token.balance
+
+
+def _money(payment: Payment, facts: Facts) -> Iterator[Finding]:
+    if payment.total > facts.balance or _is_short_of_tokens(payment, facts):
         yield Finding(
             code="balance.small",
             severity="warning",
             text="The account may not hold enough for the amount and its highest fee.",
         )
-    if transfer.max_fee * 100 > transfer.amount * FEE_PERCENT:
+    if payment.token is None and payment.max_fee * 100 > payment.amount * FEE_PERCENT:
         yield Finding(
             code="fee.high",
             severity="warning",
             text=f"The highest fee is more than {FEE_PERCENT} % of the amount.",
         )
-    if transfer.max_fee_per_gas < facts.base_fee:
+    if payment.max_fee_per_gas < facts.base_fee:
         yield Finding(
             code="fee.low",
             severity="warning",
             text="The fee is below the chain's current fee, so the payment may not be included.",
         )
-    if transfer.nonce != facts.nonce:
+    if payment.nonce != facts.nonce:
         yield Finding(
             code="nonce.unexpected",
             severity="warning",

@@ -1,7 +1,8 @@
-"""Addresses that nobody owns: what is sent there is lost. Threat: T-025."""
+"""Addresses that a payee should not have: nobody's, and those that look like a known one. Threat: T-021, T-025."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from mcp_wallet_guard.operations.values import Address
@@ -36,3 +37,18 @@ def nobodys(address: Address, /) -> Literal["payee.zero", "payee.reserved", "pay
     if number in _BURN:
         return "payee.burn"
     return "payee.reserved" if number < _RESERVED_LIMIT else None
+
+
+def imitated(address: Address, known: Iterable[tuple[str, Address]], /) -> str | None:
+    """The name of the first known address that `address` looks like, and is not: the same four hex digits at its
+    beginning and at its end, which is all that most people compare. Threat: T-021, T-025."""
+    ends = _ends(address)
+    others = [(name, other) for name, other in known if _ends(other) == ends]
+    if any(other == address for _, other in others):
+        return None
+    return others[0][0] if others else None
+
+
+def _ends(address: Address) -> tuple[str, str]:
+    digits = address.value[2:].lower()
+    return digits[:4], digits[-4:]

@@ -8,23 +8,40 @@ the address book are quoted and escaped. Specified in docs/formats/view.md. Thre
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
-from mcp_wallet_guard.clearsign.decode import NativeTransfer, decode
+from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import findings
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.evidence import ConfirmationView, Facts, ViewField
 from mcp_wallet_guard.operations import frozen
 from mcp_wallet_guard.operations.frozen import FrozenOperation
-from mcp_wallet_guard.operations.intents import Effect
-from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits
+from mcp_wallet_guard.operations.intents import Effect, EffectKind
+from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.proofs import Decoded, mint
 
-LABELS: Final = ("Amount", "Payee", "Account", "Chain", "Maximum fee", "Total at most", "Nonce")
-"""The fields of a transfer, in their fixed order."""
+LABELS: Final = {
+    EffectKind.TRANSFER: ("Amount", "Payee", "Account", "Chain", "Maximum fee", "Total at most", "Nonce"),
+    EffectKind.TOKEN_TRANSFER: ("Amount", "Payee", "Token", "Account", "Chain", "Maximum fee", "Nonce"),
+    EffectKind.TOKEN_APPROVAL: (
+        "May take at most",
+        "Who may take",
+        "Token",
+        "Account",
+        "Chain",
+        "Maximum fee",
+        "Nonce",
+    ),
+}
+"""The fields of each kind, in their fixed order."""
 
+_VIEW_KINDS: Final[dict[EffectKind, Literal["transfer", "token_transfer", "token_approval"]]] = {
+    EffectKind.TRANSFER: "transfer",
+    EffectKind.TOKEN_TRANSFER: "token_transfer",
+    EffectKind.TOKEN_APPROVAL: "token_approval",
+}
 SCHEMA_ID: Final = "urn:mcp-wallet-guard:confirmation-view:v1"
 _TAG: Final = b"mcp-wallet-guard/view/v1"
 
@@ -35,18 +52,17 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     Raises PolicyDenied("policy.undecodable") for bytes that cannot be shown in full, and
     Tampered("tampered.operation") for facts about another chain.
     """
-    transfer = decode(operation)
+    payment = decode(operation, token=_token(facts, operation.account.chain))
     if facts.chain != str(operation.account.chain):
         raise Tampered("tampered.operation", detail="the facts are about another chain")
     native = Asset(operation.account.chain, facts.symbol, facts.decimals)
-    amount = _money(transfer.amount, native)
     return ConfirmationView(
-        kind="transfer",
+        kind=_VIEW_KINDS[payment.kind],
         chain=str(operation.account.chain),
         account=operation.account.id,
-        intent=f"Send {amount} to {transfer.payee}",
-        fields=_fields(transfer, facts, native),
-        findings=findings(transfer, facts),
+        intent=_intent(payment, native),
+        fields=_fields(payment, facts, native),
+        findings=findings(payment, facts),
         operation_digest=operation.digest.hex(),
         expires_at=operation.expires_at,
     )
@@ -75,7 +91,7 @@ def check_decoded(operation: FrozenOperation, facts: Facts, /, *, effect: Effect
 
 def plain_text(view: ConfirmationView, /) -> str:
     """The view as lines of printable ASCII, at most 76 columns: intent, fields, findings, digest."""
-    column = max(len(label) for label in LABELS) + 2
+    column = max(len(field.label) for field in view.fields) + 2
     lines = [text.terminal(view.intent), ""]
     for field in view.fields:
         label = text.terminal(field.label).ljust(column)
@@ -95,22 +111,34 @@ def view_schema() -> dict[str, Any]:
     return schema | ConfirmationView.model_json_schema(mode="serialization")
 
 
-def _fields(transfer: NativeTransfer, facts: Facts, native: Asset) -> tuple[ViewField, ...]:
+def _token(facts: Facts, chain: ChainId) -> Asset | None:
+    token = facts.token
+    return None if token is None else Asset(chain, token.symbol, token.decimals, Address(token.address))
+
+
+def _intent(payment: Payment, native: Asset) -> str:
+    amount = _money(payment.amount, payment.token or native)
+    if payment.kind is not EffectKind.TOKEN_APPROVAL:
+        return f"Send {amount} to {payment.payee}"
+    if payment.amount == 0:
+        return f"Take back what {payment.payee} may take: {amount} from now on"
+    return f"Let {payment.payee} take up to {amount} at any time"
+
+
+def _fields(payment: Payment, facts: Facts, native: Asset) -> tuple[ViewField, ...]:
     gwei = Asset(native.chain, "gwei", 9)
     fee = (
-        f"{_money(transfer.max_fee, native)} ({transfer.gas} gas at {_money(transfer.max_fee_per_gas, gwei)}, "
-        f"of it at most {_money(transfer.max_priority_fee_per_gas, gwei)} as tip)"
+        f"{_money(payment.max_fee, native)} ({payment.gas} gas at {_money(payment.max_fee_per_gas, gwei)}, "
+        f"of it at most {_money(payment.max_priority_fee_per_gas, gwei)} as tip)"
     )
-    values = (
-        _money(transfer.amount, native),
-        _party(transfer.payee, facts.payee_name),
-        _party(transfer.account.address, transfer.account.name),
-        str(transfer.account.chain),
-        fee,
-        _money(transfer.total, native),
-        str(transfer.nonce),
-    )
-    return tuple(ViewField(label=label, value=value) for label, value in zip(LABELS, values, strict=True))
+    account = (_party(payment.account.address, payment.account.name), str(payment.account.chain), fee)
+    start = (_money(payment.amount, payment.token or native), _party(payment.payee, facts.payee_name))
+    if payment.token is None or payment.token.address is None:
+        values = (*start, *account, _money(payment.total, native), str(payment.nonce))
+    else:
+        values = (*start, _party(payment.token.address, payment.token.symbol), *account, str(payment.nonce))
+    labels = LABELS[payment.kind]
+    return tuple(ViewField(label=label, value=value) for label, value in zip(labels, values, strict=True))
 
 
 def _money(units: BaseUnits, asset: Asset) -> str:

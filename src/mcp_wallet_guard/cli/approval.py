@@ -12,7 +12,8 @@ from mcp_wallet_guard.cli.invocation import Invocation
 from mcp_wallet_guard.cli.output import Report
 from mcp_wallet_guard.daemon.client import ControlClient
 from mcp_wallet_guard.errors import InvalidInput
-from mcp_wallet_guard.evidence import ApprovalRequest, Channel
+from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.exchange import ApprovalRequest
 
 UNDECIDED: Final = 1
 NOTHING: Final = Report(fields={"operation": None, "outcome": "nothing_waits"}, lines=("Nothing waits for an answer.",))

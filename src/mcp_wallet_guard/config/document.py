@@ -18,7 +18,7 @@ from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Model
 from mcp_wallet_guard.operations.values import Address, Amount
 from mcp_wallet_guard.pinned_url import PinnedUrl
-from mcp_wallet_guard.policy.rules import MAX_PAYEES
+from mcp_wallet_guard.policy.rules import MAX_PAYEES, MAX_TOKENS
 
 _PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
 
@@ -82,17 +82,28 @@ class AccountTable(Model):
 
 @final
 class PayeeTable(Model):
-    """One of [policy] payees."""
+    """One of [policy] payees, or of [[contacts]]: a name for an address."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?\z")]
     address: Owned
 
 
 @final
+class TokenTable(Model):
+    """One of [[tokens]]: an ERC-20 contract, with what its units are. Pinned, and no right to spend it yet."""
+
+    symbol: Annotated[str, Field(pattern=r"^[A-Za-z0-9.]{1,12}\z")]
+    address: Owned
+    decimals: Annotated[int, Field(ge=0, le=36)]
+
+
+@final
 class PolicyTable(Model):
-    """[policy]: what may be asked. Without this table nothing may."""
+    """[policy]: what may be asked. Without this table nothing may. `tokens` gives each token its cap."""
 
     max_per_transaction: Amount
+    tokens: Annotated[dict[str, Amount], Field(max_length=MAX_TOKENS)] = Field(default_factory=dict)
+    approvals: Literal["refuse", "capped"] = "refuse"
     payees: Literal["any"] | Annotated[tuple[PayeeTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]
     level: Literal["factor", "present"] = "factor"
     max_fee: Amount | None = None
@@ -132,6 +143,8 @@ class Document(Model):
     mode: Literal["daemon", "embedded"] = "daemon"
     chain: ChainTable
     account: AccountTable
+    tokens: Annotated[tuple[TokenTable, ...], Field(max_length=MAX_TOKENS)] = ()
+    contacts: Annotated[tuple[PayeeTable, ...], Field(max_length=MAX_PAYEES)] = ()
     policy: PolicyTable | None = None
     approval: ApprovalTable = ApprovalTable()
     lock: LockTable = LockTable()

@@ -20,8 +20,9 @@ from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.config.document import ApprovalTable, Document, LockTable, PayeeTable
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
-from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits, ChainId
-from mcp_wallet_guard.policy.rules import ANY, AnyPayee, Payee, Policy
+from mcp_wallet_guard.operations.intents import Effect, Intent, resolve
+from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
+from mcp_wallet_guard.policy.rules import ANY, AnyPayee, Payee, Policy, TokenRule
 
 VERSION: Final = 1
 MAX_BYTES: Final = 65_536
@@ -49,7 +50,9 @@ class Settings:
         limits = self.fee_limits
         if limits.max_fee_per_gas == 0 or limits.max_priority_fee_per_gas > limits.max_fee_per_gas:
             raise _invalid("chain.max_fee_per_gas_gwei: is zero or below max_priority_fee_gwei")
+        self._check_tokens()
         _ = (self.native, self.account, self.policy, self.lower_level, self.cheap_kdf)
+        self._check_names()
 
     @property
     def vault(self) -> str:
@@ -77,6 +80,38 @@ class Settings:
         return Asset(self.chain, self.document.chain.symbol, self.document.chain.decimals)
 
     @cached_property
+    def tokens(self) -> tuple[Asset, ...]:
+        """The pinned ERC-20 tokens."""
+        return tuple(Asset(self.chain, each.symbol, each.decimals, each.address) for each in self.document.tokens)
+
+    @cached_property
+    def address_book(self) -> tuple[Payee, ...]:
+        """Everybody who has a name: the contacts and the policy's payees."""
+        table = self.document.policy
+        payees = () if table is None or table.payees == "any" else table.payees
+        entries = (*payees, *self.document.contacts)
+        return tuple(dict.fromkeys(Payee(name=each.name, address=each.address) for each in entries))
+
+    @cached_property
+    def known_addresses(self) -> tuple[tuple[str, Address], ...]:
+        """All that another address may be mistaken for, with a name: the address book, the account, the tokens."""
+        book = ((entry.name, entry.address) for entry in self.address_book)
+        tokens = ((token.symbol, token.address) for token in self.tokens if token.address is not None)
+        return (*book, (self.account.name, self.account.address), *tokens)
+
+    def effect(self, intent: Intent, /) -> Effect:
+        """What `intent` would do with this account. Raises as `operations.intents.resolve`."""
+        return resolve(intent, account=self.account, native=self.native, tokens=self.tokens)
+
+    def name_of(self, address: Address, /) -> str | None:
+        """The address book's name for `address`, or None."""
+        return next((entry.name for entry in self.address_book if entry.address == address), None)
+
+    def token_at(self, contract: Address, /) -> Asset | None:
+        """The pinned token whose contract this is, or None."""
+        return next((token for token in self.tokens if token.address == contract), None)
+
+    @cached_property
     def account(self) -> Account:
         """The pinned account."""
         return Account(self.document.account.name, self.chain, self.document.account.address)
@@ -100,12 +135,19 @@ class Settings:
         decimals = self.document.chain.decimals
         fee = None if table.max_fee is None else self._units("policy.max_fee", table.max_fee, decimals)
         cap = self._units("policy.max_per_transaction", table.max_per_transaction, decimals)
+        pinned = {token.symbol: token for token in self.tokens}
+        caps = [
+            (pinned[symbol], self._units(f"policy.tokens.{symbol}", limit, pinned[symbol].decimals))
+            for symbol, limit in sorted(table.tokens.items())
+        ]
         try:
             return Policy(
                 payees=_payees(table.payees),
                 max_per_transaction=cap,
                 level=Level[table.level.upper()],
                 max_fee=fee,
+                tokens=tuple(TokenRule(token=token, cap=limit) for token, limit in caps),
+                approvals=table.approvals == "capped",
                 waiver=self.lower_level,
             )
         except Misconfigured as error:
@@ -142,6 +184,27 @@ class Settings:
     def waivers(self) -> tuple[danger.Waiver, ...]:
         """All waivers, for the journal."""
         return tuple(waiver for waiver in (self.lower_level, self.cheap_kdf) if waiver is not None)
+
+    def _check_tokens(self) -> None:
+        symbols = [self.native.symbol, *(token.symbol for token in self.tokens)]
+        if len({symbol.casefold() for symbol in symbols}) != len(symbols):
+            raise _invalid("tokens: a symbol is there twice")
+        if len({token.address for token in self.tokens}) != len(self.tokens):
+            raise _invalid("tokens: an address is there twice")
+        table = self.document.policy
+        if table is not None and not table.tokens.keys() <= {token.symbol for token in self.tokens}:
+            raise _invalid("policy.tokens: a symbol that [[tokens]] does not pin")
+
+    def _check_names(self) -> None:
+        """A name means one address, and an address has one name: also over contacts and payees."""
+        book = self.address_book
+        if len({entry.name.casefold() for entry in book}) != len(book):
+            raise _invalid("contacts: a name is there twice, or is a payee's with another address")
+        if len({entry.address for entry in book}) != len(book):
+            raise _invalid("contacts: an address is there twice, or is a payee's with another name")
+        # What is sent to a token's contract is nobody's.
+        if any(self.token_at(entry.address) is not None for entry in book):
+            raise _invalid("contacts and payees: an address is a token's contract")
 
     def _units(self, key: str, amount: Amount, decimals: int) -> BaseUnits:
         try:
@@ -218,6 +281,8 @@ def _line_of(error: tomllib.TOMLDecodeError) -> str:
 def _flat(settings: Settings) -> dict[str, str]:
     flat: dict[str, str] = {}
     body = settings.document.model_dump(mode="json", exclude_none=True)
+    body["tokens"] = {token["symbol"]: token for token in body["tokens"]}
+    body["contacts"] = {contact["name"]: contact["address"] for contact in body["contacts"]}
     policy = body.get("policy", {})
     if isinstance(policy.get("payees"), list):
         policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}

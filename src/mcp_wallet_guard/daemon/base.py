@@ -14,7 +14,14 @@ from typing import Protocol, final
 
 from mcp_wallet_guard.answers import GuardStatus, LogPage, LogReport
 from mcp_wallet_guard.approvals.base import ApprovalDesk
-from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
+from mcp_wallet_guard.exchange import (
+    Done,
+    Pending,
+    Proposal,
+    ReadRecord,
+    RefusedAnswer,
+    WalletInfo,
+)
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.secret import Secret
 

@@ -17,11 +17,10 @@ from mcp_wallet_guard.daemon import methods
 from mcp_wallet_guard.daemon.base import Role
 from mcp_wallet_guard.daemon.link import Link
 from mcp_wallet_guard.errors import CATALOGUE, InvalidInput, Locked, Unavailable
-from mcp_wallet_guard.evidence import (
+from mcp_wallet_guard.evidence import Channel, Model
+from mcp_wallet_guard.exchange import (
     ApprovalRequest,
-    Channel,
     Done,
-    Model,
     Pending,
     Proposal,
     ReadRecord,

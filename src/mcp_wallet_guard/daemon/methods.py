@@ -17,12 +17,11 @@ from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.daemon.base import Role, ServedGuard
 from mcp_wallet_guard.daemon.wire import canonical_bytes
 from mcp_wallet_guard.errors import InvalidInput
-from mcp_wallet_guard.evidence import (
+from mcp_wallet_guard.evidence import Channel, Model
+from mcp_wallet_guard.exchange import (
     ANSWER,
     ApprovalRequest,
-    Channel,
     Done,
-    Model,
     Pending,
     Proposal,
     ReadRecord,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mcp_types import CallToolResult, TextContent
 
 from mcp_wallet_guard.errors import GuardError
-from mcp_wallet_guard.evidence import ANSWER, Done, Pending, RefusedAnswer
+from mcp_wallet_guard.exchange import ANSWER, Done, Pending, RefusedAnswer
 
 Answer = Done | Pending | RefusedAnswer
 

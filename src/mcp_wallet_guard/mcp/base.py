@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mcp_wallet_guard.evidence import Done, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
+from mcp_wallet_guard.exchange import (
+    Done,
+    Pending,
+    Proposal,
+    ReadRecord,
+    RefusedAnswer,
+    WalletInfo,
+)
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 
 

@@ -24,7 +24,7 @@ import anyio
 from mcp_types import InputRequiredResult
 
 from mcp_wallet_guard.errors import InvalidInput, Misconfigured
-from mcp_wallet_guard.evidence import Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.mcp.answers import Answer, with_channels
 from mcp_wallet_guard.mcp.elicitation import Host
 from mcp_wallet_guard.mcp.link import GuardLink

@@ -16,7 +16,7 @@ from mcp_types import ElicitRequest, ElicitRequestURLParams, ElicitResult, Input
 from mcp_types.version import is_version_at_least
 from pydantic import ValidationError
 
-from mcp_wallet_guard.evidence import Pending
+from mcp_wallet_guard.exchange import Pending
 from mcp_wallet_guard.mcp.answers import LINK_MESSAGE
 
 URL_SINCE: Final = "2025-11-25"

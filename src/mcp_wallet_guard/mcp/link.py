@@ -11,7 +11,7 @@ from typing import Final, cast, final
 import anyio
 
 from mcp_wallet_guard.errors import GuardError, Unavailable
-from mcp_wallet_guard.evidence import ReadRecord
+from mcp_wallet_guard.exchange import ReadRecord
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.mcp.base import GuardPort
 

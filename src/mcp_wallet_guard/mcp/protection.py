@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, final, overload
 
 from mcp.server.mcpserver import MCPServer
 
-from mcp_wallet_guard.evidence import WalletInfo
+from mcp_wallet_guard.exchange import WalletInfo
 from mcp_wallet_guard.mcp.answers import output_schema
 from mcp_wallet_guard.mcp.base import GuardPort
 from mcp_wallet_guard.mcp.ceremonies import Ceremonies

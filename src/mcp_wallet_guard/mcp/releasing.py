@@ -27,7 +27,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from mcp_wallet_guard.errors import GuardError
-from mcp_wallet_guard.evidence import ReadRecord
+from mcp_wallet_guard.exchange import ReadRecord
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.filters.outbound import check_released, search
 from mcp_wallet_guard.mcp.answers import new_incident

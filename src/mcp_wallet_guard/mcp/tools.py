@@ -19,7 +19,7 @@ from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp_types import CallToolResult, InputRequiredResult
 
 from mcp_wallet_guard.errors import GuardError, Misconfigured, Tampered
-from mcp_wallet_guard.evidence import Done, ReadRecord
+from mcp_wallet_guard.exchange import Done, ReadRecord
 from mcp_wallet_guard.filters.inbound import check_secrets
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.mcp import answers

@@ -6,12 +6,17 @@ the settings pin exactly one. Threat: T-001, T-006, T-007.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, final
 
 from mcp_wallet_guard.errors import InvalidInput
-from mcp_wallet_guard.operations import evm
+from mcp_wallet_guard.operations import erc20, evm
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, ChainId, check_reference
+
+NOTHING: Final = Amount("0")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9.]{1,12}|0x[0-9a-fA-F]{40}")
 
 
 @final
@@ -29,10 +34,72 @@ class Transfer:
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        if type(self.to) is not Address:
-            raise InvalidInput("invalid_input.address")
-        if type(self.amount) is not Amount:
-            raise InvalidInput("invalid_input.amount")
+        _check_payment(self.to, self.amount)
+        _check_common(self.chain, self.account, self.reference)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTransfer:
+    """Send `amount` of an ERC-20 token to `to`.
+
+    `token` is the symbol, exactly as guard.toml pins it, or the contract's checksummed address. A token that is not
+    pinned is refused: nobody knows what a unit of it is.
+    """
+
+    token: str
+    to: Address
+    amount: Amount
+    chain: ChainId | None = None
+    account: str | None = None
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_token(self.token)
+        _check_payment(self.to, self.amount)
+        _check_common(self.chain, self.account, self.reference)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenApproval:
+    """Let `spender` take up to `amount` of an ERC-20 token at any later time; an amount of zero takes that back.
+
+    `token` as in `TokenTransfer`. There is no way to ask for an approval without a limit.
+    """
+
+    token: str
+    spender: Address
+    amount: Amount
+    chain: ChainId | None = None
+    account: str | None = None
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_token(self.token)
+        _check_payment(self.spender, self.amount)
+        _check_common(self.chain, self.account, self.reference)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractCall:
+    """Call the contract `to` with `data`, and `value` of the native currency with it.
+
+    Refused, unless it is a call that has an intent of its own: what the guard cannot show, a person cannot approve.
+    """
+
+    to: Address
+    data: bytes
+    value: Amount = NOTHING
+    chain: ChainId | None = None
+    account: str | None = None
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_payment(self.to, self.value)
+        if type(self.data) is not bytes or not 0 < len(self.data) <= evm.DATA_MAX:
+            raise InvalidInput("invalid_input.transaction")
         _check_common(self.chain, self.account, self.reference)
 
 
@@ -54,17 +121,17 @@ class UnsignedTransaction:
         _check_common(None, self.account, self.reference)
 
 
-Intent = Transfer | UnsignedTransaction
-INTENTS: Final[tuple[type[Intent], ...]] = (Transfer, UnsignedTransaction)
+Intent = Transfer | TokenTransfer | TokenApproval | ContractCall | UnsignedTransaction
+INTENTS: Final[tuple[type[Intent], ...]] = (Transfer, TokenTransfer, TokenApproval, ContractCall, UnsignedTransaction)
 
 
-def _check_common(chain: ChainId | None, account: str | None, reference: str | None) -> None:
-    if chain is not None and type(chain) is not ChainId:
-        raise InvalidInput("invalid_input.chain")
-    if account is not None and type(account) is not str:
-        raise InvalidInput("invalid_input.account")
-    if reference is not None:
-        check_reference(reference)
+class EffectKind(StrEnum):
+    """What an effect is, as its bytes tell: an intent and the same thing asked by bytes are of one kind."""
+
+    TRANSFER = "transfer"
+    TOKEN_TRANSFER = "token_transfer"  # noqa: S105  # a coin, not a credential
+    TOKEN_APPROVAL = "token_approval"  # noqa: S105  # the same
+    CONTRACT_CALL = "contract_call"
 
 
 @final
@@ -80,37 +147,77 @@ class Effect:
     reference: str | None
 
 
-def resolve(intent: Intent, /, *, account: Account, native: Asset) -> Effect:
-    """The effect of `intent` for the pinned `account`.
+def resolve(intent: Intent, /, *, account: Account, native: Asset, tokens: tuple[Asset, ...] = ()) -> Effect:
+    """The effect of `intent` for the pinned `account`, with the pinned `tokens`.
 
-    Raises InvalidInput for another chain or account, a zero amount, or more decimals than the asset has.
+    Raises InvalidInput for another chain or account, a token that is not pinned, a zero amount, or more decimals than
+    the asset has.
     """
     if intent.account is not None and intent.account != account.name:
         raise InvalidInput("invalid_input.account")
-    if isinstance(intent, Transfer):
-        if intent.chain is not None and intent.chain != account.chain:
-            raise InvalidInput("invalid_input.chain")
-        to, value, data = intent.to, int(intent.amount.base_units(native)), b""
-    else:
+    if isinstance(intent, UnsignedTransaction):
         tx = evm.parse_unsigned(intent.unsigned_bytes)
-        if tx.chain != account.chain:
-            raise InvalidInput("invalid_input.chain")
-        to, value, data = tx.to, tx.value, tx.data
-    if value == 0 and not data:
-        raise InvalidInput("invalid_input.zero")
+        chain, to, value, data = tx.chain, tx.to, tx.value, tx.data
+    else:
+        chain, (to, value, data) = intent.chain or account.chain, _call(intent, native, tokens)
+    if chain != account.chain:
+        raise InvalidInput("invalid_input.chain")
     # The same payment asked by intent or by bytes has one effect, so that a retry through the other door joins.
-    return Effect(kind="transfer", account=account, to=to, value=value, data=data, reference=intent.reference)
+    kind = _kind(to, value, data, tokens)
+    effect = Effect(kind=kind.value, account=account, to=to, value=value, data=data, reference=intent.reference)
+    call = called(effect)
+    if (kind is EffectKind.TRANSFER and value == 0) or (kind is EffectKind.TOKEN_TRANSFER and call and not call.amount):
+        raise InvalidInput("invalid_input.zero")
+    return effect
+
+
+def called(effect: Effect, /) -> erc20.Call | None:
+    """The ERC-20 call of an effect whose kind says that it is one."""
+    is_token = effect.kind in {EffectKind.TOKEN_TRANSFER, EffectKind.TOKEN_APPROVAL}
+    return erc20.decode(effect.data) if is_token else None
+
+
+def payee_of(effect: Effect, /) -> Address:
+    """Who gets it, or may take it: not the token's contract, to which the transaction goes."""
+    call = called(effect)
+    return effect.to if call is None else call.party
+
+
+def amount_of(effect: Effect, /) -> int:
+    """How much is paid, or may be taken: units of the token that is called, or wei."""
+    call = called(effect)
+    return effect.value if call is None else call.amount
 
 
 def to_json(intent: Intent, /) -> dict[str, str]:
     """A JSON object from which `from_json` makes an equal intent."""
     fields: dict[str, str | None] = {"account": intent.account, "reference": intent.reference}
-    if isinstance(intent, Transfer):
-        chain = None if intent.chain is None else str(intent.chain)
-        fields |= {"kind": "transfer", "to": intent.to.value, "amount": intent.amount.text, "chain": chain}
-    else:
+    if isinstance(intent, UnsignedTransaction):
         fields |= {"kind": "unsigned_transaction", "unsigned_bytes": "0x" + intent.unsigned_bytes.hex()}
+        return {name: value for name, value in fields.items() if value is not None}
+    fields["chain"] = None if intent.chain is None else str(intent.chain)
+    match intent:
+        case Transfer():
+            fields |= {"kind": "transfer", "to": intent.to.value, "amount": intent.amount.text}
+        case TokenTransfer():
+            fields |= {"kind": "token_transfer", "to": intent.to.value}
+            fields |= {"token": intent.token, "amount": intent.amount.text}
+        case TokenApproval():
+            fields |= {"kind": "token_approval", "spender": intent.spender.value}
+            fields |= {"token": intent.token, "amount": intent.amount.text}
+        case ContractCall():
+            fields |= {"kind": "contract_call", "to": intent.to.value}
+            fields |= {"data": "0x" + intent.data.hex(), "value": intent.value.text}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+_SHAPES: Final = {
+    "transfer": {"to", "amount"},
+    "token_transfer": {"token", "to", "amount"},
+    "token_approval": {"token", "spender", "amount"},
+    "contract_call": {"to", "data", "value"},
+    "unsigned_transaction": {"unsigned_bytes"},
+}
 
 
 def from_json(data: object, /) -> Intent:
@@ -118,19 +225,98 @@ def from_json(data: object, /) -> Intent:
     if not isinstance(data, dict) or not all(type(k) is str and type(v) is str for k, v in data.items()):
         raise InvalidInput("invalid_input")
     fields: dict[str, str] = dict(data)
-    kind = fields.pop("kind", None)
-    account, reference = fields.pop("account", None), fields.pop("reference", None)
-    if kind == "transfer" and {"to", "amount"} <= set(fields) <= {"to", "amount", "chain"}:
-        return Transfer(
-            to=Address.parse(fields["to"]),
-            amount=Amount.parse(fields["amount"]),
-            chain=ChainId.parse(fields["chain"]) if "chain" in fields else None,
-            account=account,
-            reference=reference,
-        )
-    if kind == "unsigned_transaction" and set(fields) == {"unsigned_bytes"}:
-        return UnsignedTransaction(unsigned_bytes=_hex(fields["unsigned_bytes"]), account=account, reference=reference)
-    raise InvalidInput("invalid_input")
+    kind, common = fields.pop("kind", ""), _common(fields)
+    if _SHAPES.get(kind) != fields.keys() or (kind == "unsigned_transaction" and common.chain is not None):
+        raise InvalidInput("invalid_input")
+    chain, account, reference = common.chain, common.account, common.reference
+    match kind:
+        case "transfer":
+            return Transfer(
+                to=Address.parse(fields["to"]), amount=Amount.parse(fields["amount"]),
+                chain=chain, account=account, reference=reference,
+            )  # fmt: skip
+        case "token_transfer":
+            return TokenTransfer(
+                token=fields["token"], to=Address.parse(fields["to"]), amount=Amount.parse(fields["amount"]),
+                chain=chain, account=account, reference=reference,
+            )  # fmt: skip
+        case "token_approval":
+            return TokenApproval(
+                token=fields["token"], spender=Address.parse(fields["spender"]), amount=Amount.parse(fields["amount"]),
+                chain=chain, account=account, reference=reference,
+            )  # fmt: skip
+        case "contract_call":
+            return ContractCall(
+                to=Address.parse(fields["to"]), data=_hex(fields["data"]), value=Amount.parse(fields["value"]),
+                chain=chain, account=account, reference=reference,
+            )  # fmt: skip
+    return UnsignedTransaction(unsigned_bytes=_hex(fields["unsigned_bytes"]), account=account, reference=reference)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Common:
+    chain: ChainId | None
+    account: str | None
+    reference: str | None
+
+
+def _common(fields: dict[str, str]) -> _Common:
+    """What every intent may say; taken out of `fields`."""
+    chain = fields.pop("chain", None)
+    return _Common(
+        None if chain is None else ChainId.parse(chain), fields.pop("account", None), fields.pop("reference", None)
+    )
+
+
+def _call(
+    intent: Transfer | TokenTransfer | TokenApproval | ContractCall, native: Asset, tokens: tuple[Asset, ...]
+) -> tuple[Address, int, bytes]:
+    """Where the transaction goes, its value in wei, and its calldata."""
+    if isinstance(intent, Transfer):
+        return intent.to, int(intent.amount.base_units(native)), b""
+    if isinstance(intent, ContractCall):
+        return intent.to, int(intent.value.base_units(native)), intent.data
+    token = next((each for each in tokens if intent.token in (each.symbol, str(each.address))), None)
+    if token is None or token.address is None:
+        raise InvalidInput("invalid_input.token")
+    units = intent.amount.base_units(token)
+    if isinstance(intent, TokenApproval):
+        call = erc20.Call(function=erc20.Function.APPROVE, party=intent.spender, amount=units)
+    else:
+        call = erc20.Call(function=erc20.Function.TRANSFER, party=intent.to, amount=units)
+    return token.address, 0, erc20.encode(call)
+
+
+def _kind(to: Address, value: int, data: bytes, tokens: tuple[Asset, ...]) -> EffectKind:
+    if not data:
+        return EffectKind.TRANSFER
+    call = erc20.decode(data)
+    if call is None or value != 0 or all(token.address != to for token in tokens):
+        return EffectKind.CONTRACT_CALL
+    is_transfer = call.function is erc20.Function.TRANSFER
+    return EffectKind.TOKEN_TRANSFER if is_transfer else EffectKind.TOKEN_APPROVAL
+
+
+def _check_payment(to: Address, amount: Amount) -> None:
+    if type(to) is not Address:
+        raise InvalidInput("invalid_input.address")
+    if type(amount) is not Amount:
+        raise InvalidInput("invalid_input.amount")
+
+
+def _check_token(token: str) -> None:
+    if type(token) is not str or _TOKEN.fullmatch(token) is None:
+        raise InvalidInput("invalid_input.token")
+
+
+def _check_common(chain: ChainId | None, account: str | None, reference: str | None) -> None:
+    if chain is not None and type(chain) is not ChainId:
+        raise InvalidInput("invalid_input.chain")
+    if account is not None and type(account) is not str:
+        raise InvalidInput("invalid_input.account")
+    if reference is not None:
+        check_reference(reference)
 
 
 def _hex(text: str) -> bytes:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol, final
 
-from mcp_wallet_guard.clearsign.decode import NativeTransfer, decode
-from mcp_wallet_guard.clearsign.findings import PAYEE_CONTRACT
+from mcp_wallet_guard.clearsign.decode import Payment, decode
+from mcp_wallet_guard.clearsign.findings import PAYEE_CONTRACT, PAYEE_IMITATES
 from mcp_wallet_guard.errors import OverBudget, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Obligations
-from mcp_wallet_guard.operations.intents import Effect
+from mcp_wallet_guard.operations.erc20 import is_unlimited
+from mcp_wallet_guard.operations.intents import Effect, EffectKind, called
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.rules import Policy
 from mcp_wallet_guard.proofs import Decoded, Permitted, exactly, mint
@@ -41,13 +42,26 @@ PERMITTED: Final = frozenset({Verdict.ASK})
 
 
 class FreshFacts(Protocol):
-    """What the engine reads of a node's claims: `balance` in wei, and whether the payee is a contract."""
+    """What the engine reads of a node's claims: `balance` in wei, `token_balance` in the smallest unit of the token
+    that is paid, and whether the payee is a contract."""
 
     @property
     def balance(self) -> int: ...
 
     @property
+    def token_balance(self) -> int | None: ...
+
+    @property
     def payee_has_code(self) -> bool: ...
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """What other unsettled payments may still take: wei, and smallest units of the token that is paid."""
+
+    native: int = 0
+    token: int = 0
 
 
 @final
@@ -78,28 +92,37 @@ def strictest(verdicts: tuple[Verdict, ...], /) -> Verdict:
 def check_proposal(policy: Policy | None, effect: Effect, /) -> None:
     """The cheap check on what is asked, before the node is asked anything.
 
-    Raises PolicyDenied: "policy.missing", "policy.undecodable", "policy.payee", "policy.cap".
+    Raises PolicyDenied: "policy.missing", "policy.undecodable", "policy.payee", "policy.cap", "policy.token",
+    "policy.unlimited".
     """
     if policy is None:
         raise PolicyDenied("policy.missing")
-    if effect.kind != "transfer" or effect.data:
+    call = called(effect)
+    if call is not None:
+        is_approval = effect.kind == EffectKind.TOKEN_APPROVAL
+        reasons = tuple(_token(policy, effect.to, call.party, call.amount, is_approval=is_approval))
+    elif effect.kind == EffectKind.TRANSFER and not effect.data:
+        reasons = tuple(_transfer(policy, effect.to, effect.value))
+    else:
         raise PolicyDenied("policy.undecodable")
-    reasons = tuple(_payment(policy, effect.to, effect.value))
     if reasons:
         raise _refusal(reasons)
 
 
-def decide(policy: Policy | None, decoded: Decoded, /, *, facts: FreshFacts, reserved: int) -> Decision:
-    """The decision about a decoded operation. `reserved` is wei that other unsettled payments may still take."""
-    transfer = decode(exactly(Decoded, decoded).operation)
+def decide(policy: Policy | None, decoded: Decoded, /, *, facts: FreshFacts, reserved: Reserved) -> Decision:
+    """The decision about a decoded operation."""
+    operation = exactly(Decoded, decoded).operation
     if policy is None:
         denial = Reason(verdict=Verdict.DENY, code="policy.missing", text="no policy is sealed")
         return Decision(verdict=Verdict.DENY, reasons=(denial,), obligations=None)
+    rule = policy.token_rule(operation.transaction.to)
+    payment = decode(operation, token=None if rule is None else rule.token)
     reasons = (
-        *_payment(policy, transfer.payee, transfer.amount),
-        *_fee(policy, transfer),
-        *_balance(transfer, facts, reserved),
+        *_payment(policy, payment),
+        *_fee(policy, payment),
+        *_balance(payment, facts, reserved),
         *_contract(decoded, facts),
+        *_imitation(decoded),
         Reason(verdict=Verdict.ASK, code="policy.level", text=f"a person must show {policy.level.name}"),
     )
     ordered = tuple(sorted(reasons, key=lambda reason: ORDER.index(reason.verdict)))
@@ -109,7 +132,7 @@ def decide(policy: Policy | None, decoded: Decoded, /, *, facts: FreshFacts, res
 
 
 def check_permitted(
-    policy: Policy | None, decoded: Decoded, /, *, revision: int, facts: FreshFacts, reserved: int
+    policy: Policy | None, decoded: Decoded, /, *, revision: int, facts: FreshFacts, reserved: Reserved
 ) -> Permitted:
     """Step 4: the sealed `policy` with this `revision` permits the operation, under the obligations inside.
 
@@ -143,22 +166,59 @@ def explain(decision: Decision, /) -> str:
     return "\n".join([*lines, *(f"- {r.verdict.value} ({r.code}): {r.text}" for r in decision.reasons)])
 
 
-def _payment(policy: Policy, payee: Address, amount: int) -> Iterator[Reason]:
-    if not policy.allows_payee(payee):
-        yield _deny("policy.payee", f"{payee} may not be paid")
+def _payment(policy: Policy, payment: Payment) -> Iterator[Reason]:
+    if payment.token is None or payment.token.address is None:
+        yield from _transfer(policy, payment.payee, payment.amount)
+    else:
+        is_approval = payment.kind is EffectKind.TOKEN_APPROVAL
+        yield from _token(policy, payment.token.address, payment.payee, payment.amount, is_approval=is_approval)
+
+
+def _transfer(policy: Policy, payee: Address, amount: int) -> Iterator[Reason]:
+    yield from _payee(policy, payee)
     if amount > policy.max_per_transaction:
         yield _deny("policy.cap", f"{amount} wei is above {policy.max_per_transaction} wei for one payment")
 
 
-def _fee(policy: Policy, transfer: NativeTransfer) -> Iterator[Reason]:
-    if policy.max_fee is not None and transfer.max_fee > policy.max_fee:
-        yield _deny("policy.cap", f"a fee of up to {transfer.max_fee} wei is above {policy.max_fee} wei")
+def _token(policy: Policy, contract: Address, payee: Address, amount: int, *, is_approval: bool) -> Iterator[Reason]:
+    """Threat: T-028. A limit that is not one is refused whatever the cap."""
+    yield from _payee(policy, payee)
+    rule = policy.token_rule(contract)
+    if rule is None:
+        yield _deny("policy.token", f"the token {contract} may not be spent")
+        return
+    if is_approval and not policy.approvals and amount:
+        yield _deny("policy.token", "nobody may be allowed to take tokens")
+    if is_approval and is_unlimited(amount):
+        yield _deny("policy.unlimited", f"an approval of {amount} units has no limit")
+    if amount > rule.cap:
+        yield _deny("policy.cap", f"{amount} units are above {rule.cap} units of {rule.token.symbol} for one payment")
 
 
-def _balance(transfer: NativeTransfer, facts: FreshFacts, reserved: int) -> Iterator[Reason]:
-    if reserved < 0 or transfer.total + reserved > facts.balance:
-        total = f"{transfer.total} wei and {reserved} wei reserved"
+def _payee(policy: Policy, payee: Address) -> Iterator[Reason]:
+    if not policy.allows_payee(payee):
+        yield _deny("policy.payee", f"{payee} may not be paid")
+
+
+def _fee(policy: Policy, payment: Payment) -> Iterator[Reason]:
+    if policy.max_fee is not None and payment.max_fee > policy.max_fee:
+        yield _deny("policy.cap", f"a fee of up to {payment.max_fee} wei is above {policy.max_fee} wei")
+
+
+def _balance(payment: Payment, facts: FreshFacts, reserved: Reserved) -> Iterator[Reason]:
+    if reserved.native < 0 or payment.total + reserved.native > facts.balance:
+        total = f"{payment.total} wei and {reserved.native} wei reserved"
         yield _deny("over_balance", f"{total} exceed the balance of {facts.balance} wei")
+    if payment.kind is not EffectKind.TOKEN_TRANSFER:
+        return
+    if reserved.token < 0 or payment.amount + reserved.token > (facts.token_balance or 0):
+        total = f"{payment.amount} units and {reserved.token} units reserved"
+        yield _deny("over_balance", f"{total} exceed the balance of {facts.token_balance} units")
+
+
+def _imitation(decoded: Decoded) -> Iterator[Reason]:
+    if any(finding.code == PAYEE_IMITATES for finding in decoded.view.findings):
+        yield _deny("policy.imitation", "the payee's address looks like a known one and is another")
 
 
 def _contract(decoded: Decoded, facts: FreshFacts) -> Iterator[Reason]:

@@ -15,9 +15,10 @@ from mcp_wallet_guard.clearsign.recipients import nobodys
 from mcp_wallet_guard.danger import LowerLevel
 from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Level
-from mcp_wallet_guard.operations.values import UINT256_MAX, Address, BaseUnits
+from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
 
 MAX_PAYEES: Final = 256
+MAX_TOKENS: Final = 64
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?")
 
 
@@ -50,8 +51,25 @@ class Payee:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRule:
+    """What may be done with one pinned token: at most `cap` of its smallest units in one payment or approval."""
+
+    token: Asset
+    cap: BaseUnits
+
+    def __post_init__(self) -> None:
+        token: object = self.token
+        if type(token) is not Asset or token.address is None:
+            raise _invalid("tokens: not a pinned token")
+        _check_limit(f"tokens.{self.token.symbol}", self.cap)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What the owner allows to be asked. Limits are wei; `level` is asked of a person for every spend.
+
+    `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -61,10 +79,13 @@ class Policy:
     max_per_transaction: BaseUnits
     level: Level
     max_fee: BaseUnits | None = None
+    tokens: tuple[TokenRule, ...] = ()
+    approvals: bool = False
     waiver: LowerLevel | None = None
 
     def __post_init__(self) -> None:
         self._check_payees()
+        self._check_tokens()
         _check_limit("max_per_transaction", self.max_per_transaction)
         if self.max_fee is not None:
             _check_limit("max_fee", self.max_fee)
@@ -84,15 +105,22 @@ class Policy:
             if len(seen) != len(self.payees):
                 raise _invalid("payees: a name or an address is there twice")
 
-    def payee_name(self, address: Address, /) -> str | None:
-        """The address book's name for `address`, or None."""
-        if self.payees is ANY:
-            return None
-        return next((payee.name for payee in self.payees if payee.address == address), None)
+    def _check_tokens(self) -> None:
+        if type(self.tokens) is not tuple or len(self.tokens) > MAX_TOKENS:
+            raise _invalid(f"tokens: at most {MAX_TOKENS}")
+        if any(type(rule) is not TokenRule for rule in self.tokens):
+            raise _invalid("tokens: an entry is not a rule")
+        if len({rule.token.address for rule in self.tokens}) != len(self.tokens):
+            raise _invalid("tokens: a token is there twice")
+
+    def token_rule(self, contract: Address, /) -> TokenRule | None:
+        """What may be done with the token of this contract, None when nothing may."""
+        return next((rule for rule in self.tokens if rule.token.address == contract), None)
 
     def allows_payee(self, address: Address, /) -> bool:
-        """Whether `address` may be paid: named in the policy, or any that somebody can own. Threat: T-025."""
-        if nobodys(address) is not None:
+        """Whether `address` may be paid: named in the policy, or any that somebody can own, which no token's contract
+        is. Threat: T-025."""
+        if nobodys(address) is not None or self.token_rule(address) is not None:
             return False
         return self.payees is ANY or any(payee.address == address for payee in self.payees)
 

@@ -24,9 +24,11 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mcp_wallet_guard.operations.values import ChainId, keccak256
+from mcp_wallet_guard.operations import erc20
+from mcp_wallet_guard.operations.values import Address, BaseUnits, ChainId, keccak256
 from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.evm import Evm, RpcError
+from mcp_wallet_guard.testing.token import creation_code
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from mcp_wallet_guard.evidence import Clock
-    from mcp_wallet_guard.operations.values import Address
 
 CHAIN_ID: Final = ChainId(31337)
 START: Final = 1_800_000_000
@@ -128,6 +129,17 @@ class SimulatedChain:
     def fund(self, account: Address, wei: int, /) -> None:
         """Give the account `wei`, in a block of its own."""
         self._evm.fund(account.raw, wei)
+
+    def deploy_token(self, *, decimals: int, holder: Address, units: int) -> Address:
+        """Put an ERC-20 contract on the chain, all of whose `units` belong to `holder`."""
+        contract = self._evm.deploy(creation_code(decimals=decimals, supply=units))
+        everything = erc20.Call(function=erc20.Function.TRANSFER, party=holder, amount=BaseUnits(units))
+        self._evm.send(contract, erc20.encode(everything))
+        return Address.from_bytes(contract)
+
+    def token_balance(self, token: Address, account: Address, /) -> int:
+        """In the token's smallest unit."""
+        return int.from_bytes(self._evm.call({"to": token.raw, "data": erc20.balance_of(account)}))
 
     def mine(self, blocks: int = 1, /) -> None:
         """Mine what waits, then empty blocks."""

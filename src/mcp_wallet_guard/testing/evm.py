@@ -124,16 +124,18 @@ class Evm:
 
     def fund(self, account: bytes, wei: int) -> None:
         """Give `wei` from the faucet, in a block of its own."""
+        self._from_faucet(account, value=wei)
+
+    def deploy(self, code: bytes) -> bytes:
+        """Make a contract from the faucet, in a block of its own; its address."""
         with self.lock:
-            self._set_time()
-            price = 2 * self.base_fee() + 1
-            self._backend.send_transaction(
-                {
-                    "from": self._faucet, "to": account, "value": wei, "gas": 100_000,
-                    "max_fee_per_gas": price, "max_priority_fee_per_gas": 1,
-                }
-            )  # fmt: skip
-            self._seal()
+            nonce = self.nonce(self._faucet)
+            self._from_faucet(b"", data=code, gas=1_000_000)
+            return contract_address(self._faucet, nonce)
+
+    def send(self, to: bytes, data: bytes) -> None:
+        """Call a contract from the faucet, in a block of its own."""
+        self._from_faucet(to, data=data, gas=200_000)
 
     def call(self, transaction: dict[str, Any]) -> bytes:
         """Execute without effect; the returned data."""
@@ -191,6 +193,18 @@ class Evm:
             }
 
     # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _from_faucet(self, to: bytes, *, value: int = 0, data: bytes = b"", gas: int = 100_000) -> None:
+        with self.lock:
+            self._set_time()
+            price = 2 * self.base_fee() + 1
+            self._backend.send_transaction(
+                {
+                    "from": self._faucet, "to": to, "value": value, "gas": gas, "data": data,
+                    "max_fee_per_gas": price, "max_priority_fee_per_gas": 1,
+                }
+            )  # fmt: skip
+            self._seal()
 
     def _decoded(self, raw: bytes) -> Any:
         try:

@@ -24,7 +24,8 @@ from mcp_wallet_guard import danger, setup
 from mcp_wallet_guard.assembly import build_guard, running
 from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.config.presets import ask_everything
-from mcp_wallet_guard.evidence import Channel, Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset
 from mcp_wallet_guard.owner import OwnedGuard
 from mcp_wallet_guard.secret import Secret

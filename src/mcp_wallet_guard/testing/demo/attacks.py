@@ -11,7 +11,8 @@ import anyio
 from mcp.client.context import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
 
-from mcp_wallet_guard.evidence import EVIDENCE, Channel, Done, Evidence, Level, Pending
+from mcp_wallet_guard.evidence import EVIDENCE, Channel, Evidence, Level
+from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.testing.demo.owner import approve_quietly
 from mcp_wallet_guard.testing.demo.stage import PAYEE, THIEF, Agent, Stage
 from mcp_wallet_guard.testing.demo.telling import Story, code, words

@@ -27,7 +27,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_wallet_guard import setup
 from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.config.presets import ask_everything
-from mcp_wallet_guard.evidence import ANSWER, Done, Pending, RefusedAnswer
+from mcp_wallet_guard.exchange import ANSWER, Done, Pending, RefusedAnswer
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import SharedClock

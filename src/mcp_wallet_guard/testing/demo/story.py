@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import anyio
 
-from mcp_wallet_guard.evidence import Done, Pending
+from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.testing.clock import SharedClock
 from mcp_wallet_guard.testing.demo import attacks
 from mcp_wallet_guard.testing.demo.owner import approve

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, final
 
-from mcp_wallet_guard.evidence import Done, Pending, RefusedAnswer
+from mcp_wallet_guard.exchange import Done, Pending, RefusedAnswer
 
 ETHER: Final = 10**18
 Answer = Done | Pending | RefusedAnswer

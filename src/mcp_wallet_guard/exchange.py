@@ -1,0 +1,124 @@
+"""What travels between a guard and those who ask it: proposals, answers, receipts, requests. Values only.
+
+Nothing in here is believed because it says so: a proposal asks, an answer tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal, final
+
+from pydantic import Field, TypeAdapter
+
+from mcp_wallet_guard.evidence import PAYLOAD, ConfirmationView, Model
+
+
+@final
+class Receipt(Model):
+    """What a done spend returns: allow-listed fields only, all of them the guard's own or checked by it."""
+
+    operation: str
+    chain: str
+    account: str
+    to: str
+    amount: str
+    symbol: str
+    transaction_hash: str
+    block_number: int | None = None
+    fee: str | None = None
+
+
+@final
+class Done(Model):
+    """The payment was signed and sent. `outcome`: `mined`, `sent`, `failed` (reverted), `unknown` or another end.
+
+    `repeated` is true when this call found an earlier, equal one and nothing was paid again. `incident` is set when the
+    receipt was withheld because it held a secret, and names the journal's entry or that of the server's log.
+    """
+
+    status: Literal["done"] = "done"
+    operation: str
+    outcome: Literal["mined", "sent", "failed", "replaced", "unknown", "burned", "signed_but_invalid"]
+    repeated: bool = False
+    receipt: Receipt | None = None
+    incident: str | None = None
+    message: str
+
+
+@final
+class Pending(Model):
+    """A person must act, outside this conversation. Nothing in here approves anything.
+
+    `url` is the approval page with the opaque id: it opens nothing until that browser is paired or gives a code.
+    `operation` is an opaque id; call the same tool with the same arguments again after the person approved.
+    """
+
+    status: Literal["pending"] = "pending"
+    operation: str
+    queued: bool = False
+    approved: bool = False
+    expires_at: int
+    url: str | None = None
+    message: str
+
+
+@final
+class RefusedAnswer(Model):
+    """The guard did not do it. `code` and `message` come from the fixed catalogue."""
+
+    status: Literal["refused"] = "refused"
+    code: str
+    message: str
+    operation: str | None = None
+
+
+Answer = Annotated[Done | Pending | RefusedAnswer, Field(discriminator="status")]
+ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer, config=PAYLOAD)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A tool's request: who, through which tool, and the intent as `operations.intents.to_json` writes it."""
+
+    principal: str
+    tool: str
+    intent: dict[str, str]
+
+
+@final
+class ApprovalRequest(Model):
+    """What an approval channel shows a person. `match_code` goes to that channel alone, never to MCP."""
+
+    operation: str
+    view: ConfirmationView
+    text: str
+    view_hash: str
+    match_code: str
+    level: int
+    needs_code: bool
+    expires_at: int
+    tool: str
+    principal: str
+
+
+@final
+class WalletInfo(Model):
+    """Public facts about the guarded wallet, for tools' convenience: what the sealed settings pin."""
+
+    chain: str
+    account: str
+    symbol: str
+    decimals: int
+    locked: bool
+
+
+@final
+class ReadRecord(Model):
+    """One call of a reading tool, for the journal: no arguments and no results. No field has a blank in it."""
+
+    tool: str
+    principal: str
+    outcome: Literal["released", "blocked", "failed", "refused"]
+    code: str | None = None
+    incident: str | None = None
