@@ -10,9 +10,10 @@ import anyio
 from pydantic import TypeAdapter
 
 from mcp_wallet_guard.ceremony import state_of
+from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import CATALOGUE
 from mcp_wallet_guard.evidence import PAYLOAD, Model, OperationRow, State
-from mcp_wallet_guard.exchange import Done, Pending, Receipt, RefusedAnswer
+from mcp_wallet_guard.exchange import Done, Pending, Receipt, RefusedAnswer, TokenInfo, WalletInfo
 
 SENTENCES: Final[dict[str, str]] = {
     "pending": (
@@ -131,3 +132,18 @@ class Waiters(dict[str, list[anyio.Event]]):
         for waiter in waiters:
             waiter.set()
         return bool(waiters)
+
+
+def wallet_info(settings: Settings, /, *, locked: bool) -> WalletInfo:
+    """What everybody may know of the wallet: what its settings pin."""
+    return WalletInfo(
+        chain=str(settings.chain),
+        account=settings.account.address.value,
+        symbol=settings.native.symbol,
+        decimals=settings.native.decimals,
+        tokens=tuple(
+            TokenInfo(symbol=token.symbol, address=str(token.address), decimals=token.decimals)
+            for token in settings.tokens
+        ),
+        locked=locked,
+    )

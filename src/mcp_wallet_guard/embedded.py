@@ -80,9 +80,9 @@ class EmbeddedGuard:
         """See `GuardPort.info`."""
         return await self._owned.info()
 
-    async def balance(self, address: str | None, /) -> str:
+    async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         """See `GuardPort.balance`."""
-        return await self._owned.balance(address)
+        return await self._owned.balance(address, token=token)
 
     async def fingerprints(self) -> FingerprintSet:
         """See `GuardPort.fingerprints`."""

@@ -103,6 +103,15 @@ class ApprovalRequest(Model):
 
 
 @final
+class TokenInfo(Model):
+    """A pinned token."""
+
+    symbol: str
+    address: str
+    decimals: int
+
+
+@final
 class WalletInfo(Model):
     """Public facts about the guarded wallet, for tools' convenience: what the sealed settings pin."""
 
@@ -110,6 +119,7 @@ class WalletInfo(Model):
     account: str
     symbol: str
     decimals: int
+    tokens: tuple[TokenInfo, ...] = ()
     locked: bool
 
 

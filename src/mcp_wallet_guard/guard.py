@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 
 from mcp_wallet_guard import bookkeeping
-from mcp_wallet_guard.answers import Waiters, answer
+from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
 from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
@@ -117,20 +117,15 @@ class Guard:
 
     async def info(self) -> WalletInfo:
         """Public facts about the wallet; available while locked."""
-        settings = self.custody.public_settings()
-        return WalletInfo(
-            chain=str(settings.account.chain),
-            account=settings.account.address.value,
-            symbol=settings.native.symbol,
-            decimals=settings.native.decimals,
-            locked=self.custody.is_locked,
-        )
+        return wallet_info(self.custody.public_settings(), locked=self.custody.is_locked)
 
-    async def balance(self, address: str | None, /) -> str:
-        """Wei held by `address`, or by the wallet's account. Raises Locked, Unavailable, InvalidInput."""
+    async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
+        """See `GuardPort.balance`. Raises Locked, Unavailable, InvalidInput."""
         settings = self.custody.settings_for_reads()
         holder = settings.account.address if address is None else Address.parse(address)
-        return str(int(await (await self._read_chain.connect()).balance(holder)))
+        asset = None if token is None else settings.token_named(token)
+        chain = await self._read_chain.connect()
+        return str(int(await (chain.balance(holder) if asset is None else chain.token_balance(holder, asset))))
 
     async def fingerprints(self) -> FingerprintSet:
         """Digests of the vault's secrets; kept through a lock."""

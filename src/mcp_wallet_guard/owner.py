@@ -77,9 +77,9 @@ class OwnedGuard:
         """See `Guard.info`."""
         return await self.guard.info()
 
-    async def balance(self, address: str | None, /) -> str:
+    async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         """See `Guard.balance`."""
-        return await self.guard.balance(address)
+        return await self.guard.balance(address, token=token)
 
     async def fingerprints(self) -> FingerprintSet:
         """See `Guard.fingerprints`."""

@@ -100,7 +100,7 @@ class MemoryGuard:
     async def info(self) -> WalletInfo:
         return WalletInfo(chain="eip155:1", account=ADDRESS, symbol="ETH", decimals=18, locked=self.locked)
 
-    async def balance(self, address: str | None, /) -> str:
+    async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         if address == BROKEN_ADDRESS:
             raise RuntimeError(f"a bug that would tell {PASSPHRASE.decode()}")
         if address == "typed wrongly":

@@ -30,6 +30,7 @@ from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import SharedClock
 from mcp_wallet_guard.testing.person import Authenticator, ScriptedPerson
+from mcp_wallet_guard.testing.wallet import FundedToken, pin_token
 from tests.e2e.wallet_server import build_wallet
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -188,6 +189,7 @@ def make_home(
         account=account,
         native=Asset(chain.chain_id, "ETH", 18),
         max_per_transaction=Amount.parse("0.5"),
+        tokens=[(pin_token(chain, account.address, FundedToken()), Amount.parse("100"))] if policy else [],
     )
     text = text.replace("wait_seconds = 25", "wait_seconds = 1")
     if not policy:

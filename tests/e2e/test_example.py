@@ -75,3 +75,28 @@ async def test_what_the_owner_declines_the_example_does_not_pay(home: Home) -> N
         await home.clear()
         assert told(await pay(client, payee)) == ("refused", "declined")
     assert (home.paid(payee), home.sent()) == (0, set())
+
+
+async def test_the_example_pays_a_token_once_its_owner_approved_it(home: Home) -> None:
+    payee = home.payee()
+    arguments = {"token": "USDC", "to": payee.value, "amount": "2.5"}
+    async with host(home, ERAS[0]) as client:
+        pending = answer_of(await client.call_tool("pay_token", arguments))
+        assert told(pending) == ("pending", "")
+        async with home.control() as control:
+            request = await control.request(pending["operation"])
+            assert request.view.intent == f"Send 2.5 USDC to {payee}"
+            await control.approve(
+                request.operation,
+                view_hash=request.view_hash,
+                match_code=request.match_code,
+                code=home.code(),
+                channel=Channel.TERMINAL,
+            )
+        done = answer_of(await client.call_tool("pay_token", arguments))
+        assert told(done) == ("done", "mined")
+        assert (done["receipt"]["amount"], done["receipt"]["symbol"]) == ("2.5", "USDC")
+        held = answer_of(await client.call_tool("token_balance", {"token": "USDC", "address": payee.value}))
+        assert held == {"address": payee.value, "token": "USDC", "units": "2500000"}
+        more = answer_of(await client.call_tool("pay_token", arguments | {"amount": "100.1"}))
+        assert told(more) == ("refused", "policy.cap")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,13 +28,14 @@ from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.guard import Guard
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.owner import OwnedGuard
+from mcp_wallet_guard.policy.rules import Payee
 from mcp_wallet_guard.proofs import Signable
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.session import OpenVault
 from mcp_wallet_guard.signers.base import Signer, SignerInfo
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import ScriptedClock
-from mcp_wallet_guard.testing.wallet import MadeWallet, make_wallet, passphrase
+from mcp_wallet_guard.testing.wallet import FundedToken, MadeWallet, make_wallet, passphrase
 
 START: Final = 1_800_000_000
 ETHER: Final = 10**18
@@ -255,12 +256,14 @@ class Wallet:
         return row
 
 
-def make_rig(folder: Path, chain: SimulatedChain) -> Rig:
+def make_rig(
+    folder: Path, chain: SimulatedChain, *, tokens: Sequence[FundedToken] = (), contacts: Sequence[Payee] = ()
+) -> Rig:
     """A new wallet with one ether, on a chain without arranged faults. Blocking."""
     chain.honest()
     chain.auto_mine = True
     clock = ScriptedClock(START)
-    made = make_wallet(folder / "wallet", chain=chain, clock=clock)
+    made = make_wallet(folder / "wallet", chain=chain, clock=clock, tokens=tokens, contacts=contacts)
     payee = Address.from_bytes(b"\x11" + secrets.token_bytes(19))
     return Rig(made=made, clock=clock, chain=chain, payee=payee, sent_before=frozenset(chain.sent))
 

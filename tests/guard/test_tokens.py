@@ -11,11 +11,15 @@ from pathlib import Path
 import anyio
 import pytest
 
+from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.operations import erc20, evm
 from mcp_wallet_guard.operations.erc20 import Call, Function
+from mcp_wallet_guard.operations.intents import contract_of
 from mcp_wallet_guard.operations.values import Address, BaseUnits
+from mcp_wallet_guard.policy.rules import Payee
 from mcp_wallet_guard.testing.chain import SimulatedChain
+from mcp_wallet_guard.testing.wallet import FundedToken
 from tests.guard.rig import ETHER, Answer, Rig, Wallet, apply, edited, make_rig
 from tests.invariants import check_invariants
 
@@ -37,19 +41,15 @@ class TokenRig:
 
 @pytest.fixture
 def tokens(tmp_path: Path, chain: SimulatedChain) -> TokenRig:
-    rig = make_rig(tmp_path, chain)
-    token = chain.deploy_token(decimals=6, holder=rig.made.address, units=UNITS)
-    pins = f'[[tokens]]\nsymbol = "USDC"\naddress = "{token}"\ndecimals = 6\n'
-    contacts = f'[[contacts]]\nname = "Bob"\naddress = "{BOB}"\n'
-    rules = '[policy]\ntokens = { USDC = "100" }\napprovals = "capped"\n'
-    settings = edited(rig, "[policy] ", f"{pins}{contacts}{rules}#")
+    rig = make_rig(tmp_path, chain, tokens=[FundedToken(units=UNITS)], contacts=[Payee(name="Bob", address=BOB)])
+    settings = edited(rig, 'approvals = "refuse"', 'approvals = "capped"')
 
     async def seal() -> None:
         async with rig.opened() as wallet:
             await apply(wallet, settings)
 
     anyio.run(seal)
-    return TokenRig(rig, token)
+    return TokenRig(rig, contract_of(settings.token_named("USDC")))
 
 
 async def ask(wallet: Wallet, kind: str = "token_transfer", **fields: str) -> Answer:
@@ -242,3 +242,14 @@ async def test_unsigned_bytes_of_an_unlimited_approval_are_refused(tokens: Token
         answer = await wallet.owned.propose(Proposal(principal="local", tool="send", intent=intent), wait_seconds=0)
         assert isinstance(answer, RefusedAnswer)
         assert answer.code == "policy.unlimited"
+
+
+async def test_balances_of_pinned_tokens_can_be_read_and_of_no_others(tokens: TokenRig) -> None:
+    async with tokens.rig.opened() as wallet:
+        for name in ("USDC", tokens.token.value):
+            assert await wallet.owned.balance(None, token=name) == str(UNITS)
+            assert await wallet.owned.balance(tokens.rig.payee.value, token=name) == "0"
+        with pytest.raises(InvalidInput):
+            await wallet.owned.balance(None, token="DAI")
+        (info,) = (await wallet.owned.info()).tokens
+        assert (info.symbol, info.address, info.decimals) == ("USDC", tokens.token.value, 6)

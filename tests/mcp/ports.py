@@ -114,7 +114,7 @@ class MemoryGuard:
         self._alive()
         return WalletInfo(chain="eip155:1", account=ACCOUNT, symbol="ETH", decimals=18, locked=self.locked)
 
-    async def balance(self, address: str | None, /) -> str:
+    async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         self._alive()
         return "1000000000000000000"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from mcp_wallet_guard.config.settings import parse_settings
 from mcp_wallet_guard.operations.values import Account, Amount, Asset
+from mcp_wallet_guard.policy.rules import Payee
 
 _ASK_EVERYTHING = """\
 # Settings of mcp-wallet-guard. What stands here is in force once its owner sealed it into the vault:
@@ -30,6 +32,8 @@ address = {address}
 
 [policy]                         # without this table every payment is refused
 max_per_transaction = {limit}
+tokens = {{ {limits} }}
+approvals = "refuse"             # "capped": others may be allowed to take tokens, up to the token's limit
 level = "factor"                 # each payment: read it, type its match code, and a one-time code
 payees = "any"                   # or a list: [{{ name = "Alice", address = "0x..." }}]
 
@@ -53,10 +57,13 @@ def ask_everything(
     account: Account,
     native: Asset,
     max_per_transaction: Amount,
+    tokens: Sequence[tuple[Asset, Amount]] = (),
+    contacts: Sequence[Payee] = (),
     page_port: int = 0,
     expires_minutes: int = 10,
 ) -> str:
-    """Every payment up to a limit, to anybody, is asked at `FACTOR`. The text parses; Misconfigured otherwise."""
+    """Every payment up to a limit, to anybody, is asked at `FACTOR`; of each pinned token up to its own. The text
+    parses; Misconfigured otherwise."""
     source = _ASK_EVERYTHING.format(
         vault=_string(vault),
         mode=_string(mode),
@@ -67,11 +74,22 @@ def ask_everything(
         account=_string(account.name),
         address=_string(account.address.value),
         limit=_string(max_per_transaction.text),
+        limits=", ".join(f"{_string(token.symbol)} = {_string(limit.text)}" for token, limit in tokens),
         minutes=expires_minutes,
         port=page_port,
     )
+    source += "".join(_token(token) for token, _ in tokens) + "".join(_contact(contact) for contact in contacts)
     parse_settings(source)
     return source
+
+
+def _token(token: Asset) -> str:
+    address = _string(str(token.address))
+    return f"\n[[tokens]]\nsymbol = {_string(token.symbol)}\naddress = {address}\ndecimals = {token.decimals}\n"
+
+
+def _contact(contact: Payee) -> str:
+    return f"\n[[contacts]]\nname = {_string(contact.name)}\naddress = {_string(contact.address.value)}\n"
 
 
 def _string(text: str) -> str:

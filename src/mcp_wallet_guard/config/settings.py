@@ -20,7 +20,7 @@ from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.config.document import ApprovalTable, Document, LockTable, PayeeTable
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
-from mcp_wallet_guard.operations.intents import Effect, Intent, resolve
+from mcp_wallet_guard.operations.intents import Effect, Intent, pinned, resolve
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.policy.rules import ANY, AnyPayee, Payee, Policy, TokenRule
 
@@ -107,6 +107,10 @@ class Settings:
         """The address book's name for `address`, or None."""
         return next((entry.name for entry in self.address_book if entry.address == address), None)
 
+    def token_named(self, name: str, /) -> Asset:
+        """The pinned token with this symbol or address. Raises InvalidInput("invalid_input.token")."""
+        return pinned(self.tokens, name)
+
     def token_at(self, contract: Address, /) -> Asset | None:
         """The pinned token whose contract this is, or None."""
         return next((token for token in self.tokens if token.address == contract), None)
@@ -135,9 +139,9 @@ class Settings:
         decimals = self.document.chain.decimals
         fee = None if table.max_fee is None else self._units("policy.max_fee", table.max_fee, decimals)
         cap = self._units("policy.max_per_transaction", table.max_per_transaction, decimals)
-        pinned = {token.symbol: token for token in self.tokens}
+        by_symbol = {token.symbol: token for token in self.tokens}
         caps = [
-            (pinned[symbol], self._units(f"policy.tokens.{symbol}", limit, pinned[symbol].decimals))
+            (by_symbol[symbol], self._units(f"policy.tokens.{symbol}", limit, by_symbol[symbol].decimals))
             for symbol, limit in sorted(table.tokens.items())
         ]
         try:

@@ -121,8 +121,8 @@ class DaemonClient:
     async def info(self) -> WalletInfo:
         return await self._line.call(methods.INFO, methods.Nothing)
 
-    async def balance(self, address: str | None, /) -> str:
-        return await self._line.call(methods.BALANCE, lambda: methods.BalanceArguments(address=address))
+    async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
+        return await self._line.call(methods.BALANCE, lambda: methods.BalanceArguments(address=address, token=token))
 
     async def fingerprints(self) -> FingerprintSet:
         data = await self._line.call(methods.FINGERPRINTS, methods.Nothing)

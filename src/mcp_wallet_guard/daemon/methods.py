@@ -73,6 +73,7 @@ class OwnOperation(Arguments):
 @final
 class BalanceArguments(Arguments):
     address: Name | None
+    token: Name | None = None
 
 
 @final
@@ -216,7 +217,12 @@ OUTCOME: Final = Method(
     run=lambda g, a: g.outcome(a.operation, principal=a.principal),
 )
 INFO: Final = Method(name="info", arguments=Nothing, result=TypeAdapter(WalletInfo), run=lambda g, _: g.info())
-BALANCE: Final = Method(name="balance", arguments=BalanceArguments, result=_TEXT, run=lambda g, a: g.balance(a.address))
+BALANCE: Final = Method(
+    name="balance",
+    arguments=BalanceArguments,
+    result=_TEXT,
+    run=lambda g, a: g.balance(a.address, token=a.token),
+)
 FINGERPRINTS: Final = Method(
     name="fingerprints", arguments=Nothing, result=TypeAdapter(dict[str, Any]), run=_fingerprints
 )

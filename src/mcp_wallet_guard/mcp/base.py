@@ -38,8 +38,8 @@ class GuardPort(Protocol):
         """Public facts; available while locked."""
         ...
 
-    async def balance(self, address: str | None, /) -> str:
-        """Wei held by `address`, or by the wallet's account, as decimal text."""
+    async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
+        """What `address`, or the wallet's account, holds, as decimal text: wei, or smallest units of a pinned token."""
         ...
 
     async def fingerprints(self) -> FingerprintSet:

@@ -134,10 +134,11 @@ class Protection:
         async with self._link.port() as port:
             return await port.info()
 
-    async def balance(self, address: Address | None = None) -> str:
-        """Wei held by `address`, or by the wallet's account, as decimal text. Raises GuardError."""
+    async def balance(self, address: Address | None = None, *, token: str | None = None) -> str:
+        """What `address`, or the wallet's account, holds, as decimal text: wei, or with `token` the smallest units of
+        the pinned token with this symbol or address. Raises GuardError."""
         async with self._link.port() as port:
-            return await port.balance(None if address is None else address.value)
+            return await port.balance(None if address is None else address.value, token=token)
 
     def _classify_read(self, name: str) -> None:
         tool = self._adapter.tool(name)

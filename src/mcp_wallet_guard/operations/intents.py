@@ -171,6 +171,21 @@ def resolve(intent: Intent, /, *, account: Account, native: Asset, tokens: tuple
     return effect
 
 
+def pinned(tokens: tuple[Asset, ...], name: str, /) -> Asset:
+    """The token of `tokens` with this symbol or checksummed address. Raises InvalidInput("invalid_input.token")."""
+    for token in tokens:
+        if name in (token.symbol, contract_of(token).value):
+            return token
+    raise InvalidInput("invalid_input.token")
+
+
+def contract_of(token: Asset, /) -> Address:
+    """The address of a token's contract. Raises InvalidInput("invalid_input.token") for the native currency."""
+    if token.address is None:
+        raise InvalidInput("invalid_input.token")
+    return token.address
+
+
 def called(effect: Effect, /) -> erc20.Call | None:
     """The ERC-20 call of an effect whose kind says that it is one."""
     is_token = effect.kind in {EffectKind.TOKEN_TRANSFER, EffectKind.TOKEN_APPROVAL}
@@ -277,15 +292,13 @@ def _call(
         return intent.to, int(intent.amount.base_units(native)), b""
     if isinstance(intent, ContractCall):
         return intent.to, int(intent.value.base_units(native)), intent.data
-    token = next((each for each in tokens if intent.token in (each.symbol, str(each.address))), None)
-    if token is None or token.address is None:
-        raise InvalidInput("invalid_input.token")
+    token = pinned(tokens, intent.token)
     units = intent.amount.base_units(token)
     if isinstance(intent, TokenApproval):
         call = erc20.Call(function=erc20.Function.APPROVE, party=intent.spender, amount=units)
     else:
         call = erc20.Call(function=erc20.Function.TRANSFER, party=intent.to, amount=units)
-    return token.address, 0, erc20.encode(call)
+    return contract_of(token), 0, erc20.encode(call)
 
 
 def _kind(to: Address, value: int, data: bytes, tokens: tuple[Asset, ...]) -> EffectKind:

@@ -21,6 +21,7 @@ from eth_tester.exceptions import TransactionFailed
 from eth_utils.exceptions import ValidationError
 from rlp.exceptions import RLPException  # type: ignore[import-untyped]
 
+from mcp_wallet_guard.operations.rlp import encode, encode_int
 from mcp_wallet_guard.operations.values import keccak256
 
 if TYPE_CHECKING:
@@ -276,9 +277,8 @@ class _Failures:
 
 
 def contract_address(sender: bytes, nonce: int) -> bytes:
-    """Where a contract lands that `sender` creates with `nonce` (below 128)."""
-    body = b"\x94" + sender + (bytes([nonce]) if nonce else b"\x80")
-    return keccak256(bytes([0xC0 + len(body)]) + body)[-20:]
+    """Where a contract lands that `sender` creates with `nonce`. Source: Ethereum yellow paper, section 7."""
+    return keccak256(encode([sender, encode_int(nonce)]))[-20:]
 
 
 def _object(fields: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ through a waiver that the journal names, and the clock is scripted.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from mcp_wallet_guard.evidence import Channel
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset
 from mcp_wallet_guard.owner import OwnedGuard
+from mcp_wallet_guard.policy.rules import Payee
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import ScriptedClock, SharedClock
@@ -36,6 +37,17 @@ from mcp_wallet_guard.testing.person import Authenticator
 WAIVER_REASON: Final = "tests and demonstrations only"
 PASSPHRASE: Final = "correct horse battery staple"  # noqa: S105  # a published example, for test wallets
 FUNDS: Final = 10**18
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundedToken:
+    """An ERC-20 contract to be made: the wallet holds all of its `units`, and may spend `limit` at once."""
+
+    symbol: str = "USDC"
+    decimals: int = 6
+    units: int = 1_000_000_000
+    limit: str = "100"
 
 
 @final
@@ -103,6 +115,12 @@ class GuardedWallet:
         return self.made.authenticator.code()
 
 
+def pin_token(chain: SimulatedChain, holder: Address, token: FundedToken, /) -> Asset:
+    """Make the contract; what settings pin of it."""
+    contract = chain.deploy_token(decimals=token.decimals, holder=holder, units=token.units)
+    return Asset(chain.chain_id, token.symbol, token.decimals, contract)
+
+
 def passphrase() -> Secret:
     """The passphrase of every made wallet."""
     return setup.passphrase_from(PASSPHRASE)
@@ -116,6 +134,8 @@ def make_wallet(
     clock: ScriptedClock | SharedClock,
     max_per_transaction: str = "0.5",
     mode: str = "embedded",
+    tokens: Sequence[FundedToken] = (),
+    contacts: Sequence[Payee] = (),
     cheap: bool = True,
 ) -> MadeWallet:
     """Make vault, wallet, factor and settings in `folder`, which is made too, and fund the account. Blocking; runs an
@@ -130,6 +150,8 @@ def make_wallet(
         account=account,
         native=Asset(chain.chain_id, "ETH", 18),
         max_per_transaction=Amount.parse(max_per_transaction),
+        tokens=[(pin_token(chain, account.address, token), Amount.parse(token.limit)) for token in tokens],
+        contacts=contacts,
     )
     if cheap:
         text += f'\n[danger]\ncheap_kdf = "{WAIVER_REASON}"\n'

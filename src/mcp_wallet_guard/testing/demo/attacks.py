@@ -8,13 +8,14 @@ import sys
 from typing import Any, Final
 
 import anyio
+from eth_account import Account
 from mcp.client.context import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
 
 from mcp_wallet_guard.evidence import EVIDENCE, Channel, Evidence, Level
 from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.testing.demo.owner import approve_quietly
-from mcp_wallet_guard.testing.demo.stage import PAYEE, THIEF, Agent, Stage
+from mcp_wallet_guard.testing.demo.stage import IMITATION, PAYEE, THIEF, Agent, Stage
 from mcp_wallet_guard.testing.demo.telling import Story, code, words
 
 _SQL: Final = """
@@ -117,6 +118,58 @@ async def changed_recipient(story: Story, stage: Stage, agent: Agent, /) -> None
         "what the owner did approve is paid",
         seen=words(done),
     )
+
+
+async def over_the_limit(story: Story, stage: Stage, agent: Agent, /) -> None:
+    """More than the owner's policy lets anybody ask, in either currency; nobody is asked (T-007)."""
+    before = len(stage.chain.sent)
+    ether, tokens = await agent.pay(PAYEE, "0.500000000000000001"), await agent.pay_token(PAYEE, "100.000001")
+    story.expect(
+        code(ether) == code(tokens) == "policy.cap" and len(stage.chain.sent) == before,
+        "one wei more than 0.5 ETH, and a millionth more than 100 USDC, are asked for",
+        seen=words(tokens),
+    )
+
+
+async def imitated_payee(story: Story, stage: Stage, agent: Agent, /) -> None:
+    """An address that was ground to look like a known one (T-025)."""
+    ether, tokens = await agent.pay(IMITATION, "0.1"), await agent.pay_token(IMITATION, "25")
+    story.expect(
+        code(ether) == code(tokens) == "policy.imitation" and stage.tokens_of(IMITATION) == 0,
+        f"the payee is {IMITATION.value[:6]}...{IMITATION.value[-4:]}, as Alice's is, and another",
+        seen=words(ether),
+    )
+
+
+async def leaking_tools(story: Story, stage: Stage, agent: Agent, /) -> None:
+    """Somebody left the key in a note, and a tool reads notes (T-057, T-060, T-061)."""
+    key = stage.config.with_name("key.txt")
+    key.write_text(f"the wallet's key is {private_key(stage)}", encoding="utf-8")
+    phrase = stage.config.with_name("phrase.txt")
+    phrase.write_text(" ".join(stage.new.words), encoding="utf-8")
+    stage.config.with_name("shopping.txt").write_text("12", encoding="utf-8")
+    told = [await agent.read("read_note", "key"), await agent.read("read_note", "phrase")]
+    story.expect(
+        all(private_key(stage)[2:] not in text and stage.new.words[3] not in text for text in told),
+        "a tool returns the wallet's key, then its recovery phrase",
+        seen=told[0],
+    )
+    broken = await agent.read("count_note", "key")
+    story.expect(
+        private_key(stage)[2:] not in broken and "fail" in broken,
+        "a tool stumbles over the key, and Python's error text holds it",
+        seen=broken,
+    )
+    honest = [await agent.read("read_note", "shopping"), await agent.read("count_note", "shopping")]
+    story.expect(honest == ["12", "12"], "the same tools about another note", seen=", ".join(honest))
+    key.unlink()
+    phrase.unlink()
+
+
+def private_key(stage: Stage) -> str:
+    """The key of the wallet's account, as another wallet would make it from the recovery phrase."""
+    Account.enable_unaudited_hdwallet_features()
+    return str(Account.from_mnemonic(" ".join(stage.new.words)).key.to_0x_hex())
 
 
 async def code_used_twice(story: Story, stage: Stage, agent: Agent, /) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import anyio
 from mcp.server import MCPServer
 
-from mcp_wallet_guard import Address, Amount, Asset, BaseUnits, ChainId, Transfer, WalletGuard
+from mcp_wallet_guard import Address, Amount, Asset, BaseUnits, ChainId, TokenTransfer, Transfer, WalletGuard
 
 
 def build(config: Path, /) -> MCPServer:
@@ -32,6 +33,24 @@ def build(config: Path, /) -> MCPServer:
     async def pay(to: Address, amount: Amount, reference: str | None = None) -> Transfer:
         """Send the chain's currency to an address."""
         return Transfer(to=to, amount=amount, reference=reference)
+
+    @wallet.spends
+    async def pay_token(token: str, to: Address, amount: Amount) -> TokenTransfer:
+        """Send an ERC-20 token to an address."""
+        return TokenTransfer(token=token, to=to, amount=amount)
+
+    @wallet.reads
+    async def read_note(name: str) -> str:
+        """A note of the wallet's owner."""
+        return await note(name)
+
+    @wallet.reads
+    async def count_note(name: str) -> int:
+        """The number that a note holds."""
+        return int(await note(name))
+
+    async def note(name: str) -> str:
+        return await anyio.Path(config.with_name(f"{name}.txt")).read_text(encoding="utf-8")
 
     return mcp
 

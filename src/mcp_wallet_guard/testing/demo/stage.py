@@ -28,15 +28,21 @@ from mcp_wallet_guard import setup
 from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.config.presets import ask_everything
 from mcp_wallet_guard.exchange import ANSWER, Done, Pending, RefusedAnswer
+from mcp_wallet_guard.operations.intents import contract_of
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset
+from mcp_wallet_guard.policy.rules import Payee
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import SharedClock
 from mcp_wallet_guard.testing.person import Authenticator, Form, ReadPage, ScriptedPerson
+from mcp_wallet_guard.testing.wallet import FundedToken, pin_token
 
 PASSPHRASE: Final = "a passphrase for one demonstration"  # noqa: S105  a wallet that lives for seconds
 FUNDS: Final = 10**18
 PAYEE: Final = Address.from_bytes(b"\x70" * 20)
 THIEF: Final = Address.from_bytes(b"\x66" * 20)
+IMITATION: Final = Address.from_bytes(PAYEE.raw[:2] + b"\x66" * 16 + PAYEE.raw[-2:])
+"""The thief's too: it begins and ends as the payee's does."""
+TOKEN: Final = FundedToken(units=1_000_000_000, limit="100")
 WAIT_SECONDS: Final = 1
 _START_SECONDS: Final = 120.0
 
@@ -62,6 +68,7 @@ class Stage:
     clock: SharedClock
     chain: SimulatedChain
     new: setup.NewWallet
+    token: Asset
     person: ScriptedPerson
     log: TextIO
     heard: list[str] = field(default_factory=list)
@@ -72,6 +79,10 @@ class Stage:
     def wallet(self) -> Address:
         """The account that pays."""
         return Address.parse(self.new.address)
+
+    def tokens_of(self, account: Address, /) -> int:
+        """In the token's smallest unit, as the chain says."""
+        return self.chain.token_balance(contract_of(self.token), account)
 
     @asynccontextmanager
     async def agent(self, *, elicitation: ElicitationFnT | None = None) -> AsyncIterator[Agent]:
@@ -125,6 +136,16 @@ class Agent:
         result = await self._call("pay", {"to": to.value, "amount": amount, **more})
         return ANSWER.validate_python(result.structured_content)
 
+    async def pay_token(self, to: Address, amount: str, /) -> Done | Pending | RefusedAnswer:
+        """What the tool ``pay_token`` answers."""
+        result = await self._call("pay_token", {"token": TOKEN.symbol, "to": to.value, "amount": amount})
+        return ANSWER.validate_python(result.structured_content)
+
+    async def read(self, tool: str, note: str, /) -> str:
+        """What a tool about a note says."""
+        result = await self._call(tool, {"name": note})
+        return "".join(getattr(part, "text", "") for part in result.content)
+
     async def _call(self, tool: str, arguments: dict[str, Any]) -> Any:
         result = await self._client.call_tool(tool, arguments)
         self._heard.append(result.model_dump_json())
@@ -151,6 +172,7 @@ async def _make_wallet(folder: Path, *, clock: SharedClock, chain: SimulatedChai
         lambda: setup.new_vault(directory / "vault.json", passphrase=passphrase, label="main", now=clock.now())
     )
     account = Account("main", chain.chain_id, Address.parse(new.address))
+    token = pin_token(chain, account.address, TOKEN)
     text = ask_everything(
         vault="vault.json",
         mode="daemon",
@@ -158,6 +180,8 @@ async def _make_wallet(folder: Path, *, clock: SharedClock, chain: SimulatedChai
         account=account,
         native=Asset(chain.chain_id, "ETH", 18),
         max_per_transaction=Amount.parse("0.5"),
+        tokens=[(token, Amount.parse(TOKEN.limit))],
+        contacts=[Payee(name="Alice", address=PAYEE)],
     ).replace("wait_seconds = 25", f"wait_seconds = {WAIT_SECONDS}")
     loaded = setup.write_settings(config, text)
     await setup.put_in_force(loaded, passphrase, clock=clock)
@@ -165,7 +189,7 @@ async def _make_wallet(folder: Path, *, clock: SharedClock, chain: SimulatedChai
     chain.fund(account.address, FUNDS)
     files = StateFiles(loaded.vault_path)
     person = ScriptedPerson(links=files.links, authenticator=Authenticator(new.factor_secret, clock))
-    return Stage(config=config, files=files, clock=clock, chain=chain, new=new, person=person, log=log)
+    return Stage(config=config, files=files, clock=clock, chain=chain, new=new, token=token, person=person, log=log)
 
 
 @asynccontextmanager

@@ -17,8 +17,9 @@ import anyio
 from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.testing.clock import SharedClock
 from mcp_wallet_guard.testing.demo import attacks
-from mcp_wallet_guard.testing.demo.owner import approve
-from mcp_wallet_guard.testing.demo.stage import FUNDS, PASSPHRASE, PAYEE, Agent, Stage, set_stage
+from mcp_wallet_guard.testing.demo.attacks import private_key
+from mcp_wallet_guard.testing.demo.owner import approve, approve_quietly
+from mcp_wallet_guard.testing.demo.stage import FUNDS, PASSPHRASE, PAYEE, TOKEN, Agent, Stage, set_stage
 from mcp_wallet_guard.testing.demo.telling import ETHER, Answer, Step, Story, Unexpected, code, ether, words
 
 LIMIT_SECONDS: Final = 600.0
@@ -47,11 +48,15 @@ async def _play(story: Story, stage: Stage, *, interactive: bool) -> None:
     async with stage.agent() as agent:
         await _locked(story, stage, agent)
         done = await _paid(story, stage, agent, interactive=interactive)
+        await _paid_in_tokens(story, stage, agent)
         story.chapter("Attacks, each of which must fail.")
         await attacks.smuggled_flag(story, stage, agent)
         await attacks.eager_host(story, stage)
         await attacks.replay(story, stage, agent, done)
         await attacks.changed_recipient(story, stage, agent)
+        await attacks.over_the_limit(story, stage, agent)
+        await attacks.imitated_payee(story, stage, agent)
+        await attacks.leaking_tools(story, stage, agent)
         await attacks.code_used_twice(story, stage, agent)
         await attacks.edited_row(story, stage, agent)
     story.chapter("The books.")
@@ -102,6 +107,27 @@ async def _paid(story: Story, stage: Stage, agent: Agent, *, interactive: bool) 
     return done
 
 
+async def _paid_in_tokens(story: Story, stage: Stage, agent: Agent) -> None:
+    answer = await agent.pay_token(PAYEE, "25")
+    if not isinstance(answer, Pending):
+        story.fail("a payment of 25 USDC waits for the owner", seen=words(answer))
+    page = await stage.person.read(answer.operation)
+    story.expect(
+        page.fields.get("Amount") == "25 USDC" and page.fields.get("Token", "").endswith('"USDC"'),
+        "a payment of 25 USDC waits for the owner, decoded with the decimals that guard.toml pins",
+        seen=page.intent,
+    )
+    await approve_quietly(stage, answer.operation, amount="25")
+    done = await agent.pay_token(PAYEE, "25")
+    received, left = stage.tokens_of(PAYEE), stage.tokens_of(stage.wallet)
+    moved = (received, left) == (25_000_000, TOKEN.units - 25_000_000)
+    story.expect(
+        isinstance(done, Done) and done.outcome == "mined" and moved,
+        "the token's contract itself says that it was paid",
+        seen=f"payee {received / 10**6:g} USDC, wallet {left / 10**6:g} USDC",
+    )
+
+
 async def _wait_for_person(story: Story, stage: Stage, agent: Agent) -> Answer:
     story.say("")
     story.say("  Now it is your turn. The demonstration's authenticator secret, for an app or an oathtool:")
@@ -142,8 +168,9 @@ async def _books(story: Story, stage: Stage) -> None:
     shared = parse_qs(urlsplit(stage.new.factor_uri).query)["secret"][0]
     secrets = [PASSPHRASE, " ".join(stage.new.words), stage.new.factor_secret.hex(), shared]
     secrets += [match_code for _, match_code in stage.answered]
+    secrets.append(private_key(stage).removeprefix("0x"))
     story.expect(
         bool(stage.heard) and not any(secret in text for secret in secrets for text in stage.heard),
-        "nothing that the agent ever received holds a passphrase, a recovery phrase, a factor or a match code",
+        "nothing that the agent ever received holds a passphrase, a key, a recovery phrase, a factor or a match code",
         seen=f"{len(stage.heard)} results searched",
     )
