@@ -30,6 +30,10 @@ EDITS: Mapping[str, str] = {
     "chain.max_gas": "900_000",
     "account.name": '"other"',
     "account.address": f'"{MALLORY}"',
+    "tokens": f'symbol = "EVIL"\naddress = "{MALLORY}"\ndecimals = 0',
+    "contacts": f'name = "Mallory"\naddress = "{MALLORY}"',
+    "policy.tokens": '{ EVIL = "1000" }',
+    "policy.approvals": '"capped"',
     "policy.max_per_transaction": '"50"',
     "policy.payees": f'[{{ name = "Mallory", address = "{MALLORY}" }}]',
     "policy.level": '"present"',
@@ -44,13 +48,22 @@ EDITS: Mapping[str, str] = {
     "danger.cheap_kdf": '"another reason than the sealed one"',
 }
 """Key of guard.toml -> what somebody writes there. What a key lets through, or would stop, is tried below."""
-NEEDS = {"policy.level": "danger.lower_level", "chain.max_fee_per_gas_gwei": "chain.max_priority_fee_gwei"}
+NEEDS = {
+    "policy.tokens": "tokens",
+    "policy.level": "danger.lower_level",
+    "chain.max_fee_per_gas_gwei": "chain.max_priority_fee_gwei",
+}
 """Key -> another that must be edited too, or the file is not valid."""
+LISTS = {"tokens", "contacts"}
+"""Lists of tables, which get one more."""
 
 
 def write(rig: Rig, key: str) -> None:
     """Edit the key in its table of guard.toml, or add it there."""
     path = rig.directory / "guard.toml"
+    if key in LISTS:
+        path.write_text(f"{path.read_text('utf-8')}\n[[{key}]]\n{EDITS[key]}\n", "utf-8")
+        return
     table, _, name = key.rpartition(".")
     lines = path.read_text("utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(f"[{table}]")) + 1 if table else 0
@@ -63,7 +76,7 @@ def write(rig: Rig, key: str) -> None:
 def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
     """Every key of the document."""
     for name, field in model.model_fields.items():
-        kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        kinds = [field.annotation, *(() if name in LISTS else getattr(field.annotation, "__args__", ()))]
         tables = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         yield from keys(tables[0], f"{above}{name}.") if tables else [above + name]
 

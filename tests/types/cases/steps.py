@@ -1,12 +1,13 @@
 """No step can be skipped, and no proof stands for another one. The functions without marks are the honest twins."""
 
 from mcp_wallet_guard.ceremony import check_confirmed, check_proven, check_signable
+from mcp_wallet_guard.chains.base import ChainFacts
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.evidence import ApprovalRow, Facts
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect
 from mcp_wallet_guard.operations.values import Address
-from mcp_wallet_guard.policy.engine import check_permitted
+from mcp_wallet_guard.policy.engine import Reserved, check_permitted
 from mcp_wallet_guard.policy.rules import Policy
 from mcp_wallet_guard.proofs import Authorized, Confirmed, Decoded, Permitted, Proven, Signable, Signed
 from mcp_wallet_guard.signers.base import Signer
@@ -16,6 +17,7 @@ from mcp_wallet_guard.signers.check import check_signature
 async def every_step(
     operation: FrozenOperation,
     facts: Facts,
+    claims: ChainFacts,
     effect: Effect,
     policy: Policy,
     approval: ApprovalRow,
@@ -23,7 +25,7 @@ async def every_step(
     signer: Signer,
 ) -> Signed:
     decoded = check_decoded(operation, facts, effect=effect)
-    permitted = check_permitted(policy, decoded, revision=1, facts=facts, reserved=0)
+    permitted = check_permitted(policy, decoded, revision=1, facts=claims, reserved=Reserved())
     confirmed = check_confirmed(decoded, permitted, approval, now=1)
     proven = check_proven(decoded, permitted, approval)
     signable = check_signable(
@@ -37,8 +39,8 @@ async def every_step(
     return check_signature(signable, await signer.sign(signable), address=signer.info.address)
 
 
-def skip_decoding(operation: FrozenOperation, facts: Facts, policy: Policy) -> None:
-    check_permitted(policy, operation, revision=1, facts=facts, reserved=0)  # E: mypy=arg-type pyright=reportArgumentType
+def skip_decoding(operation: FrozenOperation, claims: ChainFacts, policy: Policy) -> None:
+    check_permitted(policy, operation, revision=1, facts=claims, reserved=Reserved())  # E: mypy=arg-type pyright=reportArgumentType
 
 
 def skip_the_intent(operation: FrozenOperation, facts: Facts) -> None:

@@ -1,10 +1,10 @@
 """Money, addresses and chains are not plain numbers and strings; a policy is not a dict."""
 
-from mcp_wallet_guard.chains.base import Chain
-from mcp_wallet_guard.evidence import Facts, Level
+from mcp_wallet_guard.chains.base import Chain, ChainFacts
+from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.intents import Transfer
 from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits
-from mcp_wallet_guard.policy.engine import check_permitted
+from mcp_wallet_guard.policy.engine import Reserved, check_permitted
 from mcp_wallet_guard.policy.rules import ANY, Policy
 from mcp_wallet_guard.proofs import Decoded, Signable
 
@@ -30,8 +30,8 @@ def policies() -> None:
     Policy(payees=ANY, max_per_transaction=BaseUnits(1), level=Level.PRESENT, waiver="for a test")  # E: mypy=arg-type pyright=reportArgumentType
 
 
-def a_dict_for_a_policy(decoded: Decoded, facts: Facts) -> None:
-    check_permitted({"payees": "any"}, decoded, revision=1, facts=facts, reserved=0)  # E: mypy=arg-type pyright=reportArgumentType
+def a_dict_for_a_policy(decoded: Decoded, claims: ChainFacts) -> None:
+    check_permitted({"payees": "any"}, decoded, revision=1, facts=claims, reserved=Reserved())  # E: mypy=arg-type pyright=reportArgumentType
 
 
 async def broadcast_unverified(chain: Chain, signable: Signable) -> None:
