@@ -42,7 +42,6 @@ from mcp_wallet_guard.evidence import (
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
 from mcp_wallet_guard.operations.intents import Effect, from_json
-from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import Reserved, check_permitted, check_same_revision
 from mcp_wallet_guard.proofs import Signable, Signed
 from mcp_wallet_guard.stores.base import Transaction
@@ -293,10 +292,12 @@ def consume(
     return signable
 
 
-def held(tx: Transaction, settings: Settings, to: Address, /, *, nonce: int, fresh: ChainFacts) -> Reserved:
-    """What is reserved, once `nonce` is one that the node's claims can stand by. Raises as `check_nonce`."""
+def held(tx: Transaction, settings: Settings, effect: Effect, /, *, nonce: int, fresh: ChainFacts) -> Reserved:
+    """What is reserved, once `nonce` is one that the node's claims can stand by, and no limit over time is in the way.
+    Raises as `check_nonce`, and OverBudget("over_budget")."""
     check_nonce(tx, settings.account.id, nonce=nonce, claimed=fresh.nonce)
-    return reservations.reserved(tx, settings, to)
+    reservations.check_limits(tx, effect, settings)
+    return reservations.reserved(tx, settings, effect.to)
 
 
 def burn(tx: Transaction, row: OperationRow, /) -> OperationRow:

@@ -271,6 +271,16 @@ class ReservationRow(Row):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRow(Row):
+    """What one limit has counted, as `policy.limits.Spent` writes it."""
+
+    table: ClassVar[str] = "limits"
+    id: str
+    spent: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactorRow(Row):
     """State of one second factor. `last_step` is the highest time step used or burned; times are unix seconds."""
 
@@ -294,7 +304,9 @@ class PairingRow(Row):
     expires_at: int
 
 
-ROWS: Final[tuple[type[Row], ...]] = (OperationRow, ApprovalRow, AccountRow, ReservationRow, FactorRow, PairingRow)
+ROWS: Final[tuple[type[Row], ...]] = (
+    OperationRow, ApprovalRow, AccountRow, ReservationRow, LimitRow, FactorRow, PairingRow,
+)  # fmt: skip
 
 
 def canonical(payload: Any, /) -> str:

@@ -280,7 +280,7 @@ class Guard:
         )
 
         def work(tx: Transaction) -> None:
-            held = bookkeeping.held(tx, settings, effect.to, nonce=nonce, fresh=claims)
+            held = bookkeeping.held(tx, settings, effect, nonce=nonce, fresh=claims)
             permitted = check_permitted(
                 settings.policy, decoded, revision=session.revision, facts=claims, reserved=held
             )

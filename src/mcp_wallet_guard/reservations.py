@@ -9,16 +9,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.evidence import ReservationRow
+from mcp_wallet_guard.evidence import LimitRow, ReservationRow
 from mcp_wallet_guard.operations.frozen import FrozenOperation
-from mcp_wallet_guard.operations.intents import Effect, EffectKind, amount_of, called
+from mcp_wallet_guard.operations.intents import Effect, EffectKind, amount_of, called, payee_of
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.policy.engine import Reserved
+from mcp_wallet_guard.policy.limits import Limit, Spent, check_limit, covering
 from mcp_wallet_guard.stores.base import Transaction
 
 
 def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effect: Effect, settings: Settings) -> None:
-    """Take what `operation` may cost from what others may count on."""
+    """Take what `operation` may cost from what others may count on, and count it in every limit over time.
+
+    Raises OverBudget("over_budget"). What a limit counted is never given back: whatever becomes of the payment,
+    somebody may have its signature (Threat: T-018, T-019).
+    """
+    for limit, spent in check_limits(tx, effect, settings):
+        units = amount_of(effect) if limit.asset is not None else 0
+        tx.put(LimitRow(id=limit.id, spent=spent.plus(limit.bucket(tx.now), units).text))
     tx.put(
         ReservationRow(
             operation=operation_id,
@@ -29,6 +37,19 @@ def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effe
             state="reserved",
         )
     )
+
+
+def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> list[tuple[Limit, Spent]]:
+    """The limits over time that a payment counts for, with what each has seen. Raises OverBudget("over_budget") when it
+    does not fit in one of them."""
+    limits = () if settings.policy is None else settings.policy.limits
+    found: list[tuple[Limit, Spent]] = []
+    for limit in covering(limits, asset_of(effect, settings), payee_of(effect)):
+        row = tx.get(LimitRow, limit.id)
+        spent = Spent() if row is None else Spent.parse(row.spent).within(limit, tx.now)
+        check_limit(limit, spent, units=amount_of(effect))
+        found.append((limit, spent))
+    return found
 
 
 def reserved(tx: Transaction, settings: Settings, to: Address, /) -> Reserved:

@@ -27,7 +27,6 @@ COMPANIONS: Final = {
 }
 # Needed by a library below, not imported here.
 NOT_IMPORTED: Final = {
-    "eth-account": "under web3; tests/operations and tests/signers compare ours with it",
     "pycryptodome": "the Keccak backend of eth-hash",
 }
 

@@ -36,6 +36,15 @@ tokens = { USDC = "100.5" }
 approvals = "capped"
 payees = [{ name = "Alice", address = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8" }]
 
+groups = { friends = ["Carol"] }
+
+[[policy.limits]]
+asset = "USDC"
+amount = "500"
+count = 7
+window = "24h"
+group = "friends"
+
 [approval]
 expires_minutes = 5
 page_port = 8_700

@@ -100,6 +100,8 @@ def test_equal_settings_have_no_difference() -> None:
         ("id = 31337", "id = 1", 'chain.id: "31337" -> "1"'),
         ("page_port = 8_700", "page_port = 1", 'approval.page_port: "8700" -> "1"'),
         ('"allow"', '"refuse"', 'lock.locked_reads: "allow" -> "refuse"'),
+        ('"500"', '"501"', 'policy.limits.0.amount: "500" -> "501"'),
+        ('["Carol"]', '["Carol", "Alice"]', 'policy.groups.friends: "Carol" -> "Carol, Alice"'),
         ('"100.5"', '"1000"', 'policy.tokens.USDC: "100.5" -> "1000"'),
         ("decimals = 6", "decimals = 18", 'tokens.USDC.decimals: "6" -> "18"'),
         ('"capped"', '"refuse"', 'policy.approvals: "capped" -> "refuse"'),
@@ -125,9 +127,9 @@ def test_payees_are_named_one_by_one() -> None:
 
 
 def test_contacts_are_named_one_by_one() -> None:
-    assert changes('name = "Carol"', 'name = "Dave"') == (
-        'contacts.Carol: "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC" -> (not set)',
-        'contacts.Dave: (not set) -> "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"',
+    dave = '[[contacts]]\nname = "Dave"\naddress = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"\n'
+    assert changes("[[contacts]]\n", f"{dave}[[contacts]]\n") == (
+        'contacts.Dave: (not set) -> "0x90F79bf6EB2c4f870365E785982E1f101E93b906"',
     )
 
 

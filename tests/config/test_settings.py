@@ -16,6 +16,7 @@ from mcp_wallet_guard.errors import CATALOGUE, Misconfigured
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.values import Account, Address, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.pinned_url import PinnedUrl
+from mcp_wallet_guard.policy.limits import Limit
 from mcp_wallet_guard.policy.rules import ANY, Payee, Policy, TokenRule
 from tests.config.documents import FULL, LEAST, edited
 
@@ -45,6 +46,9 @@ URL_PIECES = [
 
 TOKEN = '[[tokens]]\nsymbol = "{}"\naddress = "{}"\ndecimals = 6\n'
 CONTACT = '[[contacts]]\nname = "{}"\naddress = "{}"\n'
+NO_SYMBOL = "is neither the chain's symbol nor one of [[tokens]]"
+AGAIN = '[[policy.limits]]\nasset = "USDC"\ncount = 9\nwindow = "1d"\ngroup = "friends"\n'
+SAME = "two are of the same asset, window and payees"
 TWICE = "is there twice, or is a payee's with another"
 
 
@@ -77,6 +81,7 @@ def test_every_key_arrives_where_it_is_used() -> None:
         level=Level.FACTOR,
         tokens=(TokenRule(token=USDC, cap=BaseUnits(100_500_000)),),
         approvals=True,
+        limits=(Limit(seconds=86_400, asset=USDC, amount=BaseUnits(500_000_000), count=7, payees=frozenset({CAROL})),),
     )
     assert settings.tokens == (USDC,)
     assert settings.address_book == (Payee(name="Alice", address=PAYEE), Payee(name="Carol", address=CAROL))
@@ -169,6 +174,11 @@ def test_equal_documents_are_equal_settings() -> None:
         (edited('level = "factor"', "level = 3"), "policy.level: "),
         (edited("expires_minutes = 5", "expires_minutes = 0"), "approval.expires_minutes: "),
         (edited("expires_minutes = 5", "expires_minutes = 61"), "approval.expires_minutes: "),
+        (edited('"24h"', '"24"'), "policy.limits.0.window: "),
+        (edited('"24h"', '"0h"'), "policy.limits.0.window: "),
+        (edited('"24h"', '"24h "'), "policy.limits.0.window: "),
+        (edited("count = 7", 'count = "7"'), "policy.limits.0.count: "),
+        (edited("friends =", '"\u00e9" ='), "policy.groups"),
         (edited("page_port = 8_700", "page_port = 65_536"), "approval.page_port: "),
         (edited("page_port = 8_700", "page_port = -1"), "approval.page_port: "),
         (edited("wait_seconds = 10", "wait_seconds = 51"), "approval.wait_seconds: "),
@@ -205,6 +215,16 @@ def test_payees_that_are_neither_a_list_nor_any_are_refused(payees: str) -> None
             edited(" }]", ' }, { name = "alice", address = "' + SENDER.value + '" }]'),
             "policy.payees: a name or an address is there twice",
         ),
+        (edited('asset = "USDC"', 'asset = "DAI"'), f"policy.limits.0.asset: {NO_SYMBOL}"),
+        (edited('asset = "USDC"\n', ""), "policy.limits.0.amount: is of no asset"),
+        (edited('"500"', '"0.0000001"'), f"policy.limits.0.amount: {PRECISION}"),
+        (edited('"500"', '"0"'), "policy.limits: an amount is positive, and of one asset"),
+        (edited("count = 7", "count = 0"), "policy.limits: a count is from 1 to 100000"),
+        (edited('"24h"', '"999d"'), "policy.limits: a window is of whole minutes, from one to those of a year"),
+        (edited('group = "friends"', 'group = "foes"'), "policy.limits.0.group: is no group of payees and contacts"),
+        (edited('["Carol"]', '["Dave"]'), "policy.limits.0.group: is no group of payees and contacts"),
+        (edited('["Carol"]', "[]"), "policy.limits: a group without payees"),
+        (edited("[approval]", AGAIN + "[approval]"), f"policy.limits: {SAME}"),
         (edited('"100.5"', '"0"'), "policy.tokens.USDC: is not a positive amount"),
         (edited('"100.5"', '"0.0000001"'), f"policy.tokens.USDC: {PRECISION}"),
         (edited("{ USDC =", "{ usdc ="), "policy.tokens: a symbol that [[tokens]] does not pin"),

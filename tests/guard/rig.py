@@ -257,13 +257,18 @@ class Wallet:
 
 
 def make_rig(
-    folder: Path, chain: SimulatedChain, *, tokens: Sequence[FundedToken] = (), contacts: Sequence[Payee] = ()
+    folder: Path,
+    chain: SimulatedChain,
+    *,
+    tokens: Sequence[FundedToken] = (),
+    contacts: Sequence[Payee] = (),
+    more: str = "",
 ) -> Rig:
     """A new wallet with one ether, on a chain without arranged faults. Blocking."""
     chain.honest()
     chain.auto_mine = True
     clock = ScriptedClock(START)
-    made = make_wallet(folder / "wallet", chain=chain, clock=clock, tokens=tokens, contacts=contacts)
+    made = make_wallet(folder / "wallet", chain=chain, clock=clock, tokens=tokens, contacts=contacts, more=more)
     payee = Address.from_bytes(b"\x11" + secrets.token_bytes(19))
     return Rig(made=made, clock=clock, chain=chain, payee=payee, sent_before=frozenset(chain.sent))
 

@@ -34,6 +34,8 @@ EDITS: Mapping[str, str] = {
     "contacts": f'name = "Mallory"\naddress = "{MALLORY}"',
     "policy.tokens": '{ EVIL = "1000" }',
     "policy.approvals": '"capped"',
+    "policy.limits": '[{ window = "1m", count = 1 }]',
+    "policy.groups": "{ friends = [] }",
     "policy.max_per_transaction": '"50"',
     "policy.payees": f'[{{ name = "Mallory", address = "{MALLORY}" }}]',
     "policy.level": '"present"',
@@ -56,6 +58,8 @@ NEEDS = {
 """Key -> another that must be edited too, or the file is not valid."""
 LISTS = {"tokens", "contacts"}
 """Lists of tables, which get one more."""
+LEAVES = LISTS | {"limits"}
+"""Whose parts are not edited one by one."""
 
 
 def write(rig: Rig, key: str) -> None:
@@ -76,7 +80,7 @@ def write(rig: Rig, key: str) -> None:
 def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
     """Every key of the document."""
     for name, field in model.model_fields.items():
-        kinds = [field.annotation, *(() if name in LISTS else getattr(field.annotation, "__args__", ()))]
+        kinds = [field.annotation, *(() if name in LEAVES else getattr(field.annotation, "__args__", ()))]
         tables = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         yield from keys(tables[0], f"{above}{name}.") if tables else [above + name]
 

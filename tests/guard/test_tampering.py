@@ -35,7 +35,7 @@ _CELL = 'UPDATE "{}" SET "{}" = ? WHERE rowid = ?'
 @pytest.fixture
 def rig(tmp_path: Path, chain: SimulatedChain) -> Rig:
     """A wallet with one finished payment and one approved one, closed; a copy of its files is beside it as "clean"."""
-    rig = make_rig(tmp_path, chain)
+    rig = make_rig(tmp_path, chain, more='[[policy.limits]]\nasset = "ETH"\namount = "10"\nwindow = "1d"\n')
 
     async def prepare() -> None:
         async with rig.opened() as wallet:

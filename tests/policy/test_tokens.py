@@ -258,6 +258,11 @@ def test_a_rule_is_about_a_pinned_token(token: Any) -> None:
     assert refused.value.detail == "tokens: not a pinned token"
 
 
+def test_tokens_approvals_and_limits_are_granted_only_where_they_are_named() -> None:
+    least = Policy(payees=ANY, max_per_transaction=BaseUnits(1), level=Level.FACTOR)
+    assert (least.tokens, least.approvals, least.limits) == ((), False, ())
+
+
 def test_as_many_tokens_as_the_limit_says() -> None:
     many = tuple(
         TokenRule(token=Asset(CHAIN, "T", 0, Address.from_bytes(number.to_bytes(20))), cap=BaseUnits(1))

@@ -18,6 +18,7 @@ from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Model
 from mcp_wallet_guard.operations.values import Address, Amount
 from mcp_wallet_guard.pinned_url import PinnedUrl
+from mcp_wallet_guard.policy.limits import MAX_LIMITS
 from mcp_wallet_guard.policy.rules import MAX_PAYEES, MAX_TOKENS
 
 _PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
@@ -57,6 +58,7 @@ def _owned(address: Address) -> Address:
 
 
 Owned = Annotated[Address, AfterValidator(_owned)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?\z")]
 
 
 @final
@@ -84,7 +86,7 @@ class AccountTable(Model):
 class PayeeTable(Model):
     """One of [policy] payees, or of [[contacts]]: a name for an address."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?\z")]
+    name: Name
     address: Owned
 
 
@@ -98,12 +100,26 @@ class TokenTable(Model):
 
 
 @final
+class LimitTable(Model):
+    """One of [[policy.limits]]: how much of an asset, or how many payments, in a window that slides."""
+
+    window: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}[mhd]\z")]
+    asset: str | None = None
+    amount: Amount | None = None
+    count: int | None = None
+    group: str | None = None
+
+
+@final
 class PolicyTable(Model):
-    """[policy]: what may be asked. Without this table nothing may. `tokens` gives each token its cap."""
+    """[policy]: what may be asked. Without this table nothing may. `tokens` gives each token its cap, `groups` gives
+    payees and contacts a name for all of them."""
 
     max_per_transaction: Amount
     tokens: Annotated[dict[str, Amount], Field(max_length=MAX_TOKENS)] = Field(default_factory=dict)
     approvals: Literal["refuse", "capped"] = "refuse"
+    limits: Annotated[tuple[LimitTable, ...], Field(max_length=MAX_LIMITS)] = ()
+    groups: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=MAX_LIMITS)] = Field(default_factory=dict)
     payees: Literal["any"] | Annotated[tuple[PayeeTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]
     level: Literal["factor", "present"] = "factor"
     max_fee: Amount | None = None

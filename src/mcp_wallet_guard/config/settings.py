@@ -17,16 +17,18 @@ from pydantic import ValidationError
 from mcp_wallet_guard import danger, strict_json
 from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
-from mcp_wallet_guard.config.document import ApprovalTable, Document, LockTable, PayeeTable
+from mcp_wallet_guard.config.document import ApprovalTable, Document, LimitTable, LockTable, PayeeTable
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.intents import Effect, Intent, pinned, resolve
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
+from mcp_wallet_guard.policy.limits import Limit
 from mcp_wallet_guard.policy.rules import ANY, AnyPayee, Payee, Policy, TokenRule
 
 VERSION: Final = 1
 MAX_BYTES: Final = 65_536
 _PRIVATE: Final = frozenset({"chain.node"})
+_SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 
 
 @final
@@ -144,6 +146,7 @@ class Settings:
             (by_symbol[symbol], self._units(f"policy.tokens.{symbol}", limit, by_symbol[symbol].decimals))
             for symbol, limit in sorted(table.tokens.items())
         ]
+        limits = [self._limit(limit, number) for number, limit in enumerate(table.limits)]
         try:
             return Policy(
                 payees=_payees(table.payees),
@@ -152,6 +155,7 @@ class Settings:
                 max_fee=fee,
                 tokens=tuple(TokenRule(token=token, cap=limit) for token, limit in caps),
                 approvals=table.approvals == "capped",
+                limits=tuple(Limit(**limit) for limit in limits),
                 waiver=self.lower_level,
             )
         except Misconfigured as error:
@@ -188,6 +192,30 @@ class Settings:
     def waivers(self) -> tuple[danger.Waiver, ...]:
         """All waivers, for the journal."""
         return tuple(waiver for waiver in (self.lower_level, self.cheap_kdf) if waiver is not None)
+
+    def _limit(self, table: LimitTable, number: int) -> dict[str, Any]:
+        """The fields of a `Limit`."""
+        key = f"policy.limits.{number}"
+        asset = next((each for each in (self.native, *self.tokens) if each.symbol == table.asset), None)
+        if table.asset is not None and asset is None:
+            raise _invalid(f"{key}.asset: is neither the chain's symbol nor one of [[tokens]]")
+        if table.amount is not None and asset is None:
+            raise _invalid(f"{key}.amount: is of no asset")
+        amount = table.amount and asset and self._units(f"{key}.amount", table.amount, asset.decimals)
+        return {
+            "seconds": int(table.window[:-1]) * _SECONDS[table.window[-1]],
+            "asset": asset,
+            "amount": amount,
+            "count": table.count,
+            "payees": None if table.group is None else self._group(table.group, key),
+        }
+
+    def _group(self, name: str, key: str) -> frozenset[Address]:
+        known = {entry.name: entry.address for entry in self.address_book}
+        members = {} if self.document.policy is None else self.document.policy.groups
+        if not set(members.get(name, (None,))) <= known.keys():
+            raise _invalid(f"{key}.group: is no group of payees and contacts")
+        return frozenset(known[member] for member in members[name])
 
     def _check_tokens(self) -> None:
         symbols = [self.native.symbol, *(token.symbol for token in self.tokens)]
@@ -288,6 +316,8 @@ def _flat(settings: Settings) -> dict[str, str]:
     body["tokens"] = {token["symbol"]: token for token in body["tokens"]}
     body["contacts"] = {contact["name"]: contact["address"] for contact in body["contacts"]}
     policy = body.get("policy", {})
+    policy["limits"] = {str(number): limit for number, limit in enumerate(policy.get("limits", ()))}
+    policy["groups"] = {name: ", ".join(members) for name, members in policy.get("groups", {}).items()}
     if isinstance(policy.get("payees"), list):
         policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}
     _walk("", body, flat)

@@ -16,6 +16,7 @@ from mcp_wallet_guard.danger import LowerLevel
 from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
+from mcp_wallet_guard.policy.limits import MAX_LIMITS, Limit
 
 MAX_PAYEES: Final = 256
 MAX_TOKENS: Final = 64
@@ -69,7 +70,8 @@ class TokenRule:
 class Policy:
     """What the owner allows to be asked. Limits are wei; `level` is asked of a person for every spend.
 
-    `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them.
+    `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them;
+    `limits` are over time.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -81,11 +83,13 @@ class Policy:
     max_fee: BaseUnits | None = None
     tokens: tuple[TokenRule, ...] = ()
     approvals: bool = False
+    limits: tuple[Limit, ...] = ()
     waiver: LowerLevel | None = None
 
     def __post_init__(self) -> None:
         self._check_payees()
         self._check_tokens()
+        self._check_limits()
         _check_limit("max_per_transaction", self.max_per_transaction)
         if self.max_fee is not None:
             _check_limit("max_fee", self.max_fee)
@@ -112,6 +116,14 @@ class Policy:
             raise _invalid("tokens: an entry is not a rule")
         if len({rule.token.address for rule in self.tokens}) != len(self.tokens):
             raise _invalid("tokens: a token is there twice")
+
+    def _check_limits(self) -> None:
+        if type(self.limits) is not tuple or len(self.limits) > MAX_LIMITS:
+            raise _invalid(f"limits: at most {MAX_LIMITS}")
+        if any(type(limit) is not Limit for limit in self.limits):
+            raise _invalid("limits: an entry is not a limit")
+        if len({limit.id for limit in self.limits}) != len(self.limits):
+            raise _invalid("limits: two are of the same asset, window and payees")
 
     def token_rule(self, contract: Address, /) -> TokenRule | None:
         """What may be done with the token of this contract, None when nothing may."""

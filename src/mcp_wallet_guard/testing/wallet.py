@@ -136,10 +136,12 @@ def make_wallet(
     mode: str = "embedded",
     tokens: Sequence[FundedToken] = (),
     contacts: Sequence[Payee] = (),
+    more: str = "",
     cheap: bool = True,
 ) -> MadeWallet:
     """Make vault, wallet, factor and settings in `folder`, which is made too, and fund the account. Blocking; runs an
-    event loop of its own: use a worker thread from async code. Without `cheap` the scrypt cost is a real one."""
+    event loop of its own: use a worker thread from async code. `more` stands at the end of guard.toml. Without `cheap`
+    the scrypt cost is a real one."""
     waiver = danger.cheap_kdf(reason=WAIVER_REASON) if cheap else None
     new = setup.new_vault(folder / "vault.json", passphrase=passphrase(), label="main", now=clock.now(), waiver=waiver)
     account = Account("main", chain.chain_id, Address.parse(new.address))
@@ -155,6 +157,7 @@ def make_wallet(
     )
     if cheap:
         text += f'\n[danger]\ncheap_kdf = "{WAIVER_REASON}"\n'
+    text += more
     loaded = setup.write_settings(folder / "guard.toml", text)
     chain.fund(account.address, FUNDS)
 
