@@ -72,6 +72,22 @@ def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = No
 
 
 @final
+class LimitStatus(Model):
+    """One limit over time, and what it has counted. Amounts are decimal text; None where nothing is limited.
+
+    `payees` says how many it is about, None for everybody.
+    """
+
+    seconds: int
+    symbol: str | None
+    spent: str | None
+    amount: str | None
+    payments: int
+    count: int | None
+    payees: int | None
+
+
+@final
 class GuardStatus(Model):
     """How the guard stands. No secret, no link, no balance."""
 
@@ -84,6 +100,7 @@ class GuardStatus(Model):
     settings_differ: tuple[str, ...]
     factor_locked: bool
     open_operations: int
+    limits: tuple[LimitStatus, ...] = ()
     page_url: str | None
     waivers: tuple[str, ...]
 

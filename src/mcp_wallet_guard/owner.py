@@ -12,7 +12,8 @@ from typing import Final, final
 
 import anyio.to_thread
 
-from mcp_wallet_guard.answers import GuardStatus, LogPage, LogReport
+from mcp_wallet_guard import reservations
+from mcp_wallet_guard.answers import GuardStatus, LimitStatus, LogPage, LogReport
 from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.ceremony import OPEN, state_of
 from mcp_wallet_guard.custody import Custody
@@ -32,6 +33,9 @@ from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.guard import Guard
 from mcp_wallet_guard.journal import chain
 from mcp_wallet_guard.journal.events import Kind
+from mcp_wallet_guard.operations.values import Amount, Asset, BaseUnits
+from mcp_wallet_guard.policy.limits import Limit
+from mcp_wallet_guard.policy.rules import Policy
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.base import Transaction
 
@@ -152,10 +156,11 @@ class OwnedGuard:
         """How the guard stands; works while locked."""
         custody = self.custody
         head = custody.store.head
-        count, factor_locked = 0, False
-        if not custody.is_locked:
-            count, factor_locked = await custody.transact(_count)
+        count, factor_locked, limits = 0, False, tuple[LimitStatus, ...]()
         in_force = custody.in_force
+        if not custody.is_locked:
+            policy = None if in_force is None else in_force.policy
+            count, factor_locked, limits = await custody.transact(lambda tx: _counted(tx, policy))
         return GuardStatus(
             version=version("mcp-wallet-guard"),
             locked=custody.is_locked,
@@ -166,6 +171,7 @@ class OwnedGuard:
             settings_differ=custody.differences(),
             factor_locked=factor_locked,
             open_operations=count,
+            limits=limits,
             page_url=self.page_address,
             waivers=custody.waivers,
         )
@@ -241,9 +247,27 @@ def _check_all(tx: Transaction) -> None:
     tx.check_entries(0)
 
 
-def _count(tx: Transaction) -> tuple[int, bool]:
+def _counted(tx: Transaction, policy: Policy | None) -> tuple[int, bool, tuple[LimitStatus, ...]]:
     opened = sum(1 for row in tx.all(OperationRow) if state_of(row) in OPEN)
-    return opened, any(row.locked for row in tx.all(FactorRow))
+    limits = () if policy is None else tuple(_limit_status(tx, limit) for limit in policy.limits)
+    return opened, any(row.locked for row in tx.all(FactorRow)), limits
+
+
+def _limit_status(tx: Transaction, limit: Limit) -> LimitStatus:
+    spent, asset = reservations.spent(tx, limit), limit.asset
+    return LimitStatus(
+        seconds=limit.seconds,
+        symbol=None if asset is None else asset.symbol,
+        spent=_told(BaseUnits(spent.units), asset),
+        amount=_told(limit.amount, asset),
+        payments=spent.count,
+        count=limit.count,
+        payees=None if limit.payees is None else len(limit.payees),
+    )
+
+
+def _told(units: BaseUnits | None, asset: Asset | None) -> str | None:
+    return None if units is None or asset is None else Amount.from_base_units(units, asset).text
 
 
 def _entries_about(entries: tuple[chain.Entry, ...], about: str) -> tuple[chain.Entry, ...]:

@@ -24,9 +24,9 @@ def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effe
     Raises OverBudget("over_budget"). What a limit counted is never given back: whatever becomes of the payment,
     somebody may have its signature (Threat: T-018, T-019).
     """
-    for limit, spent in check_limits(tx, effect, settings):
+    for limit, seen in check_limits(tx, effect, settings):
         units = amount_of(effect) if limit.asset is not None else 0
-        tx.put(LimitRow(id=limit.id, spent=spent.plus(limit.bucket(tx.now), units).text))
+        tx.put(LimitRow(id=limit.id, spent=seen.plus(limit.bucket(tx.now), units).text))
     tx.put(
         ReservationRow(
             operation=operation_id,
@@ -45,11 +45,16 @@ def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> list
     limits = () if settings.policy is None else settings.policy.limits
     found: list[tuple[Limit, Spent]] = []
     for limit in covering(limits, asset_of(effect, settings), payee_of(effect)):
-        row = tx.get(LimitRow, limit.id)
-        spent = Spent() if row is None else Spent.parse(row.spent).within(limit, tx.now)
-        check_limit(limit, spent, units=amount_of(effect))
-        found.append((limit, spent))
+        seen = spent(tx, limit)
+        check_limit(limit, seen, units=amount_of(effect))
+        found.append((limit, seen))
     return found
+
+
+def spent(tx: Transaction, limit: Limit, /) -> Spent:
+    """What a limit has counted within its window."""
+    row = tx.get(LimitRow, limit.id)
+    return Spent() if row is None else Spent.parse(row.spent).within(limit, tx.now)
 
 
 def reserved(tx: Transaction, settings: Settings, to: Address, /) -> Reserved:

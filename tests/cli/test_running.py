@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mcp_wallet_guard.answers import GuardStatus, LimitStatus
+from mcp_wallet_guard.cli.running import status_report
 from mcp_wallet_guard.keys import format as vault_format
 from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.wallet import PASSPHRASE, MadeWallet
@@ -177,3 +179,22 @@ def test_the_embedded_mode_has_no_daemon_to_start(made: MadeWallet, config: str)
     made.loaded.path.write_text(made.loaded.path.read_text().replace('mode = "daemon"', 'mode = "embedded"'))
 
     assert run("start", "--config", config, "--json").code == "misconfigured.settings"
+
+
+@pytest.mark.parametrize(
+    ("limit", "line"),
+    [
+        (LimitStatus(seconds=86_400, symbol="ETH", spent="0.1", amount="0.25", payments=1, count=None, payees=None),
+         "Limit:    0.1 of 0.25 ETH within 1 days"),
+        (LimitStatus(seconds=5_400, symbol="USDC", spent="7", amount="10", payments=2, count=9, payees=3),
+         "Limit:    7 of 10 USDC and 2 of 9 payments of USDC to 3 payees within 90 minutes"),
+        (LimitStatus(seconds=7_200, symbol=None, spent=None, amount=None, payments=2, count=9, payees=None),
+         "Limit:    2 of 9 payments within 2 hours"),
+    ],
+)  # fmt: skip
+def test_a_limit_is_told_in_one_line(limit: LimitStatus, line: str) -> None:
+    status = GuardStatus(
+        version="1", locked=False, store_id=None, blocked=None, account=None, policy_revision=1, settings_differ=(),
+        factor_locked=False, open_operations=0, limits=(limit,), page_url=None, waivers=(),
+    )  # fmt: skip
+    assert line in status_report(status).lines

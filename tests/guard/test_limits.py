@@ -189,3 +189,15 @@ async def test_what_is_counted_is_what_was_signed(rig: Rig) -> None:
         assert tokens.id not in rows
         assert Spent.parse(rows[ether.id].spent).units == 10**17
         assert (Spent.parse(rows[payments.id].spent).units, Spent.parse(rows[payments.id].spent).count) == (0, 1)
+
+
+async def test_its_owner_sees_what_each_limit_has_counted_and_a_locked_guard_tells_nothing(rig: Rig) -> None:
+    async with rig.opened() as wallet:
+        await paid(wallet, "0.1", "a")
+        ether, tokens, payments = (await wallet.owned.control_status()).limits
+        assert (ether.symbol, ether.spent, ether.amount, ether.payments, ether.count) == ("ETH", "0.1", "0.25", 1, None)
+        assert (tokens.symbol, tokens.spent, tokens.amount, tokens.payments) == ("USDC", "0", "10", 0)
+        assert (payments.symbol, payments.spent, payments.amount) == (None, None, None)
+        assert (payments.payments, payments.count, payments.seconds, payments.payees) == (1, 5, 3_600, None)
+        await wallet.owned.lock()
+        assert (await wallet.owned.control_status()).limits == ()

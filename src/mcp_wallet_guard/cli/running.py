@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Final
 
-from mcp_wallet_guard.answers import GuardStatus
+from mcp_wallet_guard.answers import GuardStatus, LimitStatus
 from mcp_wallet_guard.assembly import StateFiles, hosted
 from mcp_wallet_guard.cli.invocation import Invocation, run_async
 from mcp_wallet_guard.cli.output import Report, note, show
@@ -14,6 +15,8 @@ from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.run import Ready, serve_guard
 from mcp_wallet_guard.errors import CATALOGUE, Misconfigured
 from mcp_wallet_guard.keys.vault import read_public
+
+_UNITS: Final = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
 
 
 def start(invocation: Invocation, /) -> None:
@@ -79,6 +82,7 @@ def status_report(status: GuardStatus, /) -> Report:
         lines.append(f"Policy:   revision {status.policy_revision}")
     if not status.locked:
         lines.append(f"Waiting:  {status.open_operations}")
+    lines += [f"Limit:    {_limit(limit)}" for limit in status.limits]
     if status.blocked is not None:
         lines.append(f"Blocked:  {CATALOGUE[status.blocked]}")
     if status.factor_locked:
@@ -88,6 +92,21 @@ def status_report(status: GuardStatus, /) -> Report:
         lines += [f"   {change}" for change in status.settings_differ]
     lines += [f"Lowered:  {waiver}" for waiver in status.waivers]
     return Report(fields=status.model_dump(mode="json"), lines=tuple(lines))
+
+
+def _limit(limit: LimitStatus) -> str:
+    """What was spent of it, and of how much."""
+    parts = [] if limit.amount is None else [f"{limit.spent} of {limit.amount} {limit.symbol}"]
+    if limit.count is not None:
+        of = "" if limit.symbol is None else f" of {limit.symbol}"
+        parts.append(f"{limit.payments} of {limit.count} payments{of}")
+    whom = "" if limit.payees is None else f" to {limit.payees} payees"
+    return f"{' and '.join(parts)}{whom} within {_window(limit.seconds)}"
+
+
+def _window(seconds: int) -> str:
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0)
+    return f"{seconds // size} {unit}"
 
 
 def _started(directory: str, page: str | None) -> Report:
