@@ -14,7 +14,10 @@ from pydantic import BaseModel
 
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.filters.candidates import TooMuchWork, holds_secret
+from mcp_wallet_guard.filters.derivation import TooManyCandidates
+from mcp_wallet_guard.filters.detectors import Hint, holds_key_sized, in_fields, in_text, trimmed
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+from mcp_wallet_guard.filters.leaves import LONG, Leaves
 from mcp_wallet_guard.filters.views import TooDeep
 from mcp_wallet_guard.proofs import Released, mint
 
@@ -42,91 +45,110 @@ def search(payload: object, /, *, fingerprints: FingerprintSet) -> Any:
     try:
         if type(payload) is not dict and isinstance(payload, BaseModel):
             payload = payload.model_dump(mode="json", by_alias=True)
-        leaves: list[str] = []
-        keys: list[str] = []
-        copy = _copied(payload, leaves, keys, 0)
-        text = "\n".join(leaves + keys)
-        blocked = len(text) > MAX_CHARACTERS or _holds_secret(text, fingerprints=fingerprints)
-    except (TooMuchWork, TooDeep) as error:
+        leaves = Leaves([], [], [])
+        copy = _copied(payload, leaves, 0, "")
+        found = _found(copy, leaves, fingerprints=fingerprints)
+    except (TooMuchWork, TooManyCandidates, TooDeep) as error:
         raise Tampered("tampered.result", detail=f"the filter gave up: {type(error).__name__}") from None
     except Exception as error:  # noqa: BLE001  # a detector that fails lets nothing through
         raise Tampered("tampered.result", detail=f"the filter failed: {type(error).__name__}") from None
-    if blocked:
-        raise Tampered("tampered.result", detail="the result holds a secret of the vault, or is too large")
+    if found is not None:
+        raise Tampered("tampered.result", detail=f"withheld: {found}")
     return copy
 
 
 def is_clean(text: str, /, *, fingerprints: FingerprintSet) -> bool:
     """Whether `text` may be written to a log. False also when the detector fails. It gives no proof."""
     try:
-        return not _holds_secret(text, fingerprints=fingerprints)
+        return _found(text, Leaves([text], [], [("", text)]), fingerprints=fingerprints) is None
     except Exception:  # noqa: BLE001  # the same: no word is better than a secret
         return False
 
 
-def _holds_secret(text: str, *, fingerprints: FingerprintSet) -> bool:
-    if len(text) > REMEMBERED_CHARACTERS:
-        return holds_secret(text, fingerprints=fingerprints)
+def _found(payload: object, leaves: Leaves, *, fingerprints: FingerprintSet) -> str | None:
+    """What was found in a payload with these leaves."""
+    text = leaves.text
+    if len(text) > MAX_CHARACTERS:
+        return "it is too large"
     try:
-        _check_short(text, fingerprints)
-    except _HitError:
-        return True
-    return False
+        if len(text) <= REMEMBERED_CHARACTERS:
+            worth = _look_short(text, fingerprints)
+        else:
+            worth = _look(text, fingerprints, trimmed(leaves))
+    except _HitError as error:
+        return error.found
+    return in_fields(payload, leaves, worth=worth) if worth else None
 
 
 class _HitError(Exception):
     """A hit, raised so that the cache below never keeps a text with a secret."""
 
+    def __init__(self, found: str) -> None:
+        super().__init__(found)
+        self.found = found
 
-@lru_cache(maxsize=256)
-def _check_short(text: str, fingerprints: FingerprintSet) -> None:
-    # Lists, schemas and an unchanged balance are sent again and again.
+
+def _look(text: str, fingerprints: FingerprintSet, trimmed: str | None = None) -> Hint:
+    """Search for the vault's own secrets and those of others; what is left to look at in the fields."""
     if holds_secret(text, fingerprints=fingerprints):
-        raise _HitError
+        raise _HitError("a secret of the vault")
+    look = in_text(text if trimmed is None else trimmed)
+    if trimmed is not None and look.found is None and look.fields:
+        look = in_text(text)
+    if look.found is not None:
+        raise _HitError(look.found)
+    return look.fields | holds_key_sized(text)
 
 
-def _copied(value: object, leaves: list[str], keys: list[str], depth: int) -> Any:
+# Lists, schemas and an unchanged balance are sent again and again.
+_look_short: Final = lru_cache(maxsize=256)(_look)
+
+
+def _copied(value: object, leaves: Leaves, depth: int, name: str) -> Any:
     """A copy made of JSON types; its values go to `leaves` in order, so that a split secret is joined again."""
     # The exact types first, the commonest before the others: this runs over every node of every result.
     kind = type(value)
     if kind is str:
-        leaves.append(value)  # type: ignore[arg-type]  # it is one
+        leaves.add(value, name)  # type: ignore[arg-type]  # it is one
         return value
     if kind is dict or isinstance(value, dict):
         if depth >= MAX_DEPTH:
             raise ValueError("too deep")
         copy: dict[str, Any] = {}
+        texts, names, long = leaves
         for key, item in value.items():  # type: ignore[attr-defined]  # a dict
             if type(key) is not str:
                 raise TypeError("a JSON key is text")
-            keys.append(key)
+            names.append(key)
             if type(item) is str:
-                leaves.append(item)
+                texts.append(item)
+                if len(item) >= LONG:
+                    long.append((key, item))
                 copy[key] = item
             elif item is True or item is False or item is None:
                 copy[key] = item
             else:
-                copy[key] = _copied(item, leaves, keys, depth + 1)
+                copy[key] = _copied(item, leaves, depth + 1, key)
         return copy
     if value is None or kind is bool:
         return value
     if kind is list or isinstance(value, _LISTS):
         if depth >= MAX_DEPTH:
             raise ValueError("too deep")
-        return [_copied(item, leaves, keys, depth + 1) for item in value]  # type: ignore[attr-defined]  # one of them
-    return _copied_leaf(value, leaves)
+        return [_copied(item, leaves, depth + 1, name) for item in value]  # type: ignore[attr-defined]  # one of them
+    return _copied_leaf(value, leaves, name)
 
 
-def _copied_leaf(value: object, leaves: list[str]) -> Any:
+def _copied_leaf(value: object, leaves: Leaves, name: str) -> Any:
     if isinstance(value, str):
-        leaves.append(str(value))
+        leaves.add(str(value), name)
         return str(value)
     if isinstance(value, int):
-        leaves.append(f"{value:d}" if abs(value) < 1 << 4096 else f"{value:x}")
+        leaves.add(f"{value:d}" if abs(value) < 1 << 4096 else f"{value:x}", name)
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError("not a JSON number")
-        leaves.append(repr(value))
+        leaves.add(repr(value), name)
         return value
     raise TypeError("not a JSON type")
