@@ -60,7 +60,9 @@ _IN_TEXT: Final[tuple[tuple[Hint, str, Callable[[str], bool]], ...]] = (
     (Hint.URL, "a URL with a key in it", holds_keyed_url),
     (Hint.PHRASE, "a recovery phrase", holds_phrase),
 )
-_IN_FIELDS: Final = Hint.NAME | Hint.KEYSTORE
+IN_FIELDS: Final = Hint.NAME | Hint.KEYSTORE
+"""What a text only hints at, and its fields show."""
+
 _NAMES: Final = (
     b"priv", b"secret", b"seed", b"mnemonic", b"phrase", b"entropy", b"keypair", b"ing key", b"ingkey", b"erkey",
     b"er key", b"ndkey", b"nd key", b"tkey", b"t key", b" sk ",
@@ -85,7 +87,7 @@ _KEY_SIZES: Final = frozenset((_KEY, _KEY + 2))
 _ADDRESS_SIZES: Final = frozenset((40, 42))
 _WIF_SIZES: Final = frozenset((51, 52))
 _CODED: Final = 54
-_HEX_TEXT: Final = 80
+_HEX_NUMBER: Final = b"0123456789abcdefABCDEFx"
 _HEX_TOKEN: Final = re.compile(rb"(?:0[xX])?([0-9a-fA-F]{80,})")
 _DECLARED: Final = re.compile(r"(?:0[xX])?[0-9a-fA-F]{64,130}")
 _TO_BASE64: Final = bytes.maketrans(b"-_", b"+/")
@@ -113,12 +115,9 @@ def in_text(text: str, /, *, declared: frozenset[str] = frozenset()) -> Look:
         for hint, name, holds in _IN_TEXT if seen else ():
             if seen & hint and holds(_without(declared, reading.text) if hint is Hint.NAME else reading.text):
                 return Look(name, Hint.NOTHING)
-    return Look(None, worth & _IN_FIELDS)
-
-
-def holds_key_sized(text: str, /) -> Hint:
-    """Whether there are 64 hex digits in a row."""
-    return Hint.KEY_SIZED if _KEY_RUN.stands_in(text.encode("utf-8", "surrogatepass")) else Hint.NOTHING
+    if not worth & IN_FIELDS and _KEY_RUN.stands_in(text.encode("utf-8", "surrogatepass")):
+        worth |= Hint.KEY_SIZED
+    return Look(None, worth & (IN_FIELDS | Hint.KEY_SIZED))
 
 
 def trimmed(leaves: Leaves, /) -> str:
@@ -126,12 +125,14 @@ def trimmed(leaves: Leaves, /) -> str:
 
     A hit or a hint in it is one in the whole text; the whole is looked at when a name hints at a key.
     """
-    texts = [text for text in leaves.texts if len(text) < LONG]
-    for _, text in leaves.long:
-        if text[:2] != "0x" or not text.isalnum():
-            texts.append(text)
-        elif len(text) > _HEX_TEXT:
-            texts += [run.decode("ascii") for blob in _decoded([text.encode()]) for run in _READABLE.all_in(blob)]
+    texts = [text for text in leaves.texts if text[:2] != "0x"]
+    numbers = [text for text in leaves.texts if text[:2] == "0x"]
+    together = "".join(numbers).encode("utf-8", "surrogatepass")
+    if together.translate(None, _HEX_NUMBER) or together.count(b"x") != len(numbers):
+        texts += numbers
+    else:
+        long = [text[2:] if len(text) % 2 == 0 else text[3:] for _, text in leaves.long if text[:2] == "0x"]
+        texts += [run.decode("ascii") for run in _READABLE.all_in(binascii.unhexlify("00".join(long)))]
     return "\n".join([*texts, *dict.fromkeys(leaves.names)])
 
 
@@ -140,7 +141,7 @@ def in_fields(payload: object, leaves: Leaves, /, *, worth: Hint, declared: froz
 
     Raises `derivation.TooManyCandidates` and `views.TooDeep` for a message made to exhaust.
     """
-    if worth & _IN_FIELDS:
+    if worth & IN_FIELDS:
         inside = [reading.text for reading in _readings(leaves.text)][1:]
         fields = read([payload, *inside], declared=declared)
         if fields.named:

@@ -63,7 +63,7 @@ def candidates_in(long: list[tuple[str, str]], /, *, declared: frozenset[str] = 
         if len(text) > _KEY_SIZE + 2:
             if text[:2] != "0x" or not text.isalnum():
                 reader.text(says(name), text, below)
-        elif says(name) is not Says.PUBLIC:
+        elif text[2:18] != _SMALL and says(name) is not Says.PUBLIC:
             reader.text(Says.OTHER, text, below)
     while below:
         reader.visit(*below.pop(), below)

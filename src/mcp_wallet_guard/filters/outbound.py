@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.filters.candidates import TooMuchWork, holds_secret
 from mcp_wallet_guard.filters.derivation import TooManyCandidates
-from mcp_wallet_guard.filters.detectors import Hint, holds_key_sized, in_fields, in_text, trimmed
+from mcp_wallet_guard.filters.detectors import IN_FIELDS, Hint, in_fields, in_text, trimmed
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.filters.leaves import LONG, Leaves
 from mcp_wallet_guard.filters.views import TooDeep
@@ -74,7 +74,7 @@ def _found(payload: object, leaves: Leaves, *, fingerprints: FingerprintSet) -> 
         if len(text) <= REMEMBERED_CHARACTERS:
             worth = _look_short(text, fingerprints)
         else:
-            worth = _look(text, fingerprints, trimmed(leaves))
+            worth = _look(text, fingerprints, trimmed(leaves)) | (Hint.KEY_SIZED if leaves.long else Hint.NOTHING)
     except _HitError as error:
         return error.found
     return in_fields(payload, leaves, worth=worth) if worth else None
@@ -93,11 +93,11 @@ def _look(text: str, fingerprints: FingerprintSet, trimmed: str | None = None) -
     if holds_secret(text, fingerprints=fingerprints):
         raise _HitError("a secret of the vault")
     look = in_text(text if trimmed is None else trimmed)
-    if trimmed is not None and look.found is None and look.fields:
+    if trimmed is not None and look.fields & IN_FIELDS:
         look = in_text(text)
     if look.found is not None:
         raise _HitError(look.found)
-    return look.fields | holds_key_sized(text)
+    return look.fields
 
 
 # Lists, schemas and an unchanged balance are sent again and again.
