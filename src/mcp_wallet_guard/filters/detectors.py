@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from mcp_wallet_guard.bip39 import word_list
 from mcp_wallet_guard.filters import formats
 from mcp_wallet_guard.filters.derivation import derives_one_of
-from mcp_wallet_guard.filters.leaves import LONG, Leaves, candidates_in, read
+from mcp_wallet_guard.filters.leaves import BARRIER, LONG, Leaves, candidates_in, read
 from mcp_wallet_guard.filters.names import named_in_text
 from mcp_wallet_guard.filters.phrases import LEAST_WORDS, holds_phrase
 from mcp_wallet_guard.filters.runs import Run
@@ -84,7 +84,9 @@ _SHORT: Final = 36
 
 _KEY: Final = 64
 _KEY_SIZES: Final = frozenset((_KEY, _KEY + 2))
-_ADDRESS_SIZES: Final = frozenset((40, 42))
+_ADDRESS: Final = 40
+_ADDRESS_SIZES: Final = frozenset((_ADDRESS, _ADDRESS + 2))
+_PADDING: Final = b"0" * 24
 _WIF_SIZES: Final = frozenset((51, 52))
 _CODED: Final = 54
 _HEX_NUMBER: Final = b"0123456789abcdefABCDEFx"
@@ -133,7 +135,7 @@ def trimmed(leaves: Leaves, /) -> str:
     else:
         long = [text[2:] if len(text) % 2 == 0 else text[3:] for _, text in leaves.long if text[:2] == "0x"]
         texts += [run.decode("ascii") for run in _READABLE.all_in(binascii.unhexlify("00".join(long)))]
-    return "\n".join([*texts, *dict.fromkeys(leaves.names)])
+    return "\n".join([*texts, BARRIER, *dict.fromkeys(leaves.names)])
 
 
 def in_fields(payload: object, leaves: Leaves, /, *, worth: Hint, declared: frozenset[str] = frozenset()) -> str | None:
@@ -156,8 +158,12 @@ def in_fields(payload: object, leaves: Leaves, /, *, worth: Hint, declared: froz
 
 def _derived(candidates: set[str], text: str) -> bool:
     pieces = {piece for reading in _readings(text) for piece in _pieces(reading.long)}
-    addresses = {piece[-40:].decode().lower() for piece in pieces if len(piece) in _ADDRESS_SIZES | _KEY_SIZES}
-    return derives_one_of(candidates, addresses)
+    addresses = {
+        piece[-_ADDRESS:].decode().lower()
+        for piece in pieces
+        if len(piece) in _ADDRESS_SIZES or (len(piece) in _KEY_SIZES and piece[-_KEY:-_ADDRESS] == _PADDING)
+    }
+    return bool(addresses) and derives_one_of(candidates, addresses)
 
 
 class _Reading(NamedTuple):

@@ -16,7 +16,9 @@ _EXTENDED: Final = re.compile(r"[xyztuvYZUV]prv[1-9A-HJ-NP-Za-km-z]{107,108}(?![
 _WIF: Final = re.compile(r"(?<![0-9A-Za-z])[5KL9c][1-9A-HJ-NP-Za-km-z]{50,51}(?![0-9A-Za-z])")
 _NSEC: Final = re.compile(r"nsec1([02-9ac-hj-np-z]{58})(?![0-9a-z])", re.IGNORECASE)
 _PEM: Final = re.compile(r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=]{40}")
+_PEM_BODY: Final = re.compile(
+    r"[\s\\nr\"',+]{0,24}(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset):[^\n]{0,120}\s{1,8}){0,4}[A-Za-z0-9+/]{40}"
+)
 _OTPAUTH: Final = re.compile(
     r"otpauth://[^\s\"'<>]{0,600}?[?&]secret=[A-Z2-7 =-]{8}|otpauth-migration://[^\s\"'<>]{0,80}?[?&]data=[\w%+/-]{16}",
     re.IGNORECASE,
@@ -64,7 +66,7 @@ def holds_nsec(text: str, /) -> bool:
 
 def holds_pem(text: str, /) -> bool:
     """A private key in PEM, OpenSSH's or OpenPGP's, encrypted or not; the first line alone is no key."""
-    return any(_PEM_BODY.search(text, found.end(), found.end() + 512) for found in _PEM.finditer(text))
+    return any(_PEM_BODY.match(text, found.end()) for found in _PEM.finditer(text))
 
 
 def holds_otpauth(text: str, /) -> bool:

@@ -23,6 +23,9 @@ _SMALL: Final = "0" * 16
 _SHORTEST_JSON: Final = 16
 
 
+BARRIER: Final = "zz zz zz zz"
+"""Between values and names: a line of words that are in no list, so that a phrase does not end in a name."""
+
 LONG: Final = _KEY_SIZE
 """Shorter texts hold no key in hex."""
 
@@ -37,8 +40,8 @@ class Leaves(NamedTuple):
 
     @property
     def text(self) -> str:
-        """All values, then all names, each on a line."""
-        return "\n".join(self.texts + self.names)
+        """All values, `BARRIER`, then all names, each on a line."""
+        return "\n".join([*self.texts, BARRIER, *self.names])
 
     def add(self, text: str, name: str) -> None:
         """A value under a name."""

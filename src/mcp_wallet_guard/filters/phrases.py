@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Final
 
 from mcp_wallet_guard.bip39 import has_checksum, word_list
+from mcp_wallet_guard.filters.leaves import BARRIER
 from mcp_wallet_guard.filters.names import PHRASE_WORDS
 
 LEAST_WORDS: Final = min(PHRASE_WORDS)
@@ -25,6 +26,10 @@ _ENOUGH: Final = b"\1" * LEAST_WORDS
 _STRIDES: Final = (1, 2, 3, 4)
 _LONGEST_RUN: Final = 30
 """A phrase with a few listed words around it. A longer run is a list of words: only its fields and ends are read."""
+
+_REPEATED: Final = 4
+_EXAMPLES: Final = frozenset((0, 2047))
+"""The first word of the list eleven times and a twelfth, or the last one: test vectors of BIP-39."""
 
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _TOKEN: Final = re.compile(r"[\u3400-\u9fff]+|[^\W\d_]+")
@@ -37,21 +42,38 @@ _AFTER_HINT: Final = re.compile(
 
 
 def holds_phrase(text: str, /) -> bool:
-    """Whether a phrase of 12, 15, 18, 21 or 24 words with the right checksum stands in `text`."""
-    tokens = [token.lower() for token in _TOKEN.findall(text if text.islower() else _CAMEL.sub(" ", text))]
+    """Whether a phrase of 12, 15, 18, 21 or 24 words with the right checksum stands in `text`.
+
+    After the last line `leaves.BARRIER` are names of fields, which are listed words more often than prose: there only
+    names in a row count that are a whole phrase.
+    """
+    values, barrier, names = text.rpartition(f"\n{BARRIER}\n")
+    if not barrier:
+        values = names
+    tokens = _tokens(values if values.islower() else _CAMEL.sub(" ", values))
+    fields = [_tokens(field) for field in _FIELD.findall(text)] if len(tokens) >= LEAST_WORDS else []
     for language in LANGUAGES:
         index = _index(language)
-        places = [index.get(token, -1) for token in tokens]
-        if sum(place >= 0 for place in places) >= LEAST_WORDS and _holds(places):
+        if _holds(_places(tokens, index)):
             return True
-        if language == "english":
-            if _in_a_field(text, index):
-                return True
-            if text.isascii():
-                return False
-        elif _behind_a_hint(text, index):
+        if any(len(field) in PHRASE_WORDS and _is_phrase(_places(field, index)) for field in fields):
+            return True
+        if barrier and any(_is_phrase(run) for run in _runs(_places(names.lower().split("\n"), index))):
+            return True
+        if text.isascii():
+            return False
+        found: list[str] = _AFTER_HINT.findall(text)
+        if any(len(run) in PHRASE_WORDS and _is_phrase(_places(run, index)) for run in found):
             return True
     return False
+
+
+def _tokens(text: str) -> list[str]:
+    return [token.lower() for token in _TOKEN.findall(text)]
+
+
+def _places(words: Iterable[str], index: dict[str, int]) -> list[int]:
+    return [index.get(word, -1) for word in words]
 
 
 def _holds(places: Sequence[int]) -> bool:
@@ -82,25 +104,13 @@ def _windows(run: Sequence[int]) -> Iterator[Sequence[int]]:
                 yield piece[start : start + size]
 
 
-def _in_a_field(text: str, index: dict[str, int]) -> bool:
-    """Whether a line or a quoted text is a phrase and nothing else: a list of many phrases has long runs."""
-    for field in _FIELD.findall(text):
-        tokens = [token.lower() for token in _TOKEN.findall(field)]
-        if len(tokens) in PHRASE_WORDS and _is_phrase([index.get(token, -1) for token in tokens]):
-            return True
-    return False
-
-
-def _behind_a_hint(text: str, index: dict[str, int]) -> bool:
-    found: Iterable[str] = _AFTER_HINT.findall(text)
-    return any(len(run) in PHRASE_WORDS and _is_phrase([index.get(c, -1) for c in run]) for run in found)
-
-
 def _is_phrase(places: Sequence[int]) -> bool:
+    different = len(set(places))
+    if -1 in places or different < len(places) - _REPEATED:
+        # Field names repeat themselves, and twelve random words hardly do; but two examples are known to everybody.
+        return set(places[:-1]) <= _EXAMPLES and len(set(places[:-1])) == 1 and has_checksum(places)
     # Words in their alphabetical order are a part of the list, not a phrase: by chance twelve are so once in 4e8.
-    if -1 in places or all(before < after for before, after in pairwise(places)):
-        return False
-    return has_checksum(places)
+    return not all(before < after for before, after in pairwise(places)) and has_checksum(places)
 
 
 @cache
