@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from mcp_wallet_guard.evidence import ConfirmationView, Done, Level, Pending, Receipt, RefusedAnswer
+    from mcp_wallet_guard.operations.hashes import Bytes32, Signature, TxHash
     from mcp_wallet_guard.operations.intents import Intent, Transfer, UnsignedTransaction
     from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
     from mcp_wallet_guard.secret import Secret
@@ -33,6 +34,7 @@ __all__ = [
     "Amount",
     "Asset",
     "BaseUnits",
+    "Bytes32",
     "ChainId",
     "ConfirmationView",
     "Done",
@@ -47,8 +49,10 @@ __all__ = [
     "Refused",
     "RefusedAnswer",
     "Secret",
+    "Signature",
     "Tampered",
     "Transfer",
+    "TxHash",
     "Unavailable",
     "UnsignedTransaction",
     "WalletGuard",
@@ -59,6 +63,7 @@ _HOMES: Final[dict[str, str]] = {
         ("GuardError", "InvalidInput", "Misconfigured", "MissingExtra", "Refused", "Tampered", "Unavailable"), "errors"
     ),
     **dict.fromkeys(("ConfirmationView", "Done", "Level", "Pending", "Receipt", "RefusedAnswer"), "evidence"),
+    **dict.fromkeys(("Bytes32", "Signature", "TxHash"), "operations.hashes"),
     **dict.fromkeys(("Intent", "Transfer", "UnsignedTransaction"), "operations.intents"),
     **dict.fromkeys(("Account", "Address", "Amount", "Asset", "BaseUnits", "ChainId"), "operations.values"),
     "Secret": "secret",

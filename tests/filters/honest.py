@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001  # long keys that are none, and Chinese commas
 """What wallets answer all day, and none of it is a secret: the twins of `foreign.py`."""
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from mcp_wallet_guard.bip39 import word_list
 from mcp_wallet_guard.filters import formats
 from mcp_wallet_guard.filters.derivation import derives_one_of
-from mcp_wallet_guard.filters.leaves import BARRIER, LONG, Leaves, candidates_in, read
+from mcp_wallet_guard.filters.leaves import BARRIER, Leaves, candidates_in, read
 from mcp_wallet_guard.filters.names import named_in_text
 from mcp_wallet_guard.filters.phrases import LEAST_WORDS, holds_phrase
 from mcp_wallet_guard.filters.runs import Run
@@ -48,6 +48,8 @@ MAX_DEPTH: Final = 2
 NAMED: Final = "a private key under its name"
 KEYSTORE: Final = "a keystore file"
 DERIVED: Final = "the private key of an address beside it"
+BY_CONTEXT: Final = frozenset((NAMED, DERIVED))
+"""Hits that rest on what stands around a value: what an author declared to be public is none."""
 
 _IN_TEXT: Final[tuple[tuple[Hint, str, Callable[[str], bool]], ...]] = (
     (Hint.NAME, NAMED, named_in_text),
@@ -105,12 +107,20 @@ class Look(NamedTuple):
     fields: Hint
 
 
-def in_text(text: str, /, *, declared: frozenset[str] = frozenset()) -> Look:
-    """Look at a text in all of its readings. It depends on nothing else, so it may be remembered.
+def detect(payload: object, leaves: Leaves, /, *, declared: frozenset[str] = frozenset()) -> str | None:
+    """The name of the detector that finds a secret, None when none does. `payload` are JSON types, with these leaves.
 
-    `declared` are values that a tool returned as `TxHash`, `Bytes32` or `Signature`: what their names say does not
-    count. Raises `views.TooDeep` for a text made to exhaust.
+    `declared` are values that a tool returned as `TxHash`, `Bytes32` or `Signature`: their names and what they derive
+    do not count. Raises `derivation.TooManyCandidates` and `views.TooDeep` for a message made to exhaust.
     """
+    look = in_text(leaves.text, declared=declared)
+    if look.found is not None or not look.fields:
+        return look.found
+    return in_fields(payload, leaves, worth=look.fields, declared=declared)
+
+
+def in_text(text: str, /, *, declared: frozenset[str] = frozenset()) -> Look:
+    """The part of `detect` that depends on nothing but the text, in all of its readings; it may be remembered."""
     worth = Hint.NOTHING
     for reading in _readings(text):
         worth |= (seen := _hints(reading))
@@ -128,21 +138,25 @@ def trimmed(leaves: Leaves, /) -> str:
     A hit or a hint in it is one in the whole text; the whole is looked at when a name hints at a key.
     """
     texts = [text for text in leaves.texts if text[:2] != "0x"]
-    numbers = [text for text in leaves.texts if text[:2] == "0x"]
-    together = "".join(numbers).encode("utf-8", "surrogatepass")
-    if together.translate(None, _HEX_NUMBER) or together.count(b"x") != len(numbers):
-        texts += numbers
-    else:
-        long = [text[2:] if len(text) % 2 == 0 else text[3:] for _, text in leaves.long if text[:2] == "0x"]
-        texts += [run.decode("ascii") for run in _READABLE.all_in(binascii.unhexlify("00".join(long)))]
+    numbers = len(leaves.texts) - len(texts)
+    rest, marks = _not_hex(texts)
+    if numbers and _not_hex(leaves.texts) == (rest, marks + numbers):
+        long = [text for _, text in leaves.long if len(text) > _KEY + 2 and text[:2] == "0x"]
+        blob = binascii.unhexlify("00".join([text[2 + len(text) % 2 :] for text in long]))
+        texts += [run.decode("ascii") for run in _READABLE.all_in(blob)]
+    elif numbers:
+        texts = leaves.texts
     return "\n".join([*texts, BARRIER, *dict.fromkeys(leaves.names)])
 
 
-def in_fields(payload: object, leaves: Leaves, /, *, worth: Hint, declared: frozenset[str] = frozenset()) -> str | None:
-    """The same for what only the fields show. `worth` is what `in_text` said of them.
+def _not_hex(texts: list[str]) -> tuple[int, int]:
+    """How many characters are neither hex digits nor x, and how many are x."""
+    together = "".join(texts).encode("utf-8", "surrogatepass")
+    return len(together.translate(None, _HEX_NUMBER)), together.count(b"x")
 
-    Raises `derivation.TooManyCandidates` and `views.TooDeep` for a message made to exhaust.
-    """
+
+def in_fields(payload: object, leaves: Leaves, /, *, worth: Hint, declared: frozenset[str] = frozenset()) -> str | None:
+    """The other part: what only the fields show. `worth` is what `in_text` said of them."""
     if worth & IN_FIELDS:
         inside = [reading.text for reading in _readings(leaves.text)][1:]
         fields = read([payload, *inside], declared=declared)

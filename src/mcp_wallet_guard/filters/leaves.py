@@ -23,8 +23,8 @@ _SMALL: Final = "0" * 16
 _SHORTEST_JSON: Final = 16
 
 
-BARRIER: Final = "zz zz zz zz"
-"""Between values and names: a line of words that are in no list, so that a phrase does not end in a name."""
+BARRIER: Final = "\t"
+"""The line between values and names, so that a phrase does not end in a name."""
 
 LONG: Final = _KEY_SIZE
 """Shorter texts hold no key in hex."""
@@ -62,12 +62,14 @@ def candidates_in(long: list[tuple[str, str]], /, *, declared: frozenset[str] = 
     """`Fields.candidates` of a message with these long values, as `Leaves` has them."""
     reader = _Reader(declared)
     below: list[_Node] = []
+    public = Says.PUBLIC
     for name, text in long:
+        kind = says(name)
         if len(text) > _KEY_SIZE + 2:
             if text[:2] != "0x" or not text.isalnum():
-                reader.text(says(name), text, below)
-        elif text[2:18] != _SMALL and says(name) is not Says.PUBLIC:
-            reader.text(Says.OTHER, text, below)
+                reader.text(kind, text, below)
+        elif kind is not public and text[2:18] != _SMALL:
+            reader.text(kind, text, below)
     while below:
         reader.visit(*below.pop(), below)
     return reader.candidates

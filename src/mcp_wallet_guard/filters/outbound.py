@@ -14,8 +14,9 @@ from pydantic import BaseModel
 
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.filters.candidates import TooMuchWork, holds_secret
+from mcp_wallet_guard.filters.declared import declared_in
 from mcp_wallet_guard.filters.derivation import TooManyCandidates
-from mcp_wallet_guard.filters.detectors import IN_FIELDS, Hint, in_fields, in_text, trimmed
+from mcp_wallet_guard.filters.detectors import BY_CONTEXT, IN_FIELDS, Hint, detect, in_fields, in_text, trimmed
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.filters.leaves import LONG, Leaves
 from mcp_wallet_guard.filters.views import TooDeep
@@ -27,19 +28,21 @@ REMEMBERED_CHARACTERS: Final = 4096
 _LISTS: Final = (list, tuple)
 
 
-def check_released(payload: object, /, *, fingerprints: FingerprintSet) -> Released:
+def check_released(payload: object, /, *, fingerprints: FingerprintSet, returned: object = None) -> Released:
     """The payload as JSON types, proven to hold none of the fingerprinted secrets in any key, value or their joint.
 
     What the proof carries is a copy: the caller sends that, so that what was checked is what leaves. Raises as
     `search`.
     """
-    return mint(Released, payload=search(payload, fingerprints=fingerprints))
+    return mint(Released, payload=search(payload, fingerprints=fingerprints, returned=returned))
 
 
-def search(payload: object, /, *, fingerprints: FingerprintSet) -> Any:
+def search(payload: object, /, *, fingerprints: FingerprintSet, returned: object = None) -> Any:
     """A copy of the payload that was searched in any key, value or their joint. It gives no proof.
 
-    Takes JSON types, text and pydantic models. Raises Tampered("tampered.result") for a hit, for more than 8 Mi
+    Takes JSON types, text and pydantic models. `returned` is what the author's code returned for this payload: its
+    values of `TxHash`, `Bytes32` and `Signature` are nobody's keys, whatever their name. Raises
+    Tampered("tampered.result") for a hit, whose `detail` names what was found and never a value; for more than 8 Mi
     characters or 64 levels, for a type that JSON does not have, and for whatever goes wrong while looking.
     """
     try:
@@ -48,6 +51,8 @@ def search(payload: object, /, *, fingerprints: FingerprintSet) -> Any:
         leaves = Leaves([], [], [])
         copy = _copied(payload, leaves, 0, "")
         found = _found(copy, leaves, fingerprints=fingerprints)
+        if found is not None and found in BY_CONTEXT and (declared := declared_in(returned)):
+            found = detect(copy, leaves, declared=declared)
     except (TooMuchWork, TooManyCandidates, TooDeep) as error:
         raise Tampered("tampered.result", detail=f"the filter gave up: {type(error).__name__}") from None
     except Exception as error:  # noqa: BLE001  # a detector that fails lets nothing through
@@ -60,6 +65,8 @@ def search(payload: object, /, *, fingerprints: FingerprintSet) -> Any:
 def is_clean(text: str, /, *, fingerprints: FingerprintSet) -> bool:
     """Whether `text` may be written to a log. False also when the detector fails. It gives no proof."""
     try:
+        if len(text) <= REMEMBERED_CHARACTERS and _look_short(text, fingerprints) is None:
+            return True
         return _found(text, Leaves([text], [], [("", text)]), fingerprints=fingerprints) is None
     except Exception:  # noqa: BLE001  # the same: no word is better than a secret
         return False
@@ -68,16 +75,16 @@ def is_clean(text: str, /, *, fingerprints: FingerprintSet) -> bool:
 def _found(payload: object, leaves: Leaves, *, fingerprints: FingerprintSet) -> str | None:
     """What was found in a payload with these leaves."""
     text = leaves.text
-    if len(text) > MAX_CHARACTERS:
-        return "it is too large"
     try:
         if len(text) <= REMEMBERED_CHARACTERS:
             worth = _look_short(text, fingerprints)
+        elif len(text) <= MAX_CHARACTERS:
+            worth = _look(text, fingerprints, leaves)
         else:
-            worth = _look(text, fingerprints, trimmed(leaves)) | (Hint.KEY_SIZED if leaves.long else Hint.NOTHING)
+            return "it is too large"
     except _HitError as error:
         return error.found
-    return in_fields(payload, leaves, worth=worth) if worth else None
+    return None if worth is None else in_fields(payload, leaves, worth=worth)
 
 
 class _HitError(Exception):
@@ -88,16 +95,19 @@ class _HitError(Exception):
         self.found = found
 
 
-def _look(text: str, fingerprints: FingerprintSet, trimmed: str | None = None) -> Hint:
-    """Search for the vault's own secrets and those of others; what is left to look at in the fields."""
+def _look(text: str, fingerprints: FingerprintSet, leaves: Leaves | None = None) -> Hint | None:
+    """Search for the vault's own secrets and those of others; what is left to look at in the fields. `leaves` of a
+    large text are looked at first: most of it is hex, and most looks end there."""
     if holds_secret(text, fingerprints=fingerprints):
         raise _HitError("a secret of the vault")
-    look = in_text(text if trimmed is None else trimmed)
-    if trimmed is not None and look.fields & IN_FIELDS:
+    look = in_text(text if leaves is None else trimmed(leaves))
+    if leaves is not None and look.fields & IN_FIELDS:
         look = in_text(text)
     if look.found is not None:
         raise _HitError(look.found)
-    return look.fields
+    if leaves is not None and leaves.long:
+        return look.fields | Hint.KEY_SIZED
+    return look.fields or None
 
 
 # Lists, schemas and an unchanged balance are sent again and again.
@@ -112,24 +122,7 @@ def _copied(value: object, leaves: Leaves, depth: int, name: str) -> Any:
         leaves.add(value, name)  # type: ignore[arg-type]  # it is one
         return value
     if kind is dict or isinstance(value, dict):
-        if depth >= MAX_DEPTH:
-            raise ValueError("too deep")
-        copy: dict[str, Any] = {}
-        texts, names, long = leaves
-        for key, item in value.items():  # type: ignore[attr-defined]  # a dict
-            if type(key) is not str:
-                raise TypeError("a JSON key is text")
-            names.append(key)
-            if type(item) is str:
-                texts.append(item)
-                if len(item) >= LONG:
-                    long.append((key, item))
-                copy[key] = item
-            elif item is True or item is False or item is None:
-                copy[key] = item
-            else:
-                copy[key] = _copied(item, leaves, depth + 1, key)
-        return copy
+        return _copied_object(value, leaves, depth)  # type: ignore[arg-type]  # it is one
     if value is None or kind is bool:
         return value
     if kind is list or isinstance(value, _LISTS):
@@ -137,6 +130,27 @@ def _copied(value: object, leaves: Leaves, depth: int, name: str) -> Any:
             raise ValueError("too deep")
         return [_copied(item, leaves, depth + 1, name) for item in value]  # type: ignore[attr-defined]  # one of them
     return _copied_leaf(value, leaves, name)
+
+
+def _copied_object(value: dict[Any, Any], leaves: Leaves, depth: int) -> dict[str, Any]:
+    if depth >= MAX_DEPTH:
+        raise ValueError("too deep")
+    copy: dict[str, Any] = {}
+    texts, names, long = leaves
+    for key, item in value.items():
+        if type(key) is not str:
+            raise TypeError("a JSON key is text")
+        names.append(key)
+        if type(item) is str:
+            texts.append(item)
+            if len(item) >= LONG:
+                long.append((key, item))
+            copy[key] = item
+        elif item is True or item is False or item is None:
+            copy[key] = item
+        else:
+            copy[key] = _copied(item, leaves, depth + 1, key)
+    return copy
 
 
 def _copied_leaf(value: object, leaves: Leaves, name: str) -> Any:

@@ -54,7 +54,7 @@ def holds_phrase(text: str, /) -> bool:
     fields = [_tokens(field) for field in _FIELD.findall(text)] if len(tokens) >= LEAST_WORDS else []
     for language in LANGUAGES:
         index = _index(language)
-        if _holds(_places(tokens, index)):
+        if _holds(_places(tokens, index), longest=None if language == "english" else _LONGEST_RUN):
             return True
         if any(len(field) in PHRASE_WORDS and _is_phrase(_places(field, index)) for field in fields):
             return True
@@ -76,12 +76,13 @@ def _places(words: Iterable[str], index: dict[str, int]) -> list[int]:
     return [index.get(word, -1) for word in words]
 
 
-def _holds(places: Sequence[int]) -> bool:
-    """Whether a phrase stands among `places`, -1 being a word that is not in the list."""
+def _holds(places: Sequence[int], *, longest: int | None) -> bool:
+    """Whether a phrase stands among `places`, -1 being a word that is not in the list. Runs above `longest` are
+    tables of characters."""
     for stride in _STRIDES:
         for first in range(stride):
             for run in _runs(places[first::stride]):
-                if any(_is_phrase(window) for window in _windows(run)):
+                if (longest is None or len(run) <= longest) and any(map(_is_phrase, _windows(run))):
                     return True
     return False
 
