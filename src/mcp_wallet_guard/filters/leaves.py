@@ -43,12 +43,6 @@ class Leaves(NamedTuple):
         """All values, `BARRIER`, then all names, each on a line."""
         return "\n".join([*self.texts, BARRIER, *self.names])
 
-    def add(self, text: str, name: str) -> None:
-        """A value under a name."""
-        self.texts.append(text)
-        if len(text) >= LONG:
-            self.long.append((name, text))
-
 
 class Fields(NamedTuple):
     """What the fields of a message hold: a key by its name, a keystore, values that may be keys by their size."""

@@ -18,7 +18,7 @@ from mcp_wallet_guard.filters.declared import declared_in
 from mcp_wallet_guard.filters.derivation import TooManyCandidates
 from mcp_wallet_guard.filters.detectors import BY_CONTEXT, IN_FIELDS, Hint, detect, in_fields, in_text, trimmed
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
-from mcp_wallet_guard.filters.leaves import LONG, Leaves
+from mcp_wallet_guard.filters.leaves import BARRIER, LONG, Leaves
 from mcp_wallet_guard.filters.views import TooDeep
 from mcp_wallet_guard.proofs import Released, mint
 
@@ -26,6 +26,8 @@ MAX_CHARACTERS: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 64
 REMEMBERED_CHARACTERS: Final = 4096
 _LISTS: Final = (list, tuple)
+_Gathered = tuple[list[str], list[str], list[tuple[str, str]]]
+"""What `Leaves` is made of: making one takes longer than searching a small result again."""
 
 
 def check_released(payload: object, /, *, fingerprints: FingerprintSet, returned: object = None) -> Released:
@@ -48,9 +50,17 @@ def search(payload: object, /, *, fingerprints: FingerprintSet, returned: object
     try:
         if type(payload) is not dict and isinstance(payload, BaseModel):
             payload = payload.model_dump(mode="json", by_alias=True)
-        leaves = Leaves([], [], [])
-        copy = _copied(payload, leaves, 0, "")
-        found = _found(copy, leaves, fingerprints=fingerprints)
+        gathered: _Gathered = ([], [], [])
+        copy = _copied(payload, gathered, 0, "")
+        text = "\n".join([*gathered[0], BARRIER, *gathered[1]])
+        try:
+            # Most results are small, and were sent before: no more is done for them than this.
+            if len(text) <= REMEMBERED_CHARACTERS and _look_short(text, fingerprints) is None:
+                return copy
+            leaves = Leaves(*gathered)
+            found = _found(copy, leaves, fingerprints=fingerprints)
+        except _HitError as error:
+            leaves, found = Leaves(*gathered), error.found
         if found is not None and found in BY_CONTEXT and (declared := declared_in(returned)):
             found = detect(copy, leaves, declared=declared)
     except (TooMuchWork, TooManyCandidates, TooDeep) as error:
@@ -114,15 +124,32 @@ def _look(text: str, fingerprints: FingerprintSet, leaves: Leaves | None = None)
 _look_short: Final = lru_cache(maxsize=256)(_look)
 
 
-def _copied(value: object, leaves: Leaves, depth: int, name: str) -> Any:
+def _copied(value: object, leaves: _Gathered, depth: int, name: str) -> Any:
     """A copy made of JSON types; its values go to `leaves` in order, so that a split secret is joined again."""
     # The exact types first, the commonest before the others: this runs over every node of every result.
     kind = type(value)
     if kind is str:
-        leaves.add(value, name)  # type: ignore[arg-type]  # it is one
+        _add(value, leaves, name)  # type: ignore[arg-type]  # it is one
         return value
     if kind is dict or isinstance(value, dict):
-        return _copied_object(value, leaves, depth)  # type: ignore[arg-type]  # it is one
+        if depth >= MAX_DEPTH:
+            raise ValueError("too deep")
+        copy: dict[str, Any] = {}
+        texts, names, long = leaves
+        for key, item in value.items():  # type: ignore[attr-defined]  # a dict
+            if type(key) is not str:
+                raise TypeError("a JSON key is text")
+            names.append(key)
+            if type(item) is str:
+                texts.append(item)
+                if len(item) >= LONG:
+                    long.append((key, item))
+                copy[key] = item
+            elif item is True or item is False or item is None:
+                copy[key] = item
+            else:
+                copy[key] = _copied(item, leaves, depth + 1, key)
+        return copy
     if value is None or kind is bool:
         return value
     if kind is list or isinstance(value, _LISTS):
@@ -132,37 +159,22 @@ def _copied(value: object, leaves: Leaves, depth: int, name: str) -> Any:
     return _copied_leaf(value, leaves, name)
 
 
-def _copied_object(value: dict[Any, Any], leaves: Leaves, depth: int) -> dict[str, Any]:
-    if depth >= MAX_DEPTH:
-        raise ValueError("too deep")
-    copy: dict[str, Any] = {}
-    texts, names, long = leaves
-    for key, item in value.items():
-        if type(key) is not str:
-            raise TypeError("a JSON key is text")
-        names.append(key)
-        if type(item) is str:
-            texts.append(item)
-            if len(item) >= LONG:
-                long.append((key, item))
-            copy[key] = item
-        elif item is True or item is False or item is None:
-            copy[key] = item
-        else:
-            copy[key] = _copied(item, leaves, depth + 1, key)
-    return copy
+def _add(text: str, leaves: _Gathered, name: str) -> None:
+    leaves[0].append(text)
+    if len(text) >= LONG:
+        leaves[2].append((name, text))
 
 
-def _copied_leaf(value: object, leaves: Leaves, name: str) -> Any:
+def _copied_leaf(value: object, leaves: _Gathered, name: str) -> Any:
     if isinstance(value, str):
-        leaves.add(str(value), name)
+        _add(str(value), leaves, name)
         return str(value)
     if isinstance(value, int):
-        leaves.add(f"{value:d}" if abs(value) < 1 << 4096 else f"{value:x}", name)
+        _add(f"{value:d}" if abs(value) < 1 << 4096 else f"{value:x}", leaves, name)
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError("not a JSON number")
-        leaves.add(repr(value), name)
+        _add(repr(value), leaves, name)
         return value
     raise TypeError("not a JSON type")
