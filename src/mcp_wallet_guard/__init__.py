@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from mcp_wallet_guard.evidence import ConfirmationView, Level
     from mcp_wallet_guard.exchange import Done, Pending, Receipt, RefusedAnswer
+    from mcp_wallet_guard.operations.hashes import Bytes32, Signature, TxHash
     from mcp_wallet_guard.operations.intents import (
         ContractCall,
         Intent,
@@ -41,6 +42,7 @@ __all__ = [
     "Amount",
     "Asset",
     "BaseUnits",
+    "Bytes32",
     "ChainId",
     "ConfirmationView",
     "ContractCall",
@@ -56,10 +58,12 @@ __all__ = [
     "Refused",
     "RefusedAnswer",
     "Secret",
+    "Signature",
     "Tampered",
     "TokenApproval",
     "TokenTransfer",
     "Transfer",
+    "TxHash",
     "Unavailable",
     "UnsignedTransaction",
     "WalletGuard",
@@ -71,6 +75,7 @@ _HOMES: Final[dict[str, str]] = {
     ),
     **dict.fromkeys(("ConfirmationView", "Level"), "evidence"),
     **dict.fromkeys(("Done", "Pending", "Receipt", "RefusedAnswer"), "exchange"),
+    **dict.fromkeys(("Bytes32", "Signature", "TxHash"), "operations.hashes"),
     **dict.fromkeys(
         ("ContractCall", "Intent", "TokenApproval", "TokenTransfer", "Transfer", "UnsignedTransaction"),
         "operations.intents",

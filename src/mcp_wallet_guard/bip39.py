@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -75,7 +76,18 @@ def check_phrase(text: str, /, *, language: str = "english") -> bytes:
     return _entropy([place for place in places if place is not None])
 
 
-def _entropy(places: list[int]) -> bytes:
+def has_checksum(places: Sequence[int], /) -> bool:
+    """Whether words at these `places` of their list are a phrase: 12, 15, 18, 21 or 24 with the right checksum."""
+    if len(places) not in {size * 3 // 4 for size in ENTROPY_BYTES}:
+        return False
+    try:
+        _entropy(places)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _entropy(places: Sequence[int]) -> bytes:
     bits = 0
     for place in places:
         bits = bits << 11 | place

@@ -40,7 +40,12 @@ def settings() -> Iterator[Path]:
 async def test_the_example_starts_without_a_guard_and_says_what_to_do(mode: str, settings: Path) -> None:
     server = StdioServerParameters(command=sys.executable, args=[str(EXAMPLE / "server.py"), str(settings)])
     async with Client(server, mode=mode) as client:
-        assert [tool.name for tool in (await client.list_tools()).tools] == ["pay", "balance"]
+        assert [tool.name for tool in (await client.list_tools()).tools] == [
+            "pay",
+            "pay_token",
+            "balance",
+            "token_balance",
+        ]
         refused = await client.call_tool("pay", {"to": PAYEE, "amount": "0.1"})
         assert refused.structured_content is not None
         assert refused.structured_content["code"] == "not_running"

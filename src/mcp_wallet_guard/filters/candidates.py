@@ -23,6 +23,7 @@ from mcp_wallet_guard.filters.fingerprints import (
     FingerprintSet,
     plain_word,
 )
+from mcp_wallet_guard.filters.runs import Run
 from mcp_wallet_guard.filters.views import views
 
 MAX_DEPTH: Final = 3
@@ -30,43 +31,16 @@ WORK_PER_CHARACTER: Final = 96
 WORK_FLOOR: Final = 3 << 17
 
 
-@final
-class _Run:
-    """At least `least` characters of an alphabet in a row, found by a table and searches for constants: ordinary text
-    has few such runs, and a regular expression takes many times as long to say so."""
-
-    __slots__ = ("_row", "_table")
-
-    def __init__(self, alphabet: str, least: int) -> None:
-        member = re.compile(rb"[%b]" % alphabet.encode())
-        self._table = bytes(member.match(bytes((n,))) is not None for n in range(256))
-        self._row = b"\1" * least
-
-    def stands_in(self, text: bytes) -> bool:
-        return self._row in text.translate(self._table)
-
-    def all_in(self, text: bytes) -> list[bytes]:
-        members = text.translate(self._table)
-        found = []
-        start = members.find(self._row)
-        while start >= 0:
-            end = members.find(b"\0", start)
-            end = len(text) if end < 0 else end
-            found.append(text[start:end])
-            start = members.find(self._row, end)
-        return found
-
-
-_HEX: Final = _Run("0-9a-fA-F", 32)
-_MUCH_HEX: Final = _Run("0-9a-fA-F", 26)
-_BASE64: Final = _Run("A-Za-z0-9+/_-", 22)
-_BASE32: Final = _Run("A-Za-z2-7", 26)
-_BECH32: Final = _Run("02-9ac-hj-np-zAC-HJ-NP-Z", 26)
-_BASE58: Final = _Run("1-9A-HJ-NP-Za-km-z", 21)
-_DECIMAL: Final = _Run("0-9", 32)
-_INTS: Final = _Run(r"0-9\s,;:|\"'\[\](){}\x1c-\x1f\x80-\xff-", 2 * WINDOW_WORDS - 1)
-_ASCII: Final = _Run(r"\x09\x0a\x0d\x20-\x7e", 22)
-_UTF8: Final = _Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 22)
+_HEX: Final = Run("0-9a-fA-F", 32)
+_MUCH_HEX: Final = Run("0-9a-fA-F", 26)
+_BASE64: Final = Run("A-Za-z0-9+/_-", 22)
+_BASE32: Final = Run("A-Za-z2-7", 26)
+_BECH32: Final = Run("02-9ac-hj-np-zAC-HJ-NP-Z", 26)
+_BASE58: Final = Run("1-9A-HJ-NP-Za-km-z", 21)
+_DECIMAL: Final = Run("0-9", 32)
+_INTS: Final = Run(r"0-9\s,;:|\"'\[\](){}\x1c-\x1f\x80-\xff-", 2 * WINDOW_WORDS - 1)
+_ASCII: Final = Run(r"\x09\x0a\x0d\x20-\x7e", 22)
+_UTF8: Final = Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 22)
 _READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
 _HEX_ONLY: Final = re.compile(rb"(?:0[xX])?[0-9a-fA-F]*")
 _GROUPED_RUN: Final = re.compile(r"(?<![0-9])[0-9]{1,3}+(?:[,._' ][0-9]{3}(?![0-9])){9,}+")

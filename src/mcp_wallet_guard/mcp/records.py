@@ -1,8 +1,8 @@
-"""The log of a server's process: no record may hold a secret of the vault.
+"""The log of a server's process: no record may hold a secret, of the vault or of anybody.
 
 The SDK logs tracebacks of crashed handlers, and hosts keep a server's stderr in files. So each record is looked at
 whole: message, arguments, exception, stack and extra fields; a hit is replaced by a note. While the fingerprints are
-unknown (no guard was reached yet) records pass: this process holds no key. Threat: T-057.
+unknown (no guard was reached yet) only the detectors look: this process holds no key of the vault. Threat: T-057.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.filters.outbound import is_clean
 
-WITHHELD: Final = "a log record was withheld: it held a secret of the vault"
+WITHHELD: Final = "a log record was withheld: it held a secret"
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -29,8 +29,7 @@ def clean_records(known: Callable[[], FingerprintSet], /) -> Iterator[None]:
 
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = previous(*args, **kwargs)
-        fingerprints = known()
-        if not fingerprints.empty and not is_clean(_text(record), fingerprints=fingerprints):
+        if not is_clean(_text(record), fingerprints=known()):
             _withhold(record)
         return record
 
@@ -55,10 +54,9 @@ class _Extra(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         names = vars(record).keys() - _STANDARD
-        fingerprints = self._known()
-        if names and not fingerprints.empty:
-            text = "\n".join(_repr(vars(record)[name]) for name in names)
-            if not is_clean(text, fingerprints=fingerprints):
+        if names:
+            text = "\n".join(f"{name}: {_repr(vars(record)[name])}" for name in names)
+            if not is_clean(text, fingerprints=self._known()):
                 for name in names:
                     vars(record)[name] = "<withheld>"
                 _withhold(record)

@@ -54,11 +54,12 @@ _CONTENT: Final = frozenset({"resources/read", "prompts/get", "completion/comple
 class Noted:
     """What the wrappers of one request told about it: results that they checked, and reads to be journalled."""
 
-    __slots__ = ("reads", "released")
+    __slots__ = ("reads", "released", "returned")
 
     def __init__(self) -> None:
         self.released: Final[list[Released]] = []
         self.reads: list[ReadRecord] = []
+        self.returned: Final[list[object]] = []
 
     def take_reads(self) -> list[ReadRecord]:
         """The reads that nobody journalled yet, for the caller to do so."""
@@ -76,13 +77,14 @@ def note_released(released: Released, /) -> None:
         noted.released.append(released)
 
 
-def note_read(record: ReadRecord, /) -> bool:
-    """Leave a read's check and its line in the journal to the request under way. False when there is none: a call
-    around the server's middleware."""
+def note_read(record: ReadRecord, /, *, returned: object) -> bool:
+    """Leave a read's check and its line in the journal to the request under way. `returned` is what its handler
+    returned. False when there is none: a call around the server's middleware."""
     noted = _NOTED.get()
     if noted is None:
         return False
     noted.reads.append(record)
+    noted.returned.append(returned)
     return True
 
 
@@ -153,7 +155,7 @@ class Releaser:
                 if (known := _body(each.payload)) == body:
                     envelope = {name: wire[name] for name in _ENVELOPE if name in wire}
                     return {**known, **await self._enveloped(envelope, needs_guard=needs_guard)}
-        released = await self._released(wire, needs_guard=needs_guard)
+        released = await self._released(wire, needs_guard=needs_guard, returned=noted.returned)
         payload: dict[str, Any] = released.payload
         return payload
 
@@ -214,7 +216,7 @@ class Releaser:
             self._usual = (spelled, fingerprints)
         return True
 
-    async def _released(self, payload: object, *, needs_guard: bool) -> Released:
+    async def _released(self, payload: object, *, needs_guard: bool, returned: object = None) -> Released:
         """Raises Tampered for a hit, and what the link raises for a guard that is needed and cannot be reached."""
         try:
             fingerprints = self._link.recent or await self._link.fingerprints()
@@ -222,7 +224,7 @@ class Releaser:
             if needs_guard:
                 raise
             fingerprints = self._link.known
-        return check_released(payload, fingerprints=fingerprints)
+        return check_released(payload, fingerprints=fingerprints, returned=returned)
 
 
 @final

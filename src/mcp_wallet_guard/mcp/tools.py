@@ -81,10 +81,11 @@ class Tools:
             try:
                 await self._admit(call)
                 outcome = "failed"
-                result = shape().convert_result(await _run(handler, call, context))
+                returned = await _run(handler, call, context)
+                result = shape().convert_result(returned)
                 outcome = "blocked"
-                if not note_read(released):
-                    await self._check(result)
+                if not note_read(released, returned=returned):
+                    await self._check(result, returned=returned)
                     await self._link.record_read(released)
             except GuardError as error:
                 incident = answers.new_incident()
@@ -122,10 +123,11 @@ class Tools:
             return answers.to_result(answers.to_refused(Tampered("tampered.result")))
         return result
 
-    async def _check(self, result: Outcome) -> None:
+    async def _check(self, result: Outcome, *, returned: object = None) -> None:
         wire = result.model_dump(mode="json", by_alias=True, exclude_none=True)
         check_questions(wire)
-        note_released(check_released(wire, fingerprints=self._link.recent or await self._link.fingerprints()))
+        fingerprints = self._link.recent or await self._link.fingerprints()
+        note_released(check_released(wire, fingerprints=fingerprints, returned=returned))
 
 
 async def _run(handler: Handler, call: Call, context: Context[Any, Any]) -> object:
