@@ -204,7 +204,7 @@ async def test_honest_twins_pass_by_every_source_that_returns_something(era: Era
         "signature": "0x" + bytes(range(65)).hex(),
         "calldata": "0xa9059cbb" + "00" * 12 + PAYEE[2:].lower() + f"{10**18:064x}",
         "list": [{"hash": "0x" + "ab" * 32, "value": str(10**18), "block": 12}],
-        "prose": "legal winner thank year wave sausage worth useful legal winner thank youth",
+        "prose": "A recovery phrase has twelve words, such as legal, winner and thank. Nobody may know yours.",
     }
     async with leaking(home, era, twins) as (client, tap):
         for number, (name, value) in enumerate(twins.items()):
