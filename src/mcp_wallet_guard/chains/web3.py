@@ -19,6 +19,7 @@ from mcp_wallet_guard.config.settings import FeeLimits
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied, Unavailable
 from mcp_wallet_guard.operations import erc20
 from mcp_wallet_guard.operations.evm import Eip1559
+from mcp_wallet_guard.operations.intents import contract_of
 from mcp_wallet_guard.operations.values import BaseUnits
 from mcp_wallet_guard.proofs import Signed, exactly
 
@@ -152,14 +153,13 @@ class Web3Chain:
 
     async def token_balance(self, account: Address, token: Asset, /) -> BaseUnits:
         """See `Chain.token_balance`. The node may confirm the pinned decimals, it cannot supply them."""
-        if token.address is None:
-            raise InvalidInput("invalid_input.token")
-        if not await _ask(self._eth.get_code(_checksummed(token.address), "latest")):
+        contract = contract_of(token)
+        if not await _ask(self._eth.get_code(_checksummed(contract), "latest")):
             raise lied("no contract where a token is pinned")
-        decimals = await self._view(token.address, erc20.DECIMALS)
+        decimals = await self._view(contract, erc20.DECIMALS)
         if decimals is not None and decimals != token.decimals:
             raise lied("other decimals than the pinned ones")
-        held = await self._view(token.address, erc20.balance_of(account))
+        held = await self._view(contract, erc20.balance_of(account))
         if held is None:
             raise garbled("no balance of a pinned token")
         return BaseUnits(held)

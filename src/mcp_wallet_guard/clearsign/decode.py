@@ -1,21 +1,19 @@
-"""What the frozen bytes do. All that cannot be shown in full is refused. Threat: T-006, T-007, T-020."""
+"""What the frozen bytes do. All that cannot be shown in full is refused: other calldata, kinds and chains.
+
+Threat: T-006, T-007, T-020, T-036, T-037.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, final
+from typing import final
 
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied
 from mcp_wallet_guard.operations import erc20
 from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation
-from mcp_wallet_guard.operations.intents import EffectKind
+from mcp_wallet_guard.operations.intents import KIND_OF_CALL, EffectKind
 from mcp_wallet_guard.operations.values import UINT256_MAX, Account, Address, Asset, BaseUnits
-
-_KINDS: Final = {
-    erc20.Function.TRANSFER: EffectKind.TOKEN_TRANSFER,
-    erc20.Function.APPROVE: EffectKind.TOKEN_APPROVAL,
-}
 
 
 @final
@@ -83,7 +81,7 @@ def _effect(tx: Eip1559, token: Asset | None) -> tuple[EffectKind, Asset | None,
         raise _undecodable(f"{len(tx.data)} bytes of calldata")
     if tx.value:
         raise _undecodable("a token's call with native currency")
-    return _KINDS[call.function], token, call.party, call.amount
+    return KIND_OF_CALL[call.function], token, call.party, call.amount
 
 
 def _undecodable(detail: str) -> PolicyDenied:

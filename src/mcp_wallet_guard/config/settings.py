@@ -138,24 +138,16 @@ class Settings:
         table = self.document.policy
         if table is None:
             return None
-        decimals = self.document.chain.decimals
-        fee = None if table.max_fee is None else self._units("policy.max_fee", table.max_fee, decimals)
-        cap = self._units("policy.max_per_transaction", table.max_per_transaction, decimals)
-        by_symbol = {token.symbol: token for token in self.tokens}
-        caps = [
-            (by_symbol[symbol], self._units(f"policy.tokens.{symbol}", limit, by_symbol[symbol].decimals))
-            for symbol, limit in sorted(table.tokens.items())
-        ]
-        limits = [self._limit(limit, number) for number, limit in enumerate(table.limits)]
+        decimals = self.native.decimals
         try:
             return Policy(
                 payees=_payees(table.payees),
-                max_per_transaction=cap,
+                max_per_transaction=self._units("max_per_transaction", table.max_per_transaction, decimals),
                 level=Level[table.level.upper()],
-                max_fee=fee,
-                tokens=tuple(TokenRule(token=token, cap=limit) for token, limit in caps),
+                max_fee=None if table.max_fee is None else self._units("max_fee", table.max_fee, decimals),
+                tokens=tuple(self._token_rule(symbol, cap) for symbol, cap in sorted(table.tokens.items())),
                 approvals=table.approvals == "capped",
-                limits=tuple(Limit(**limit) for limit in limits),
+                limits=tuple(self._limit(f"limits.{number}", limit) for number, limit in enumerate(table.limits)),
                 waiver=self.lower_level,
             )
         except Misconfigured as error:
@@ -193,22 +185,23 @@ class Settings:
         """All waivers, for the journal."""
         return tuple(waiver for waiver in (self.lower_level, self.cheap_kdf) if waiver is not None)
 
-    def _limit(self, table: LimitTable, number: int) -> dict[str, Any]:
-        """The fields of a `Limit`."""
-        key = f"policy.limits.{number}"
+    def _token_rule(self, symbol: str, cap: Amount) -> TokenRule:
+        token = self.token_named(symbol)
+        return TokenRule(token=token, cap=self._units(f"tokens.{symbol}", cap, token.decimals))
+
+    def _limit(self, key: str, table: LimitTable) -> Limit:
         asset = next((each for each in (self.native, *self.tokens) if each.symbol == table.asset), None)
         if table.asset is not None and asset is None:
             raise _invalid(f"{key}.asset: is neither the chain's symbol nor one of [[tokens]]")
         if table.amount is not None and asset is None:
             raise _invalid(f"{key}.amount: is of no asset")
-        amount = table.amount and asset and self._units(f"{key}.amount", table.amount, asset.decimals)
-        return {
-            "seconds": int(table.window[:-1]) * _SECONDS[table.window[-1]],
-            "asset": asset,
-            "amount": amount,
-            "count": table.count,
-            "payees": None if table.group is None else self._group(table.group, key),
-        }
+        return Limit(
+            seconds=int(table.window[:-1]) * _SECONDS[table.window[-1]],
+            asset=asset,
+            amount=table.amount and asset and self._units(f"{key}.amount", table.amount, asset.decimals),
+            count=table.count,
+            payees=None if table.group is None else self._group(table.group, key),
+        )
 
     def _group(self, name: str, key: str) -> frozenset[Address]:
         known = {entry.name: entry.address for entry in self.address_book}

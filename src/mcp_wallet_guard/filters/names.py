@@ -62,7 +62,7 @@ _PUBLIC_ENDS: Final = (
 )  # fmt: skip
 
 _HEX: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]+)")
-_KEY_DIGITS: Final = frozenset((32, 40 + 8, 56, 62, 63, 64, 96, 128))
+_KEY_DIGITS: Final = frozenset((32, 48, 56, 62, 63, 64, 96, 128))
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{42,44}=?|[A-Za-z0-9+/_-]{85,88}={0,2}")
 _BASE32: Final = re.compile(r"[A-Z2-7]{16,128}=*")
 _DECIMAL: Final = re.compile(r"[0-9]{60,78}")

@@ -7,9 +7,10 @@ the settings pin exactly one. Threat: T-001, T-006, T-007.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Final, final
+from typing import Any, Final, final
 
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations import erc20, evm
@@ -134,6 +135,12 @@ class EffectKind(StrEnum):
     CONTRACT_CALL = "contract_call"
 
 
+KIND_OF_CALL: Final = {
+    erc20.Function.TRANSFER: EffectKind.TOKEN_TRANSFER,
+    erc20.Function.APPROVE: EffectKind.TOKEN_APPROVAL,
+}
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
@@ -206,82 +213,24 @@ def amount_of(effect: Effect, /) -> int:
 
 def to_json(intent: Intent, /) -> dict[str, str]:
     """A JSON object from which `from_json` makes an equal intent."""
-    fields: dict[str, str | None] = {"account": intent.account, "reference": intent.reference}
-    if isinstance(intent, UnsignedTransaction):
-        fields |= {"kind": "unsigned_transaction", "unsigned_bytes": "0x" + intent.unsigned_bytes.hex()}
-        return {name: value for name, value in fields.items() if value is not None}
-    fields["chain"] = None if intent.chain is None else str(intent.chain)
-    match intent:
-        case Transfer():
-            fields |= {"kind": "transfer", "to": intent.to.value, "amount": intent.amount.text}
-        case TokenTransfer():
-            fields |= {"kind": "token_transfer", "to": intent.to.value}
-            fields |= {"token": intent.token, "amount": intent.amount.text}
-        case TokenApproval():
-            fields |= {"kind": "token_approval", "spender": intent.spender.value}
-            fields |= {"token": intent.token, "amount": intent.amount.text}
-        case ContractCall():
-            fields |= {"kind": "contract_call", "to": intent.to.value}
-            fields |= {"data": "0x" + intent.data.hex(), "value": intent.value.text}
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-_SHAPES: Final = {
-    "transfer": {"to", "amount"},
-    "token_transfer": {"token", "to", "amount"},
-    "token_approval": {"token", "spender", "amount"},
-    "contract_call": {"to", "data", "value"},
-    "unsigned_transaction": {"unsigned_bytes"},
-}
+    values = {each.name: getattr(intent, each.name) for each in fields(intent)}
+    return {"kind": _NAMES[type(intent)]} | {
+        name: "0x" + value.hex() if isinstance(value, bytes) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def from_json(data: object, /) -> Intent:
     """Strict inverse of `to_json`: unknown keys and other types raise InvalidInput."""
     if not isinstance(data, dict) or not all(type(k) is str and type(v) is str for k, v in data.items()):
         raise InvalidInput("invalid_input")
-    fields: dict[str, str] = dict(data)
-    kind, common = fields.pop("kind", ""), _common(fields)
-    if _SHAPES.get(kind) != fields.keys() or (kind == "unsigned_transaction" and common.chain is not None):
+    texts: dict[str, str] = dict(data)
+    intent = _TYPES.get(texts.pop("kind", ""))
+    known = set() if intent is None else {each.name for each in fields(intent)}
+    if intent is None or not known - _OPTIONAL <= texts.keys() <= known:
         raise InvalidInput("invalid_input")
-    chain, account, reference = common.chain, common.account, common.reference
-    match kind:
-        case "transfer":
-            return Transfer(
-                to=Address.parse(fields["to"]), amount=Amount.parse(fields["amount"]),
-                chain=chain, account=account, reference=reference,
-            )  # fmt: skip
-        case "token_transfer":
-            return TokenTransfer(
-                token=fields["token"], to=Address.parse(fields["to"]), amount=Amount.parse(fields["amount"]),
-                chain=chain, account=account, reference=reference,
-            )  # fmt: skip
-        case "token_approval":
-            return TokenApproval(
-                token=fields["token"], spender=Address.parse(fields["spender"]), amount=Amount.parse(fields["amount"]),
-                chain=chain, account=account, reference=reference,
-            )  # fmt: skip
-        case "contract_call":
-            return ContractCall(
-                to=Address.parse(fields["to"]), data=_hex(fields["data"]), value=Amount.parse(fields["value"]),
-                chain=chain, account=account, reference=reference,
-            )  # fmt: skip
-    return UnsignedTransaction(unsigned_bytes=_hex(fields["unsigned_bytes"]), account=account, reference=reference)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Common:
-    chain: ChainId | None
-    account: str | None
-    reference: str | None
-
-
-def _common(fields: dict[str, str]) -> _Common:
-    """What every intent may say; taken out of `fields`."""
-    chain = fields.pop("chain", None)
-    return _Common(
-        None if chain is None else ChainId.parse(chain), fields.pop("account", None), fields.pop("reference", None)
-    )
+    return intent(**{name: _PARSERS[name](text) for name, text in texts.items()})
 
 
 def _call(
@@ -307,8 +256,7 @@ def _kind(to: Address, value: int, data: bytes, tokens: tuple[Asset, ...]) -> Ef
     call = erc20.decode(data)
     if call is None or value != 0 or all(token.address != to for token in tokens):
         return EffectKind.CONTRACT_CALL
-    is_transfer = call.function is erc20.Function.TRANSFER
-    return EffectKind.TOKEN_TRANSFER if is_transfer else EffectKind.TOKEN_APPROVAL
+    return KIND_OF_CALL[call.function]
 
 
 def _check_payment(to: Address, amount: Amount) -> None:
@@ -337,3 +285,22 @@ def _hex(text: str) -> bytes:
     if len(digits) % 2 or len(text) != len(digits) + 2 or not set(digits) <= set("0123456789abcdef"):
         raise InvalidInput("invalid_input.transaction")
     return bytes.fromhex(digits)
+
+
+_TYPES: Final[dict[str, type[Intent]]] = {
+    "transfer": Transfer,
+    "token_transfer": TokenTransfer,
+    "token_approval": TokenApproval,
+    "contract_call": ContractCall,
+    "unsigned_transaction": UnsignedTransaction,
+}
+_NAMES: Final = {intent: name for name, intent in _TYPES.items()}
+_OPTIONAL: Final = frozenset({"chain", "account", "reference"})
+_PARSERS: Final[dict[str, Callable[[str], Any]]] = {
+    **dict.fromkeys(("to", "spender"), Address.parse),
+    **dict.fromkeys(("amount", "value"), Amount.parse),
+    **dict.fromkeys(("data", "unsigned_bytes"), _hex),
+    **dict.fromkeys(("token", "account", "reference"), str),
+    "chain": ChainId.parse,
+}
+"""Field -> what reads its text."""
