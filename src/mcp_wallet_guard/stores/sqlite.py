@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar, final
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 
 from mcp_wallet_guard.errors import Locked, Tampered, Unavailable
@@ -136,7 +135,6 @@ class SqliteStore:
                 return call()
 
         async with self._turn:
-            await anyio.lowlevel.checkpoint_if_cancelled()
             patience = anyio.current_time() + PATIENCE_SECONDS
             while True:
                 try:
