@@ -58,7 +58,7 @@ async def check_guard(rig: Rig, owned: OwnedGuard) -> Report:
     shown = {e["data"]["digest"] for e in fields if e["kind"] == Kind.FROZEN and "digest" in e["data"]}
     signatures = rig.signatures()
     assert len(signatures) <= events[Kind.CONSUMED], "more signatures than consumed approvals"
-    assert events[Kind.CONSUMED] <= events[Kind.APPROVED] <= events[Kind.FACTOR_USED]
+    assert events[Kind.CONSUMED] <= events[Kind.APPROVED] <= events[Kind.FACTOR_USED] + _by_mandates(fields)
     assert set(signatures) <= shown, "something was signed that nobody was shown"
 
     stored: dict[str, str] = {}
@@ -76,6 +76,20 @@ async def check_guard(rig: Rig, owned: OwnedGuard) -> Report:
     mined = sum(1 for outcome in _journalled(fields) if outcome == "mined")
     assert mined <= len(sent), "something settled that was never sent"
     return Report(events=events, signatures=len(signatures), sent=len(sent), outcomes=outcomes)
+
+
+def _by_mandates(fields: list[dict[str, Any]]) -> int:
+    """How many payments nobody was asked about, each by a mandate that a factor had approved before."""
+    good: set[str] = set()
+    uses = 0
+    for each in fields:
+        if each["kind"] in {Kind.MANDATE_APPROVED, Kind.MANDATE_ENDED}:
+            change = good.add if each["kind"] == Kind.MANDATE_APPROVED else good.discard
+            change(each["subject"].removeprefix("mandate:"))
+        elif each["kind"] == Kind.APPROVED and (mandate := each["data"]["evidence"]["mandate"]) is not None:
+            assert mandate in good, "a mandate was used that nobody had approved"
+            uses += 1
+    return uses
 
 
 def _journalled(fields: list[dict[str, Any]]) -> list[str]:

@@ -88,6 +88,17 @@ class LimitStatus(Model):
 
 
 @final
+class MandateStatus(Model):
+    """One mandate of the settings in force, and what was paid under it. `expires_at` is unix seconds, None while nobody
+    approved it, or not any more: then it lets nothing through."""
+
+    id: str
+    name: str
+    expires_at: int | None
+    budget: LimitStatus
+
+
+@final
 class GuardStatus(Model):
     """How the guard stands. No secret, no link, no balance."""
 
@@ -101,6 +112,7 @@ class GuardStatus(Model):
     factor_locked: bool
     open_operations: int
     limits: tuple[LimitStatus, ...] = ()
+    mandates: tuple[MandateStatus, ...] = ()
     page_url: str | None
     waivers: tuple[str, ...]
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from mcp_wallet_guard import reservations, strict_json
+from mcp_wallet_guard import mandates, reservations, strict_json
+from mcp_wallet_guard.approvals.links import SPENT
 from mcp_wallet_guard.ceremony import (
     ENDS,
     OPEN,
@@ -29,39 +30,29 @@ from mcp_wallet_guard.ceremony import (
 from mcp_wallet_guard.chains.base import ChainFacts
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.errors import AlreadyUsed, Expired, InvalidInput, Refused, Tampered, Unavailable
+from mcp_wallet_guard.errors import AlreadyUsed, Expired, InvalidInput, PolicyDenied, Refused, Tampered, Unavailable
 from mcp_wallet_guard.evidence import (
+    EVIDENCE,
     AccountRow,
     ApprovalRow,
+    Evidence,
     Facts,
     OperationRow,
     PairingRow,
     ReservationRow,
     State,
+    canonical,
 )
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
-from mcp_wallet_guard.operations.intents import Effect, from_json
+from mcp_wallet_guard.operations.intents import Effect, amount_of, from_json
 from mcp_wallet_guard.policy.engine import Reserved, check_permitted, check_same_revision
-from mcp_wallet_guard.proofs import Signable, Signed
+from mcp_wallet_guard.proofs import Signable
 from mcp_wallet_guard.stores.base import Transaction
 
 FACTS_FRESH_SECONDS: Final = 30
 
-_KIND_AFTER: Final = {
-    State.PROPOSED: Kind.PROPOSED,
-    State.HELD: Kind.HELD,
-    State.FROZEN: Kind.FROZEN,
-    State.APPROVED: Kind.APPROVED,
-    State.CONSUMED: Kind.CONSUMED,
-    State.SIGNED: Kind.SIGNED,
-    State.SENT: Kind.SENT,
-    State.SETTLED: Kind.SETTLED,
-    State.UNKNOWN: Kind.UNKNOWN,
-    State.REFUSED: Kind.REFUSED,
-    State.EXPIRED: Kind.EXPIRED,
-    State.SUPERSEDED: Kind.SUPERSEDED,
-}
+_KIND_AFTER: Final = {state: Kind(f"operation.{state}") for state in State}
 
 
 @final
@@ -132,6 +123,27 @@ def queue(tx: Transaction, row: OperationRow, /) -> None:
     note(tx, row, principal=row.principal, tool=row.tool, intent=row.intent)
 
 
+def place_in_queue(
+    tx: Transaction, /, *, row: OperationRow, queued: OperationRow | None, principals: frozenset[str]
+) -> int | None:
+    """The account's next nonce by our own count; None, and the row is queued, while another operation holds it.
+    `queued` is the row as it waits already. Raises Refused("blocked.unknown"), RateLimited."""
+    check_account(tx, row.account)
+    account = account_row(tx, row.account)
+    if account.holder in (None, row.id):
+        return account.next_nonce
+    if queued is None:
+        check_authorized(
+            principal=row.principal,
+            tool=row.tool,
+            effect_hash=row.effect_hash,
+            principals=principals,
+            open_operations=open_count(tx, row.principal),
+        )
+        queue(tx, row)
+    return None
+
+
 def check_account(tx: Transaction, account: str, /) -> None:
     """Raises Refused("blocked.unknown") while nobody knows whether something that this account signed was sent."""
     if any(State(row.state) in {State.SIGNED, State.UNKNOWN} for row in unsettled(tx, account)):
@@ -151,8 +163,12 @@ def check_nonce(tx: Transaction, account: str, /, *, nonce: int, claimed: int) -
         raise Unavailable("unavailable.node", detail="the node's nonce went back")
 
 
-def freeze(tx: Transaction, row: OperationRow, approval: ApprovalRow, /, *, before: OperationRow | None) -> None:
-    """Store a frozen operation with its approval, and let it hold the account's nonce. `before` was queued, or None."""
+def freeze(
+    tx: Transaction, row: OperationRow, approval: ApprovalRow, /, *, before: OperationRow | None
+) -> OperationRow:
+    """Store a frozen operation with its approval, and let it hold the account's nonce. `before` was queued, or None.
+
+    The row as it stands then: approved already where a mandate answers for its owner."""
     account = account_row(tx, row.account)
     if account.holder not in (None, row.id) or tx.get(OperationRow, row.id) != before:
         raise Unavailable(detail="another operation holds the nonce, or this one moved on meanwhile")
@@ -170,13 +186,24 @@ def freeze(tx: Transaction, row: OperationRow, approval: ApprovalRow, /, *, befo
         "level": approval.level,
     }
     note(tx, row, **data)
+    return row if approval.mandate is None else accept(tx, row, approval, mandates.use(approval, now=tx.now))
+
+
+def accept(tx: Transaction, row: OperationRow, approval: ApprovalRow, answer: Evidence, /) -> OperationRow:
+    """The one approval that `answer` is about gets its evidence."""
+    evidence = canonical(EVIDENCE.dump_python((answer,), mode="json"))
+    tx.put(replace(approval, evidence=evidence, link_hash=SPENT))
+    approved = advance(row, Move.APPROVE, at=tx.now, approved_at=tx.now)
+    tx.put(approved)
+    note(tx, approved, evidence=answer.model_dump(mode="json"))
+    return approved
 
 
 def close(tx: Transaction, row: OperationRow, move: Move, /, *, code: str) -> OperationRow:
     """Refuse, expire or supersede an open operation: its approval goes, its nonce is free."""
-    closed = _move(tx, row, move, code=code)
-    _drop_approval(tx, row.id)
-    _release_nonce(tx, row)
+    closed = move_row(tx, row, move, code=code)
+    drop_approval(tx, row.id)
+    release_nonce(tx, row)
     note(tx, closed, code=code)
     return closed
 
@@ -270,13 +297,17 @@ def consume(
         open_operations=0,
     )
     decoded = check_decoded(operation, Facts.model_validate_json(row.facts), effect=effect)
+    usable = mandates.usable(tx, settings, tool=row.tool, units=amount_of(effect))
     permitted = check_permitted(
         settings.policy,
         decoded,
         revision=revision,
         facts=fresh.chain,
         reserved=reservations.reserved(tx, settings, operation.transaction.to),
+        mandates=tuple(mandate for mandate in usable if mandate.id == approval.mandate),
     )
+    if permitted.obligations.mandate != approval.mandate:
+        raise PolicyDenied("policy.mandate")
     signable = check_signable(
         authorized=authorized,
         decoded=decoded,
@@ -288,6 +319,8 @@ def consume(
     tx.put(consumed)
     tx.put(replace(approval, consumed_at=tx.now))
     reservations.reserve(tx, row.id, operation, effect, settings)
+    if approval.mandate is not None:
+        mandates.draw(tx, settings, approval.mandate, units=amount_of(effect))
     note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
     return signable
 
@@ -300,65 +333,13 @@ def held(tx: Transaction, settings: Settings, effect: Effect, /, *, nonce: int, 
     return reservations.reserved(tx, settings, effect.to)
 
 
-def burn(tx: Transaction, row: OperationRow, /) -> OperationRow:
-    """A crash or refusal between consume and stored bytes: nothing left the process, the approval is gone."""
-    burned = _move(tx, row, Move.BURN, outcome="burned")
-    reservations.finish(tx, row.id)
-    _drop_approval(tx, row.id)
-    _release_nonce(tx, row)
-    note(tx, burned, outcome="burned")
-    return burned
-
-
-def lose_signature(tx: Transaction, row: OperationRow, /, *, code: str) -> OperationRow:
-    """The signer returned something that does not verify: no broadcast, nonce and budget stay held."""
-    lost = _move(tx, row, Move.LOSE, outcome="signed_but_invalid")
-    _drop_approval(tx, row.id)
-    note(tx, lost, outcome="signed_but_invalid", code=code)
-    return lost
-
-
-def record_signed(tx: Transaction, row: OperationRow, signed: Signed, /) -> OperationRow:
-    """Step 8: store the verified bytes before anybody sends them; the nonce is used from here on."""
-    stored = _move(tx, row, Move.SIGN, signed_bytes=signed.signed_bytes, transaction_hash=signed.transaction_hash)
-    _drop_approval(tx, row.id)
-    account = account_row(tx, row.account)
-    nonce = signed.operation.transaction.nonce
-    tx.put(replace(account, holder=None, next_nonce=max(account.next_nonce, nonce + 1)))
-    note(tx, stored, transaction_hash=signed.transaction_hash.hex())
-    return stored
-
-
-def record_sent(tx: Transaction, row: OperationRow, /, *, receipt: str | None) -> OperationRow:
-    """The node took the bytes, or must be assumed to have. `receipt` passed the outbound filter."""
-    sent = _move(tx, row, Move.SEND, outcome=None, receipt=receipt)
-    note(tx, sent, receipt=receipt)
-    return sent
-
-
-def record_unknown(tx: Transaction, row: OperationRow, /) -> OperationRow:
-    """The node did not say whether it took the bytes."""
-    unknown = _move(tx, row, Move.LOSE, outcome="unknown")
-    note(tx, unknown, outcome="unknown")
-    return unknown
-
-
-def record_settled(tx: Transaction, row: OperationRow, /, *, outcome: str, receipt: str | None) -> OperationRow:
-    """The chain decided."""
-    settled = _move(tx, row, Move.SETTLE, outcome=outcome, receipt=receipt)
-    reservations.finish(tx, row.id)
-    _release_nonce(tx, row)
-    note(tx, settled, outcome=outcome, receipt=receipt)
-    return settled
-
-
 def unsettled(tx: Transaction, account: str, /) -> tuple[OperationRow, ...]:
     """Operations of an account that are past their consume and that the chain has not decided."""
     past = frozenset(State) - OPEN - ENDS
     return tuple(row for row in tx.all(OperationRow) if row.account == account and State(row.state) in past)
 
 
-def _move(tx: Transaction, row: OperationRow, move: Move, /, **changes: object) -> OperationRow:
+def move_row(tx: Transaction, row: OperationRow, move: Move, /, **changes: object) -> OperationRow:
     """Move and store `row`. Raises Unavailable when it is not what is stored any more: the caller must look again,
     since what it was about to write would undo what happened meanwhile."""
     if tx.get(OperationRow, row.id) != row:
@@ -368,12 +349,14 @@ def _move(tx: Transaction, row: OperationRow, move: Move, /, **changes: object) 
     return moved
 
 
-def _drop_approval(tx: Transaction, operation: str) -> None:
+def drop_approval(tx: Transaction, operation: str, /) -> None:
+    """Without its approval an operation can never be signed."""
     if tx.get(ApprovalRow, operation) is not None:
         tx.drop(ApprovalRow, operation)
 
 
-def _release_nonce(tx: Transaction, row: OperationRow) -> None:
+def release_nonce(tx: Transaction, row: OperationRow, /) -> None:
+    """The account's next nonce is free, if it was this operation's."""
     account = account_row(tx, row.account)
     if account.holder == row.id:
         tx.put(replace(account, holder=None))

@@ -255,6 +255,8 @@ def check_confirmed(decoded: Decoded, permitted: Permitted, approval: ApprovalRo
         raise Expired
     answers = answers_of(approval)
     obligations = permitted.obligations
+    if {answer.mandate for answer in answers} - {obligations.mandate}:
+        raise Declined("declined", detail="an answer by another mandate, or by one where a person is asked")
     if len({answer.approver for answer in answers}) < max(1, obligations.approvers):
         raise Declined("declined", detail="not enough answers")
     level = min(Level(answer.level) for answer in answers)

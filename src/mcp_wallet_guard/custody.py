@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeVar, final
 import anyio
 import anyio.to_thread
 
+from mcp_wallet_guard import mandates
 from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.config.settings import Settings, difference, from_canonical
 from mcp_wallet_guard.danger import Waiver
@@ -262,9 +263,10 @@ class Custody:
         store; not while blocked, when an anchor that does not belong to the store is the evidence."""
         return await (self.transact_anchored if self.blocked is None else self.transact)(work)
 
-    async def apply_settings(self, text: bytes, /) -> None:
-        """Seal canonical settings, journal the change, and put them in force. The caller verified a factor.
+    async def apply_settings(self, text: bytes, /, *, proven: bool) -> None:
+        """Seal canonical settings, journal the change, and put them in force.
 
+        `proven` says that the caller verified a second factor for exactly these: then their mandates are approved.
         Raises as `check_applicable`. What is approved already was approved under other settings and is refused.
         """
         async with self._lock:
@@ -272,7 +274,13 @@ class Custody:
             settings, vault = from_canonical(text), self.vault()
             signer = vault.signer(settings)
             revision = await anyio.to_thread.run_sync(vault.seal_settings, text)
-            await self.transact_anchored(lambda tx: _journal_applied(tx, revision, text))
+
+            def work(tx: Transaction) -> None:
+                _journal_applied(tx, revision, text)
+                if proven:
+                    mandates.approve(tx, settings)
+
+            await self.transact_anchored(work)
             await self._put_in_force(vault, settings, revision, signer)
             self._edited = settings  # what guard.toml says by now: its owner applied it
 

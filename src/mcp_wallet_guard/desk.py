@@ -20,12 +20,11 @@ from mcp_wallet_guard.approvals import pairing
 from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.approvals.links import SPENT, LinkFiles, check_link, new_link_secret
-from mcp_wallet_guard.ceremony import Move, advance, is_expired, state_of
+from mcp_wallet_guard.ceremony import Move, is_expired, state_of
 from mcp_wallet_guard.clearsign.view import plain_text
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import FactorRejected, InvalidInput, Refused
 from mcp_wallet_guard.evidence import (
-    EVIDENCE,
     ApprovalRow,
     Channel,
     ConfirmationView,
@@ -35,7 +34,6 @@ from mcp_wallet_guard.evidence import (
     OperationRow,
     PairingRow,
     State,
-    canonical,
 )
 from mcp_wallet_guard.exchange import ApprovalRequest
 from mcp_wallet_guard.journal.events import Event, Kind
@@ -100,7 +98,7 @@ class Desk:
                 used = _attempt(tx, session.vault, code, paired=True) if approval.level >= Level.FACTOR else None
                 if isinstance(used, FactorRejected):
                     return used
-                _accept(tx, row, approval, channel, used)
+                bookkeeping.accept(tx, row, approval, _answer(approval, channel, used, at=tx.now))
                 return None
 
             await self._count(work)
@@ -259,25 +257,18 @@ def enrol(tx: Transaction, factor_id: str, /, *, last_step: int) -> None:
     tx.append(Event(kind=Kind.FACTOR_ENROLLED, at=tx.now, subject=factor_id, data=data))
 
 
-def _accept(
-    tx: Transaction, row: OperationRow, approval: ApprovalRow, channel: Channel, used: tuple[str, int] | None
-) -> None:
-    """The one approval that the answer, and the code's step in `used`, prove gets its evidence."""
-    answer = Evidence(
+def _answer(approval: ApprovalRow, channel: Channel, used: tuple[str, int] | None, *, at: int) -> Evidence:
+    """What a person said; the code's factor and step are in `used`."""
+    return Evidence(
         channel=channel,
         approver=OWNER,
         operation_digest=approval.digest.hex(),
         view_hash=approval.view_hash.hex(),
         level=int(Level.FACTOR if used else Level.PRESENT),
-        at=tx.now,
+        at=at,
         factor_id=used[0] if used else None,
         factor_step=used[1] if used else None,
     )
-    evidence = canonical(EVIDENCE.dump_python((answer,), mode="json"))
-    tx.put(replace(approval, evidence=evidence, link_hash=SPENT))
-    approved = advance(row, Move.APPROVE, at=tx.now, approved_at=tx.now)
-    tx.put(approved)
-    bookkeeping.note(tx, approved, evidence=answer.model_dump(mode="json"))
 
 
 def _attempt(tx: Transaction, vault: OpenVault, code: str | None, *, paired: bool) -> tuple[str, int] | FactorRejected:

@@ -56,6 +56,8 @@ class Channel(StrEnum):
     TERMINAL = "terminal"
     PAGE = "page"
     UNPAIRED_PAGE = "unpaired_page"
+    MANDATE = "mandate"
+    """No person now: one who approved a mandate before. `Desk` takes no answer that claims it."""
 
 
 # pydantic would keep the short texts that it reads from JSON, 16,384 of them, as long as the process lives.
@@ -147,15 +149,22 @@ class ConfirmationView(Model):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obligations:
-    """What policy still asks for: the assurance level and how many people."""
+    """What policy still asks for: the assurance level and how many people; or nothing more, by the mandate with this
+    id. Raises ValueError for a mandate beside a level that somebody must show."""
 
     level: Level
     approvers: int = 1
+    mandate: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.mandate is not None and self.level is not Level.NONE:
+            raise ValueError("nobody is asked under a mandate")
 
 
 @final
 class Evidence(Model):
-    """One verified answer. `factor_step` is the TOTP time step that this answer used up, for this approval alone."""
+    """One verified answer. `factor_step` is the TOTP time step that this answer used up, for this approval alone.
+    `mandate` is the id of the mandate whose use this is, with the level `NONE`: nobody was asked."""
 
     v: Literal[1] = 1
     channel: Channel
@@ -166,6 +175,7 @@ class Evidence(Model):
     at: int
     factor_id: str | None = None
     factor_step: int | None = None
+    mandate: str | None = None
 
 
 EVIDENCE: Final[TypeAdapter[tuple[Evidence, ...]]] = TypeAdapter(tuple[Evidence, ...], config=PAYLOAD)
@@ -223,7 +233,8 @@ class OperationRow(Row):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRow(Row):
-    """A single-use capability for one operation. `evidence` is JSON of verified answers; nothing says "approved"."""
+    """A single-use capability for one operation. `evidence` is JSON of verified answers; nothing says "approved".
+    `mandate` is the id of the one that it was made under, None when a person is asked."""
 
     table: ClassVar[str] = "approvals"
     operation: str
@@ -238,6 +249,7 @@ class ApprovalRow(Row):
     match_salt: bytes
     evidence: str = "[]"
     consumed_at: int | None = None
+    mandate: str | None = None
 
 
 @final
@@ -281,6 +293,18 @@ class LimitRow(Row):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MandateRow(Row):
+    """A mandate that its owner approved with a second factor, by its id, which names all its bounds. Unix seconds."""
+
+    table: ClassVar[str] = "mandates"
+    id: str
+    name: str
+    approved_at: int
+    expires_at: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactorRow(Row):
     """State of one second factor. `last_step` is the highest time step used or burned; times are unix seconds."""
 
@@ -305,7 +329,7 @@ class PairingRow(Row):
 
 
 ROWS: Final[tuple[type[Row], ...]] = (
-    OperationRow, ApprovalRow, AccountRow, ReservationRow, LimitRow, FactorRow, PairingRow,
+    OperationRow, ApprovalRow, AccountRow, ReservationRow, LimitRow, MandateRow, FactorRow, PairingRow,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Final, final
 
 import anyio
 
-from mcp_wallet_guard import bookkeeping, reservations
+from mcp_wallet_guard import bookkeeping, outcomes, reservations
 from mcp_wallet_guard.answers import Withheld
 from mcp_wallet_guard.ceremony import Move, state_of
 from mcp_wallet_guard.chains.base import Settlement
@@ -99,7 +99,7 @@ class Executor:
             return row
 
     async def _burn(self, row: OperationRow) -> OperationRow:
-        return await self._custody.transact(lambda tx: bookkeeping.burn(tx, row))
+        return await self._custody.transact(lambda tx: outcomes.burn(tx, row))
 
     async def _settle_once(self, row: OperationRow) -> OperationRow:
         state = state_of(row)
@@ -154,7 +154,7 @@ class Executor:
         signed = await self._sign(session, consumed, signable)
         if signed is None:
             return await self._row(row.id), None
-        row = await self._custody.transact_anchored(lambda tx: bookkeeping.record_signed(tx, consumed, signed))
+        row = await self._custody.transact_anchored(lambda tx: outcomes.record_signed(tx, consumed, signed))
         return row, signed
 
     async def _consume(
@@ -203,7 +203,7 @@ class Executor:
             return check_signature(signable, signature, address=address)
         except Tampered as error:
             code = error.code
-            await self._custody.transact(lambda tx: bookkeeping.lose_signature(tx, row, code=code))
+            await self._custody.transact(lambda tx: outcomes.lose_signature(tx, row, code=code))
             return None
 
     async def _send(self, session: Session, row: OperationRow, signed: Signed) -> OperationRow:
@@ -211,9 +211,9 @@ class Executor:
         try:
             receipt = await self._release(session, row, None)
             if await _is_sent(session, signed):
-                return await self._custody.transact(lambda tx: bookkeeping.record_sent(tx, row, receipt=receipt))
+                return await self._custody.transact(lambda tx: outcomes.record_sent(tx, row, receipt=receipt))
             if state_of(row) is not State.UNKNOWN:
-                return await self._custody.transact(lambda tx: bookkeeping.record_unknown(tx, row))
+                return await self._custody.transact(lambda tx: outcomes.record_unknown(tx, row))
         except GuardError:
             pass
         return row
@@ -237,7 +237,7 @@ class Executor:
 
     async def _settled(self, row: OperationRow, outcome: str, receipt: str | None) -> OperationRow:
         return await self._custody.transact(
-            lambda tx: bookkeeping.record_settled(tx, row, outcome=outcome, receipt=receipt)
+            lambda tx: outcomes.record_settled(tx, row, outcome=outcome, receipt=receipt)
         )
 
     async def _release(self, session: Session, row: OperationRow, settlement: Settlement | None) -> str:

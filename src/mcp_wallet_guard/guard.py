@@ -14,12 +14,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, final
 
 import anyio
 import anyio.to_thread
 
-from mcp_wallet_guard import bookkeeping
+from mcp_wallet_guard import bookkeeping, mandates
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
 from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
@@ -28,20 +29,21 @@ from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import Declined, GuardError, InvalidInput, Refused, Tampered, Unavailable
 from mcp_wallet_guard.evidence import ApprovalRow, OperationRow, State, canonical
-from mcp_wallet_guard.exchange import (
-    Done,
-    Pending,
-    Proposal,
-    ReadRecord,
-    RefusedAnswer,
-    WalletInfo,
-)
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
 from mcp_wallet_guard.execution import Executor
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.frozen import effect_hash, freeze
-from mcp_wallet_guard.operations.intents import Effect, Intent, UnsignedTransaction, from_json, payee_of, to_json
+from mcp_wallet_guard.operations.intents import (
+    Effect,
+    Intent,
+    UnsignedTransaction,
+    amount_of,
+    from_json,
+    payee_of,
+    to_json,
+)
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
@@ -247,7 +249,8 @@ class Guard:
             expires_at=now + settings.approval.expires_minutes * 60,
         )
         if own_nonce is None:
-            own_nonce = await self.custody.transact(lambda tx: self._place_in_queue(tx, row, queued))
+            place = partial(bookkeeping.place_in_queue, row=row, queued=queued, principals=self._principals)
+            own_nonce = await self.custody.transact(place)
         if own_nonce is None:
             return self._answer(row)
         payee, token = payee_of(effect), settings.token_at(effect.to)
@@ -279,10 +282,15 @@ class Guard:
             policy_revision=session.revision,
         )
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> OperationRow:
             held = bookkeeping.held(tx, settings, effect, nonce=nonce, fresh=claims)
             permitted = check_permitted(
-                settings.policy, decoded, revision=session.revision, facts=claims, reserved=held
+                settings.policy,
+                decoded,
+                revision=session.revision,
+                facts=claims,
+                reserved=held,
+                mandates=mandates.usable(tx, settings, tool=row.tool, units=amount_of(effect)),
             )
             approval = ApprovalRow(
                 operation=row.id,
@@ -295,31 +303,17 @@ class Guard:
                 approvers=permitted.obligations.approvers,
                 link_hash=link_hash,
                 match_salt=secrets.token_bytes(16),
+                mandate=permitted.obligations.mandate,
             )
-            bookkeeping.freeze(tx, frozen, approval, before=queued)
+            return bookkeeping.freeze(tx, frozen, approval, before=queued)
 
         with anyio.CancelScope(shield=True):
-            await self.custody.transact(work)
-            await self.desk.write_link(row.id, link_secret)
-        return self._answer(frozen)
-
-    def _place_in_queue(self, tx: Transaction, row: OperationRow, queued: OperationRow | None) -> int | None:
-        """The account's next nonce by our own count; None, and the row is queued, while another operation holds it."""
-        bookkeeping.check_account(tx, row.account)
-        account = bookkeeping.account_row(tx, row.account)
-        if account.holder in (None, row.id):
-            return account.next_nonce
-        if queued is None:
-            opened = bookkeeping.open_count(tx, row.principal)
-            check_authorized(
-                principal=row.principal,
-                tool=row.tool,
-                effect_hash=row.effect_hash,
-                principals=self._principals,
-                open_operations=opened,
-            )
-            bookkeeping.queue(tx, row)
-        return None
+            stored = await self.custody.transact(work)
+            if state_of(stored) is State.FROZEN:
+                await self.desk.write_link(row.id, link_secret)
+        if state_of(stored) is State.APPROVED:  # by a mandate: nobody is asked
+            stored = await self.executor.execute(stored, principal=proposal.principal)
+        return self._answer(stored)
 
     async def _wait(self, operation: str, *, seconds: float) -> bool:
         """Wait for the person's answer; True when it came, also when it came before the wait began."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 import anyio.to_thread
 
-from mcp_wallet_guard import reservations
-from mcp_wallet_guard.answers import GuardStatus, LimitStatus, LogPage, LogReport
+from mcp_wallet_guard import mandates, reservations
+from mcp_wallet_guard.answers import GuardStatus, LimitStatus, LogPage, LogReport, MandateStatus
 from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.ceremony import OPEN, state_of
+from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import InvalidInput, Tampered
@@ -34,8 +35,8 @@ from mcp_wallet_guard.guard import Guard
 from mcp_wallet_guard.journal import chain
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.operations.values import Amount, Asset, BaseUnits
-from mcp_wallet_guard.policy.limits import Limit
-from mcp_wallet_guard.policy.rules import Policy
+from mcp_wallet_guard.policy.limits import Limit, Spent
+from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.base import Transaction
 
@@ -156,11 +157,10 @@ class OwnedGuard:
         """How the guard stands; works while locked."""
         custody = self.custody
         head = custody.store.head
-        count, factor_locked, limits = 0, False, tuple[LimitStatus, ...]()
+        counted = _Counted()
         in_force = custody.in_force
         if not custody.is_locked:
-            policy = None if in_force is None else in_force.policy
-            count, factor_locked, limits = await custody.transact(lambda tx: _counted(tx, policy))
+            counted = await custody.transact(lambda tx: _counted(tx, in_force))
         return GuardStatus(
             version=version("mcp-wallet-guard"),
             locked=custody.is_locked,
@@ -169,9 +169,10 @@ class OwnedGuard:
             account=None if in_force is None else in_force.account.id,
             policy_revision=custody.revision,
             settings_differ=custody.differences(),
-            factor_locked=factor_locked,
-            open_operations=count,
-            limits=limits,
+            factor_locked=counted.factor_locked,
+            open_operations=counted.open_operations,
+            limits=counted.limits,
+            mandates=counted.mandates,
             page_url=self.page_address,
             waivers=custody.waivers,
         )
@@ -181,7 +182,7 @@ class OwnedGuard:
         custody = self.custody
         custody.check_applicable(settings)
         await self.desk.use_code(code)
-        await custody.apply_settings(settings)
+        await custody.apply_settings(settings, proven=True)
         return await self.control_status()
 
     async def unlock_factor(self, passphrase: Secret, /, *, code: str) -> GuardStatus:
@@ -247,14 +248,36 @@ def _check_all(tx: Transaction) -> None:
     tx.check_entries(0)
 
 
-def _counted(tx: Transaction, policy: Policy | None) -> tuple[int, bool, tuple[LimitStatus, ...]]:
-    opened = sum(1 for row in tx.all(OperationRow) if state_of(row) in OPEN)
-    limits = () if policy is None else tuple(_limit_status(tx, limit) for limit in policy.limits)
-    return opened, any(row.locked for row in tx.all(FactorRow)), limits
+class _Counted(NamedTuple):
+    """What a status tells of the store."""
+
+    open_operations: int = 0
+    factor_locked: bool = False
+    limits: tuple[LimitStatus, ...] = ()
+    mandates: tuple[MandateStatus, ...] = ()
 
 
-def _limit_status(tx: Transaction, limit: Limit) -> LimitStatus:
-    spent, asset = reservations.spent(tx, limit), limit.asset
+def _counted(tx: Transaction, settings: Settings | None) -> _Counted:
+    policy = None if settings is None else settings.policy
+    return _Counted(
+        open_operations=sum(1 for row in tx.all(OperationRow) if state_of(row) in OPEN),
+        factor_locked=any(row.locked for row in tx.all(FactorRow)),
+        limits=() if policy is None else tuple(_limit(each, reservations.spent(tx, each)) for each in policy.limits),
+        mandates=() if policy is None else tuple(_mandate(tx, each) for each in policy.mandates),
+    )
+
+
+def _mandate(tx: Transaction, mandate: Mandate) -> MandateStatus:
+    return MandateStatus(
+        id=mandate.id,
+        name=mandate.name,
+        expires_at=mandates.expires_at(tx, mandate),
+        budget=_limit(mandate.budget, mandates.spent(tx, mandate)),
+    )
+
+
+def _limit(limit: Limit, spent: Spent) -> LimitStatus:
+    asset = limit.asset
     return LimitStatus(
         seconds=limit.seconds,
         symbol=None if asset is None else asset.symbol,

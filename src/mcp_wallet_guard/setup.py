@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn, final
 
+from mcp_wallet_guard import mandates
 from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.assembly import StateFiles, build_guard, running
 from mcp_wallet_guard.config.file import LoadedSettings, load_settings
@@ -129,7 +130,7 @@ async def put_in_force(loaded: LoadedSettings, passphrase: Secret, /, *, clock: 
         if custody.blocked is not None and await custody.transact(lambda tx: bool(tx.all(FactorRow))):
             raise Refused(custody.blocked)
         await bind_factors(owned)
-        await custody.apply_settings(canonical(loaded.settings))
+        await custody.apply_settings(canonical(loaded.settings), proven=False)
 
 
 async def acknowledge_store(loaded: LoadedSettings, passphrase: Secret, /, *, code: str, clock: Clock) -> None:
@@ -143,11 +144,13 @@ async def acknowledge_store(loaded: LoadedSettings, passphrase: Secret, /, *, co
 
 
 async def bind_factors(owned: OwnedGuard, /) -> None:
-    """Write or renew the factors' rows so that no code of a step up to now counts, and anchor the store."""
+    """Write or renew the factors' rows so that no code of a step up to now counts, end every mandate, since the store
+    may have forgotten what was paid under it, and anchor the store."""
     custody = owned.custody
     factor_ids, step = custody.vault().factor_ids, totp.step_at(custody.clock.now())
 
     def work(tx: Transaction) -> None:
+        mandates.end_all(tx)
         for factor_id in factor_ids:
             enrol(tx, factor_id, last_step=step)
 

@@ -201,6 +201,10 @@ def test_every_kind_of_entry_has_a_line(kind: Kind) -> None:
             "Approved by owner on the approval page, without a code (level PRESENT).",
         ),
         (
+            entry(Kind.APPROVED, evidence={"mandate": "ab12", "channel": "mandate", "level": 0}),
+            "Paid without a question, by the mandate ab12 that the owner approved before.",
+        ),
+        (
             entry(Kind.APPROVED, evidence={
                 "approver": "owner", "channel": "letter", "factor_id": "f", "factor_step": 9, "level": 77,
             }),

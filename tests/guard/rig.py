@@ -41,6 +41,23 @@ START: Final = 1_800_000_000
 ETHER: Final = 10**18
 DATABASE: Final = ("state.db", "state.db-wal", "state.db-shm")
 """The files of one store: what is newest may only be in its log."""
+SMALL_MANDATE: Final = """
+[policy.groups]
+trusted = ["Bob"]
+
+[[policy.mandates]]
+name = "small"
+tools = ["pay"]
+asset = "ETH"
+group = "trusted"
+max_per_transaction = "0.01"
+max_fee = "0.01"
+amount = "0.025"
+count = 4
+window = "1d"
+valid_days = 30
+"""
+"""For settings with a contact Bob: not approved by standing there."""
 Answer = Done | Pending | RefusedAnswer
 Misbehaviour = Callable[[Signable, Signer], Awaitable[Any]]
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_wallet_guard import bookkeeping
+from mcp_wallet_guard import bookkeeping, outcomes
 from mcp_wallet_guard.ceremony import Equal, advance
 from mcp_wallet_guard.clearsign.text import grouped
 from mcp_wallet_guard.errors import InvalidInput, Unavailable
@@ -348,7 +348,7 @@ async def test_without_the_comparison_with_the_stored_row_a_stale_look_would_und
         monkeypatch.setattr(executor, "_sign", look)
         assert (await wallet.done()).outcome == "mined"
         with pytest.raises(Unavailable):
-            await custody.transact(lambda tx: bookkeeping.burn(tx, stale[0]))
+            await custody.transact(lambda tx: outcomes.burn(tx, stale[0]))
         assert (await wallet.done()).outcome == "mined"
 
         def careless(tx: Any, row: Any, move: Any, /, **changes: Any) -> Any:
@@ -356,6 +356,6 @@ async def test_without_the_comparison_with_the_stored_row_a_stale_look_would_und
             tx.put(moved)
             return moved
 
-        monkeypatch.setattr(bookkeeping, "_move", careless)
-        await custody.transact(lambda tx: bookkeeping.burn(tx, stale[0]))
+        monkeypatch.setattr(bookkeeping, "move_row", careless)
+        await custody.transact(lambda tx: outcomes.burn(tx, stale[0]))
         assert isinstance(await wallet.pay(), Pending), "a second payment would be asked for"

@@ -35,7 +35,11 @@ EDITS: Mapping[str, str] = {
     "policy.tokens": '{ EVIL = "1000" }',
     "policy.approvals": '"capped"',
     "policy.limits": '[{ window = "1m", count = 1 }]',
-    "policy.groups": "{ friends = [] }",
+    "policy.groups": '{ friends = ["Mallory"] }',
+    "policy.mandates": (
+        '[{ name = "all", tools = ["pay"], asset = "ETH", group = "friends", max_per_transaction = "0.1",'
+        ' max_fee = "1", amount = "1", count = 9, window = "1h", valid_days = 366 }]'
+    ),
     "policy.max_per_transaction": '"50"',
     "policy.payees": f'[{{ name = "Mallory", address = "{MALLORY}" }}]',
     "policy.level": '"present"',
@@ -51,14 +55,16 @@ EDITS: Mapping[str, str] = {
 }
 """Key of guard.toml -> what somebody writes there. What a key lets through, or would stop, is tried below."""
 NEEDS = {
+    "policy.groups": "contacts",
     "policy.tokens": "tokens",
     "policy.level": "danger.lower_level",
+    "policy.mandates": "policy.groups",
     "chain.max_fee_per_gas_gwei": "chain.max_priority_fee_gwei",
 }
 """Key -> another that must be edited too, or the file is not valid."""
 LISTS = {"tokens", "contacts"}
 """Lists of tables, which get one more."""
-LEAVES = LISTS | {"limits"}
+LEAVES = LISTS | {"limits", "mandates"}
 """Whose parts are not edited one by one."""
 
 
@@ -93,7 +99,9 @@ def test_every_key_is_edited_here() -> None:
 async def test_an_edited_guard_toml_changes_nothing_and_the_difference_is_named(rig: Rig, key: str) -> None:
     """Threat: T-099."""
     sealed = canonical(rig.made.loaded.settings)
-    written = {key, NEEDS.get(key, key)}
+    written = {key}
+    while needed := {NEEDS[each] for each in written & NEEDS.keys()} - written:
+        written |= needed
     for each in written:
         write(rig, each)
     rig.made = replace(rig.made, loaded=load_settings(rig.directory / "guard.toml"))

@@ -22,23 +22,28 @@ from mcp_wallet_guard.config.settings import canonical
 from mcp_wallet_guard.errors import FactorRejected, GuardError, Refused, Tampered
 from mcp_wallet_guard.evidence import ROWS, Channel
 from mcp_wallet_guard.journal.events import Kind
+from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.policy.rules import Payee
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests import database
-from tests.guard.rig import DATABASE, ETHER, Rig, make_rig
+from tests.guard.rig import DATABASE, ETHER, SMALL_MANDATE, Rig, apply, make_rig
 from tests.invariants import check_invariants
 
 REFUSED = ("tampered.", "unavailable.store", "blocked.store", "misconfigured")
+MORE = '\n[[policy.limits]]\nasset = "ETH"\namount = "10"\nwindow = "1d"\n' + SMALL_MANDATE
 _CELL = 'UPDATE "{}" SET "{}" = ? WHERE rowid = ?'
 
 
 @pytest.fixture
 def rig(tmp_path: Path, chain: SimulatedChain) -> Rig:
     """A wallet with one finished payment and one approved one, closed; a copy of its files is beside it as "clean"."""
-    rig = make_rig(tmp_path, chain, more='[[policy.limits]]\nasset = "ETH"\namount = "10"\nwindow = "1d"\n')
+    bob = Payee(name="Bob", address=Address.from_bytes(b"\xb0" * 20))
+    rig = make_rig(tmp_path, chain, contacts=[bob], more=MORE)
 
     async def prepare() -> None:
         async with rig.opened() as wallet:
+            await apply(wallet, rig.made.loaded.settings)
             await wallet.paid()
             request = await wallet.asked("0.2")
             wallet.owned.desk.link_url = lambda operation, secret: f"http://127.0.0.1:1/p/{operation}/{secret}"

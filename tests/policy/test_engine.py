@@ -245,8 +245,8 @@ def test_no_verdict_at_all_is_a_denial() -> None:
     assert strictest(()) is Verdict.DENY
 
 
-def test_only_asking_a_person_lets_an_operation_go_on() -> None:
-    assert frozenset({Verdict.ASK}) == engine.PERMITTED
+def test_only_asking_a_person_or_a_mandate_of_theirs_lets_an_operation_go_on() -> None:
+    assert frozenset({Verdict.ASK, Verdict.ALLOW}) == engine.PERMITTED
 
 
 def test_reasons_stand_strictest_first() -> None:

@@ -102,7 +102,7 @@ def test_the_page_lists_every_table_with_its_columns() -> None:
 
 
 def test_the_page_lists_every_kind_of_event() -> None:
-    listed = set(re.findall(r"`((?:store|guard|policy|factor|approval|operation|tool|filter)\.\w+)`", JOURNAL))
+    listed = set(re.findall(r"`((?:store|guard|policy|mandate|factor|approval|operation|tool|filter)\.\w+)`", JOURNAL))
     assert listed == {kind.value for kind in Kind}
     assert f"{MAX_DATA_BYTES:,}" in JOURNAL
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from mcp_wallet_guard import setup
+from mcp_wallet_guard import mandates, setup
+from mcp_wallet_guard.cli import telling
 from mcp_wallet_guard.cli.invocation import Invocation, run_async
 from mcp_wallet_guard.cli.output import Report, note
 from mcp_wallet_guard.cli.running import status_report
 from mcp_wallet_guard.config.file import LoadedSettings
-from mcp_wallet_guard.config.settings import canonical, difference, from_canonical
+from mcp_wallet_guard.config.settings import Settings, canonical, difference, from_canonical
 from mcp_wallet_guard.errors import Locked
 from mcp_wallet_guard.keys.vault import read_public
+from mcp_wallet_guard.policy.mandates import Mandate
 
 
 def apply(invocation: Invocation, /) -> Report:
-    """Show the difference, ask for a code, and seal. The very first time it takes the passphrase, and no code.
+    """Show the difference and every mandate that the code would approve, ask for the code, and seal. The very first
+    time it takes the passphrase, and no code: mandates wait for the next time.
 
     The difference is read from the vault file without its key; the guard checks the file itself. Raises
     Locked("not_running", "locked"), FactorRejected, Misconfigured("misconfigured.settings"), VaultError.
@@ -23,16 +26,16 @@ def apply(invocation: Invocation, /) -> Report:
     if sealed is None:
         return _put_in_force(invocation, loaded)
     changes = difference(from_canonical(sealed.canonical), loaded.settings)
-    if not changes:
-        return Report(
-            fields={"changes": [], "policy_revision": sealed.revision},
-            lines=("guard.toml is what is in force. Nothing was changed.",),
-        )
-    if invocation.control(lambda client: client.control_status()).locked:
+    if not changes and not mandates.of(loaded.settings):
+        return _unchanged(sealed.revision)
+    status = invocation.control(lambda client: client.control_status())
+    if status.locked:
         raise Locked
-    note("This would change:")
-    for change in changes:
-        note(f"   {change}")
+    good = {mandate.id for mandate in status.mandates if mandate.expires_at is not None}
+    waiting = tuple(mandate for mandate in mandates.of(loaded.settings) if mandate.id not in good)
+    if not changes and not waiting:
+        return _unchanged(sealed.revision)
+    _show(changes, waiting, loaded.settings)
     code = invocation.code()
     text = canonical(loaded.settings)
     status = invocation.control(lambda client: client.apply_policy(text, code=code))
@@ -41,6 +44,25 @@ def apply(invocation: Invocation, /) -> Report:
         fields={"changes": list(changes), **report.fields},
         lines=(f"In force now, as revision {status.policy_revision}.", *report.lines),
     )
+
+
+def _unchanged(revision: int) -> Report:
+    return Report(
+        fields={"changes": [], "policy_revision": revision},
+        lines=("guard.toml is what is in force. Nothing was changed.",),
+    )
+
+
+def _show(changes: tuple[str, ...], waiting: tuple[Mandate, ...], settings: Settings) -> None:
+    if changes:
+        note("This would change:")
+        for change in changes:
+            note(f"   {change}")
+    if waiting:
+        note("This would be paid without a question from then on:")
+        for mandate in waiting:
+            for line in telling.bounds(mandate, settings):
+                note(f"   {line}")
 
 
 def _put_in_force(invocation: Invocation, loaded: LoadedSettings) -> Report:

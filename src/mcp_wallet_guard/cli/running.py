@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Final
 
-from mcp_wallet_guard.answers import GuardStatus, LimitStatus
+from mcp_wallet_guard.answers import GuardStatus, LimitStatus, MandateStatus
 from mcp_wallet_guard.assembly import StateFiles, hosted
+from mcp_wallet_guard.cli import telling
 from mcp_wallet_guard.cli.invocation import Invocation, run_async
 from mcp_wallet_guard.cli.output import Report, note, show
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.run import Ready, serve_guard
 from mcp_wallet_guard.errors import CATALOGUE, Misconfigured
 from mcp_wallet_guard.keys.vault import read_public
-
-_UNITS: Final = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
 
 
 def start(invocation: Invocation, /) -> None:
@@ -83,6 +81,7 @@ def status_report(status: GuardStatus, /) -> Report:
     if not status.locked:
         lines.append(f"Waiting:  {status.open_operations}")
     lines += [f"Limit:    {_limit(limit)}" for limit in status.limits]
+    lines += [f"Mandate:  {_mandate(mandate)}" for mandate in status.mandates]
     if status.blocked is not None:
         lines.append(f"Blocked:  {CATALOGUE[status.blocked]}")
     if status.factor_locked:
@@ -101,12 +100,14 @@ def _limit(limit: LimitStatus) -> str:
         of = "" if limit.symbol is None else f" of {limit.symbol}"
         parts.append(f"{limit.payments} of {limit.count} payments{of}")
     whom = "" if limit.payees is None else f" to {limit.payees} payees"
-    return f"{' and '.join(parts)}{whom} within {_window(limit.seconds)}"
+    return f"{' and '.join(parts)}{whom} within {telling.span(limit.seconds)}"
 
 
-def _window(seconds: int) -> str:
-    size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0)
-    return f"{seconds // size} {unit}"
+def _mandate(mandate: MandateStatus) -> str:
+    """What was paid under it, and until when it is good."""
+    if mandate.expires_at is None:
+        return f"{mandate.name}: not approved, so each payment is asked (mcp-wallet-guard policy apply)"
+    return f"{mandate.name}: {_limit(mandate.budget)}, until {telling.when(mandate.expires_at)}"
 
 
 def _started(directory: str, page: str | None) -> Report:

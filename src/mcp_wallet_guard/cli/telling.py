@@ -13,11 +13,15 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from mcp_wallet_guard.clearsign.view import plain_text, view_hash
+from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import CATALOGUE, Tampered
 from mcp_wallet_guard.evidence import ConfirmationView, Level
 from mcp_wallet_guard.journal.events import Kind
+from mcp_wallet_guard.operations.values import Amount, Asset, BaseUnits
+from mcp_wallet_guard.policy.mandates import Mandate
 
 MAX_DETAIL: Final = 160
+_SPANS: Final = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
 _CHANNELS: Final = {"terminal": "on the terminal", "page": "on the approval page"}
 
 
@@ -54,6 +58,31 @@ def when(seconds: int, /) -> str:
         return f"at {seconds}"
 
 
+def span(seconds: int, /) -> str:
+    """A time of whole minutes in the largest unit that it is a multiple of."""
+    size, unit = next((size, unit) for size, unit in _SPANS if seconds % size == 0)
+    return f"{seconds // size} {unit}"
+
+
+def bounds(mandate: Mandate, settings: Settings, /) -> tuple[str, ...]:
+    """Every bound of a mandate, for the person who approves it."""
+    asset, budget = mandate.asset, mandate.budget
+    named = {payee: settings.name_of(payee) or "" for payee in mandate.payees}
+    return (
+        f"{mandate.name}",
+        f"   through   {', '.join(sorted(mandate.tools))}",
+        f"   at once   up to {_money(mandate.cap, asset)}, and up to {_money(mandate.max_fee, settings.native)} as fee",
+        f"   together  up to {_money(budget.amount or BaseUnits(0), asset)} and {budget.count} payments within "
+        f"{span(budget.seconds)}",
+        *(f"   to        {payee}  {name}".rstrip() for payee, name in sorted(named.items(), key=lambda item: item[1])),
+        f"   for       {span(mandate.seconds)} from now",
+    )
+
+
+def _money(units: BaseUnits, asset: Asset) -> str:
+    return f"{Amount.from_base_units(units, asset)} {asset.symbol}"
+
+
 def _sentence(fields: dict[str, Any]) -> str:
     data, kind = fields["data"], fields["kind"]
     if "link" in data:
@@ -79,6 +108,8 @@ def _sentence(fields: dict[str, Any]) -> str:
 
 
 def _approved(evidence: dict[str, Any]) -> str:
+    if evidence.get("mandate") is not None:
+        return f"Paid without a question, by the mandate {evidence['mandate']} that the owner approved before."
     where = _CHANNELS.get(evidence["channel"], f"through {evidence['channel']}")
     factor, step = evidence["factor_id"], evidence["factor_step"]
     code = "without a code" if factor is None else f"with the code of factor {factor}, time step {step}"
@@ -91,7 +122,8 @@ def _more(fields: dict[str, Any]) -> list[str]:
     if fields["kind"] == Kind.FROZEN and "view" in data:
         level = _level(data["level"])
         lines += [f"Revision {data['policy_revision']} of the settings permits it and asks for level {level}."]
-        lines += ["Shown to the owner:", "", *_shown(fields).split("\n")]
+        shown = "Shown to the owner:" if data["level"] else "Nobody was asked. It would have been shown as:"
+        lines += [shown, "", *_shown(fields).split("\n")]
     if data.get("receipt"):
         lines += [f"Receipt: {data['receipt']}"]
     return lines

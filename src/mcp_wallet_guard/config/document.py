@@ -19,6 +19,7 @@ from mcp_wallet_guard.evidence import Model
 from mcp_wallet_guard.operations.values import Address, Amount
 from mcp_wallet_guard.pinned_url import PinnedUrl
 from mcp_wallet_guard.policy.limits import MAX_LIMITS
+from mcp_wallet_guard.policy.mandates import MAX_MANDATES, MAX_TOOLS
 from mcp_wallet_guard.policy.rules import MAX_PAYEES, MAX_TOKENS
 
 _PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
@@ -58,6 +59,7 @@ def _owned(address: Address) -> Address:
 
 
 Owned = Annotated[Address, AfterValidator(_owned)]
+Window = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}[mhd]\z")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?\z")]
 
 
@@ -103,11 +105,27 @@ class TokenTable(Model):
 class LimitTable(Model):
     """One of [[policy.limits]]: how much of an asset, or how many payments, in a window that slides."""
 
-    window: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}[mhd]\z")]
+    window: Window
     asset: str | None = None
     amount: Amount | None = None
     count: int | None = None
     group: str | None = None
+
+
+@final
+class MandateTable(Model):
+    """One of [[policy.mandates]]: what needs no question once its owner approved it with a code."""
+
+    name: Name
+    tools: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_TOOLS)]
+    asset: str
+    group: str
+    max_per_transaction: Amount
+    max_fee: Amount
+    amount: Amount
+    count: int
+    window: Window
+    valid_days: int
 
 
 @final
@@ -119,6 +137,7 @@ class PolicyTable(Model):
     tokens: Annotated[dict[str, Amount], Field(max_length=MAX_TOKENS)] = Field(default_factory=dict)
     approvals: Literal["refuse", "capped"] = "refuse"
     limits: Annotated[tuple[LimitTable, ...], Field(max_length=MAX_LIMITS)] = ()
+    mandates: Annotated[tuple[MandateTable, ...], Field(max_length=MAX_MANDATES)] = ()
     groups: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=MAX_LIMITS)] = Field(default_factory=dict)
     payees: Literal["any"] | Annotated[tuple[PayeeTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]
     level: Literal["factor", "present"] = "factor"

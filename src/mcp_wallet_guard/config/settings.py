@@ -17,12 +17,13 @@ from pydantic import ValidationError
 from mcp_wallet_guard import danger, strict_json
 from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
-from mcp_wallet_guard.config.document import ApprovalTable, Document, LimitTable, LockTable, PayeeTable
+from mcp_wallet_guard.config.document import ApprovalTable, Document, LimitTable, LockTable, MandateTable, PayeeTable
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.intents import Effect, Intent, pinned, resolve
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.policy.limits import Limit
+from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import ANY, AnyPayee, Payee, Policy, TokenRule
 
 VERSION: Final = 1
@@ -148,6 +149,7 @@ class Settings:
                 tokens=tuple(self._token_rule(symbol, cap) for symbol, cap in sorted(table.tokens.items())),
                 approvals=table.approvals == "capped",
                 limits=tuple(self._limit(f"limits.{number}", limit) for number, limit in enumerate(table.limits)),
+                mandates=tuple(self._mandate(f"mandates.{each.name}", each) for each in table.mandates),
                 waiver=self.lower_level,
             )
         except Misconfigured as error:
@@ -189,18 +191,36 @@ class Settings:
         token = self.token_named(symbol)
         return TokenRule(token=token, cap=self._units(f"tokens.{symbol}", cap, token.decimals))
 
-    def _limit(self, key: str, table: LimitTable) -> Limit:
-        asset = next((each for each in (self.native, *self.tokens) if each.symbol == table.asset), None)
-        if table.asset is not None and asset is None:
+    def _asset(self, symbol: str, key: str) -> Asset:
+        asset = next((each for each in (self.native, *self.tokens) if each.symbol == symbol), None)
+        if asset is None:
             raise _invalid(f"{key}.asset: is neither the chain's symbol nor one of [[tokens]]")
+        return asset
+
+    def _limit(self, key: str, table: LimitTable) -> Limit:
+        asset = None if table.asset is None else self._asset(table.asset, key)
         if table.amount is not None and asset is None:
             raise _invalid(f"{key}.amount: is of no asset")
         return Limit(
-            seconds=int(table.window[:-1]) * _SECONDS[table.window[-1]],
+            seconds=_seconds(table.window),
             asset=asset,
             amount=table.amount and asset and self._units(f"{key}.amount", table.amount, asset.decimals),
             count=table.count,
             payees=None if table.group is None else self._group(table.group, key),
+        )
+
+    def _mandate(self, key: str, table: MandateTable) -> Mandate:
+        asset, payees = self._asset(table.asset, key), self._group(table.group, key)
+        amount = self._units(f"{key}.amount", table.amount, asset.decimals)
+        return Mandate(
+            name=table.name,
+            tools=frozenset(table.tools),
+            asset=asset,
+            payees=payees,
+            cap=self._units(f"{key}.max_per_transaction", table.max_per_transaction, asset.decimals),
+            max_fee=self._units(f"{key}.max_fee", table.max_fee, self.native.decimals),
+            budget=Limit(_seconds(table.window), asset=asset, amount=amount, count=table.count, payees=payees),
+            seconds=table.valid_days * 86_400,
         )
 
     def _group(self, name: str, key: str) -> frozenset[Address]:
@@ -293,6 +313,10 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     return f"{path or 'guard.toml'}: {message.removeprefix('Value error, ')}"
 
 
+def _seconds(window: str) -> int:
+    return int(window[:-1]) * _SECONDS[window[-1]]
+
+
 def _payees(entries: Literal["any"] | tuple[PayeeTable, ...]) -> tuple[Payee, ...] | AnyPayee:
     return ANY if entries == "any" else tuple(Payee(name=entry.name, address=entry.address) for entry in entries)
 
@@ -310,6 +334,7 @@ def _flat(settings: Settings) -> dict[str, str]:
     body["contacts"] = {contact["name"]: contact["address"] for contact in body["contacts"]}
     policy = body.get("policy", {})
     policy["limits"] = {str(number): limit for number, limit in enumerate(policy.get("limits", ()))}
+    policy["mandates"] = {mandate["name"]: mandate for mandate in policy.get("mandates", ())}
     policy["groups"] = {name: ", ".join(members) for name, members in policy.get("groups", {}).items()}
     if isinstance(policy.get("payees"), list):
         policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     GUARD_LOCKED = "guard.locked"
     WAIVER = "guard.waiver"
     POLICY_APPLIED = "policy.applied"
+    MANDATE_APPROVED = "mandate.approved"
+    MANDATE_ENDED = "mandate.ended"
     FACTOR_ENROLLED = "factor.enrolled"
     FACTOR_ATTEMPT = "factor.attempt"
     FACTOR_USED = "factor.used"

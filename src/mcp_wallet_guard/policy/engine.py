@@ -16,10 +16,11 @@ from typing import Final, Protocol, final
 from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import PAYEE_CONTRACT, PAYEE_IMITATES
 from mcp_wallet_guard.errors import OverBudget, PolicyDenied, Refused
-from mcp_wallet_guard.evidence import Obligations
+from mcp_wallet_guard.evidence import Level, Obligations
 from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, called
 from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import Policy
 from mcp_wallet_guard.proofs import Decoded, Permitted, exactly, mint
 
@@ -37,8 +38,8 @@ class Verdict(StrEnum):
 ORDER: Final = (Verdict.DENY, Verdict.FREEZE, Verdict.DELAY, Verdict.ASK, Verdict.ALLOW)
 """Strictest first."""
 
-PERMITTED: Final = frozenset({Verdict.ASK})
-"""Verdicts that let an operation go on. Every spend is asked: an `allow` needs a mandate that a person approved."""
+PERMITTED: Final = frozenset({Verdict.ASK, Verdict.ALLOW})
+"""Verdicts that let an operation go on. Only a mandate that a person approved gives an `allow`."""
 
 
 class FreshFacts(Protocol):
@@ -109,37 +110,54 @@ def check_proposal(policy: Policy | None, effect: Effect, /) -> None:
         raise _refusal(reasons)
 
 
-def decide(policy: Policy | None, decoded: Decoded, /, *, facts: FreshFacts, reserved: Reserved) -> Decision:
-    """The decision about a decoded operation."""
+def decide(
+    policy: Policy | None,
+    decoded: Decoded,
+    /,
+    *,
+    facts: FreshFacts,
+    reserved: Reserved,
+    mandates: tuple[Mandate, ...] = (),
+) -> Decision:
+    """The decision about a decoded operation. `mandates` are those that a person approved and that may be used now,
+    through the tool that asks; without them every payment is asked."""
     operation = exactly(Decoded, decoded).operation
     if policy is None:
         denial = Reason(verdict=Verdict.DENY, code="policy.missing", text="no policy is sealed")
         return Decision(verdict=Verdict.DENY, reasons=(denial,), obligations=None)
     rule = policy.token_rule(operation.transaction.to)
     payment = decode(operation, token=None if rule is None else rule.token)
+    mandate = _mandate(mandates, payment, decoded)
     reasons = (
         *_payment(policy, payment),
         *_fee(policy, payment),
         *_balance(payment, facts, reserved),
         *_contract(decoded, facts),
         *_imitation(decoded),
-        Reason(verdict=Verdict.ASK, code="policy.level", text=f"a person must show {policy.level.name}"),
+        _asked(policy) if mandate is None else _covered(mandate),
     )
     ordered = tuple(sorted(reasons, key=lambda reason: ORDER.index(reason.verdict)))
     verdict = strictest(tuple(reason.verdict for reason in ordered))
-    obligations = Obligations(level=policy.level) if verdict in PERMITTED else None
-    return Decision(verdict=verdict, reasons=ordered, obligations=obligations)
+    return Decision(verdict=verdict, reasons=ordered, obligations=_obligations(verdict, policy, mandate))
 
 
 def check_permitted(
-    policy: Policy | None, decoded: Decoded, /, *, revision: int, facts: FreshFacts, reserved: Reserved
+    policy: Policy | None,
+    decoded: Decoded,
+    /,
+    *,
+    revision: int,
+    facts: FreshFacts,
+    reserved: Reserved,
+    mandates: tuple[Mandate, ...] = (),
 ) -> Permitted:
-    """Step 4: the sealed `policy` with this `revision` permits the operation, under the obligations inside.
+    """Step 4: the sealed `policy` with this `revision` permits the operation, under the obligations inside. `mandates`
+    as for `decide`.
 
     Raises PolicyDenied with the strictest reason's code, or OverBudget("over_balance") when amount, highest fee and
     `reserved` together exceed the balance.
     """
-    decision = decide(policy, decoded, facts=facts, reserved=reserved)
+    decision = decide(policy, decoded, facts=facts, reserved=reserved, mandates=mandates)
     if decision.obligations is None:
         raise _refusal(decision.reasons)
     return mint(
@@ -160,10 +178,29 @@ def check_same_revision(*, approved: int, in_force: int) -> None:
 def explain(decision: Decision, /) -> str:
     """The decision in lines for the operator. Holds no text from outside."""
     lines = [f"{decision.verdict.value}"]
-    if decision.obligations is not None:
+    if decision.obligations is not None and decision.obligations.mandate is None:
         people = decision.obligations.approvers
         lines[0] += f": {people} {'person' if people == 1 else 'people'} at {decision.obligations.level.name}"
     return "\n".join([*lines, *(f"- {r.verdict.value} ({r.code}): {r.text}" for r in decision.reasons)])
+
+
+def _mandate(mandates: tuple[Mandate, ...], payment: Payment, decoded: Decoded) -> Mandate | None:
+    found = frozenset(finding.code for finding in decoded.view.findings)
+    return next((mandate for mandate in mandates if mandate.covers(payment, found)), None)
+
+
+def _asked(policy: Policy) -> Reason:
+    return Reason(verdict=Verdict.ASK, code="policy.level", text=f"a person must show {policy.level.name}")
+
+
+def _covered(mandate: Mandate) -> Reason:
+    return Reason(verdict=Verdict.ALLOW, code="policy.mandate", text=f"the mandate {mandate.name!r} covers it")
+
+
+def _obligations(verdict: Verdict, policy: Policy, mandate: Mandate | None) -> Obligations | None:
+    if verdict not in PERMITTED:
+        return None
+    return Obligations(level=policy.level) if mandate is None else Obligations(level=Level.NONE, mandate=mandate.id)
 
 
 def _payment(policy: Policy, payment: Payment) -> Iterator[Reason]:

@@ -17,6 +17,7 @@ from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
 from mcp_wallet_guard.policy.limits import MAX_LIMITS, Limit
+from mcp_wallet_guard.policy.mandates import MAX_MANDATES, Mandate
 
 MAX_PAYEES: Final = 256
 MAX_TOKENS: Final = 64
@@ -71,7 +72,7 @@ class Policy:
     """What the owner allows to be asked. Limits are wei; `level` is asked of a person for every spend.
 
     `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them;
-    `limits` are over time.
+    `limits` are over time; `mandates` are what may be approved in advance.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -84,12 +85,14 @@ class Policy:
     tokens: tuple[TokenRule, ...] = ()
     approvals: bool = False
     limits: tuple[Limit, ...] = ()
+    mandates: tuple[Mandate, ...] = ()
     waiver: LowerLevel | None = None
 
     def __post_init__(self) -> None:
         self._check_payees()
         self._check_tokens()
         self._check_limits()
+        self._check_mandates()
         _check_limit("max_per_transaction", self.max_per_transaction)
         if self.max_fee is not None:
             _check_limit("max_fee", self.max_fee)
@@ -124,6 +127,14 @@ class Policy:
             raise _invalid("limits: an entry is not a limit")
         if len({limit.id for limit in self.limits}) != len(self.limits):
             raise _invalid("limits: two are of the same asset, window and payees")
+
+    def _check_mandates(self) -> None:
+        if type(self.mandates) is not tuple or len(self.mandates) > MAX_MANDATES:
+            raise _invalid(f"mandates: at most {MAX_MANDATES}")
+        if any(type(mandate) is not Mandate for mandate in self.mandates):
+            raise _invalid("mandates: an entry is not a mandate")
+        if len({mandate.name.casefold() for mandate in self.mandates}) != len(self.mandates):
+            raise _invalid("mandates: a name is there twice")
 
     def token_rule(self, contract: Address, /) -> TokenRule | None:
         """What may be done with the token of this contract, None when nothing may."""
