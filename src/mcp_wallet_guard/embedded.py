@@ -7,6 +7,7 @@ avoid (docs/limitations.md). Installs no signal handlers and writes nothing to s
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final, Literal, final
 
 import anyio
@@ -15,7 +16,7 @@ from mcp_wallet_guard.assembly import StateFiles, hosted
 from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.server import DaemonServer
-from mcp_wallet_guard.daemon.ticking import keep_ticking
+from mcp_wallet_guard.daemon.ticking import WATCH_SECONDS, keep_ticking
 from mcp_wallet_guard.errors import GuardError, Misconfigured
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.exchange import (
@@ -112,6 +113,7 @@ async def _run(
                 server = DaemonServer(owned, directory=directory, lock=lock)
                 await tasks.start(server.serve)
                 tasks.start_soon(keep_ticking, owned.tick)
+                tasks.start_soon(partial(keep_ticking, owned.watch, seconds=WATCH_SECONDS))
                 started.set_result(owned)
                 await stopping.wait()
                 server.stop()

@@ -9,6 +9,7 @@ Threat: T-009, T-072, T-092, T-100.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from typing import Final, final
 
 import anyio
@@ -24,6 +25,7 @@ from mcp_wallet_guard.errors import (
     InvalidInput,
     OverBudget,
     PolicyDenied,
+    Refused,
     Tampered,
     Unavailable,
 )
@@ -53,6 +55,7 @@ class Executor:
         self._custody: Final = custody
         self._principals: Final = principals
         self.settle_seconds = SETTLE_SECONDS
+        self._asked_at: dict[str, int] = {}
 
     async def execute(self, row: OperationRow, /, *, principal: str) -> OperationRow:
         """Run an approved operation to the end that can be reached now. The consume reads its row again, and decides by
@@ -77,6 +80,14 @@ class Executor:
                 await self._settle_once(row)
             except Unavailable:
                 return
+
+    async def settle_due(self) -> None:
+        """Ask about what is on its way: often at first, and up to a minute apart for what takes long."""
+        with suppress(Refused):  # spending is blocked, nothing is in force, or the vault locked itself meanwhile
+            now, rows = self._custody.clock.now(), await self._unsettled()
+            due = [row for row in rows if now - self._asked_at.get(row.id, 0) >= _pause(now - row.changed_at)]
+            self._asked_at = {row.id: self._asked_at.get(row.id, 0) for row in rows} | {row.id: now for row in due}
+            await self.settle_rows(tuple(due))
 
     async def resume(self) -> None:
         """After an unlock: burn what a crash cut off before its bytes were stored."""
@@ -254,6 +265,10 @@ class Executor:
 
     async def _row(self, operation: str) -> OperationRow:
         return await self._custody.transact(lambda tx: _present(tx.get(OperationRow, operation)))
+
+
+def _pause(age: int) -> int:
+    return min(RESEND_SECONDS, age // 10)
 
 
 def _present(row: OperationRow | None) -> OperationRow:

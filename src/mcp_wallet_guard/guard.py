@@ -158,6 +158,14 @@ class Guard:
         if not self.custody.is_locked and self.custody.blocked is None and now - self._swept_at >= SWEEP_SECONDS:
             await self.sweep()
 
+    async def watch(self) -> None:
+        """Every few seconds: ask the chain about what is on its way, so that it settles also when nobody asks again.
+        Waits for the node, never for a call. Raises Tampered, Unavailable."""
+        if self.custody.is_locked or self._account_lock.statistics().locked:
+            return
+        async with self._account_lock:
+            await self.executor.settle_due()
+
     async def sweep(self) -> None:
         """Expire and retire what is due, with its links. Raises Locked, Tampered, Unavailable."""
         async with self._account_lock:

@@ -102,6 +102,10 @@ class OwnedGuard:
         """Once a second: auto-lock and group commits."""
         await self.guard.tick()
 
+    async def watch(self) -> None:
+        """Every few seconds: settle what the chain decided."""
+        await self.guard.watch()
+
     # --- ApprovalDesk ---------------------------------------------------------------------------------------------
 
     @property

@@ -27,7 +27,7 @@ async def serve(settings: Path, clock: SharedClock) -> None:
             def ready(started: Ready) -> None:
                 print("ready", owned.page_address, flush=True)  # noqa: T201
 
-            await serve_guard(owned, directory=directory, lock=lock, tick=owned.tick, ready=ready)
+            await serve_guard(owned, directory=directory, lock=lock, tick=owned.tick, watch=owned.watch, ready=ready)
 
 
 if __name__ == "__main__":

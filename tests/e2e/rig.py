@@ -10,7 +10,7 @@ import secrets
 import select
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from mcp_wallet_guard.config.presets import ask_everything
 from mcp_wallet_guard.daemon.client import ControlClient
 from mcp_wallet_guard.evidence import Channel
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset
+from mcp_wallet_guard.policy.rules import Payee
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import SharedClock
 from mcp_wallet_guard.testing.person import Authenticator, ScriptedPerson
@@ -174,8 +175,10 @@ def make_home(
     mode: Literal["daemon", "embedded"] = "daemon",
     cheap: bool = True,
     policy: bool = True,
+    contacts: Sequence[Payee] = (),
+    more: str = "",
 ) -> Home:
-    """A new wallet in `base`, with its settings in force. Blocking."""
+    """A new wallet in `base`, with its settings in force, `more` at their end. Blocking."""
     clock_file = base / "clock"
     clock = SharedClock.create(clock_file, start=START)
     waiver = danger.cheap_kdf(reason=WAIVER) if cheap else None
@@ -190,6 +193,7 @@ def make_home(
         native=Asset(chain.chain_id, "ETH", 18),
         max_per_transaction=Amount.parse("0.5"),
         tokens=[(pin_token(chain, account.address, FundedToken()), Amount.parse("100"))] if policy else [],
+        contacts=contacts,
     )
     text = text.replace("wait_seconds = 25", "wait_seconds = 1")
     if not policy:
@@ -197,6 +201,7 @@ def make_home(
         text = text[:start] + text[end:]
     if cheap:
         text += f'\n[danger]\ncheap_kdf = "{WAIVER}"\n'
+    text += more
     settings = base / "wallet" / "guard.toml"
     loaded = setup.write_settings(settings, text)
     chain.fund(account.address, FUNDS)

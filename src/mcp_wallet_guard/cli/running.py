@@ -41,7 +41,9 @@ def start(invocation: Invocation, /) -> None:
                         note(f"warning: this system does not offer: {missing}")
                     show(_started(str(directory), owned.page_address), as_json=invocation.options.json)
 
-                await serve_guard(owned, directory=directory, lock=lock, tick=owned.tick, ready=ready)
+                await serve_guard(
+                    owned, directory=directory, lock=lock, tick=owned.tick, watch=owned.watch, ready=ready
+                )
 
     run_async(serve)
 

@@ -10,6 +10,7 @@ import logging
 import signal
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 import anyio
@@ -18,7 +19,7 @@ from anyio.abc import TaskStatus
 from mcp_wallet_guard.daemon.hardening import Hardening, harden
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.server import DaemonServer, Limits
-from mcp_wallet_guard.daemon.ticking import keep_ticking
+from mcp_wallet_guard.daemon.ticking import WATCH_SECONDS, keep_ticking
 from mcp_wallet_guard.errors import GuardError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ async def serve_guard(
     lock: GuardLock | None = None,
     page: AbstractAsyncContextManager[int] | None = None,
     tick: Callable[[], Awaitable[None]] | None = None,
+    watch: Callable[[], Awaitable[None]] | None = None,
     ready: Callable[[Ready], None] | None = None,
     limits: Limits | None = None,
 ) -> None:
@@ -58,8 +60,9 @@ async def serve_guard(
     For a process of its own: it takes over signals and hardens the process. `lock` is one that the caller holds
     already, because it opened the store under it, and releases itself; without it the directory's is taken here.
     `page` serves the approval page while it is entered and gives its port, as `approvals.page.serve_page` does.
-    `tick` is called about once a second. Raises Misconfigured (`already_running`, `permissions`); whatever breaks the
-    ticker other than with a GuardError ends the service, with the vault locked.
+    `tick` is called about once a second; `watch`, which may wait for a node, every few seconds. Raises Misconfigured
+    (`already_running`, `permissions`); whatever breaks a ticker other than with a GuardError ends the service, with the
+    vault locked.
     """
     with ExitStack() as held:
         own = lock if lock is not None else held.enter_context(GuardLock(directory))
@@ -72,6 +75,8 @@ async def serve_guard(
                 port = None if page is None else await served.enter_async_context(page)
                 if tick is not None:
                     tasks.start_soon(keep_ticking, tick)
+                if watch is not None:
+                    tasks.start_soon(partial(keep_ticking, watch, seconds=WATCH_SECONDS))
                 if ready is not None:
                     ready(Ready(directory=directory, hardening=hardening, page_port=port))
                 await server.wait_stopping()

@@ -32,7 +32,7 @@ async def serve(config: Path, clock: Clock, /) -> None:
 
     with GuardLock(directory) as lock:
         async with hosted(loaded, clock=clock, running_as="daemon") as owned:
-            await serve_guard(owned, directory=directory, lock=lock, tick=owned.tick, ready=ready)
+            await serve_guard(owned, directory=directory, lock=lock, tick=owned.tick, watch=owned.watch, ready=ready)
 
 
 if __name__ == "__main__":
