@@ -6,20 +6,23 @@ Threat: T-005, T-056, T-107.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, final
 
+import anyio.to_thread
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import InvalidSignature
 from mcp.server.mcpserver.resolve import find_resolved_parameters
 from mcp.server.mcpserver.utilities.context_injection import find_context_parameter
 
 from mcp_wallet_guard.errors import Misconfigured
-from mcp_wallet_guard.operations.intents import INTENTS
+from mcp_wallet_guard.operations.intents import INTENTS, Intent
 
 CALL: Final = "wallet_guard_call"
 CONTEXT: Final = "wallet_guard_context"
@@ -93,6 +96,26 @@ def check_returns_intent(handler: Handler, /) -> None:
     arms = _arms(handler.returns)
     if not arms or not all(arm in INTENTS for arm in arms):
         refuse(f"{handler.name!r} must be annotated to return an intent, such as Transfer")
+
+
+def check_annotated(handler: Handler, returned: object, /) -> Intent:
+    """`returned`, which is of exactly a type that the handler is annotated with. Raises Misconfigured otherwise."""
+    arms = _arms(handler.returns)
+    for kind in INTENTS:
+        if kind in arms and type(returned) is kind:
+            return returned
+    raise Misconfigured("misconfigured.tool", detail=f"{handler.name!r} is annotated to return another intent")
+
+
+async def run(handler: Handler, arguments: Mapping[str, Any], context: Context[Any, Any], /) -> object:
+    """What the handler returns for checked arguments. One that is not async runs in a worker thread."""
+    given = dict(arguments)
+    if handler.context is not None:
+        given[handler.context] = context
+    if handler.is_async:
+        return await handler.function(**given)
+    result = await anyio.to_thread.run_sync(functools.partial(handler.function, **given))
+    return await result if inspect.isawaitable(result) else result
 
 
 def check_distinct(name: str, /, *, taken: Iterable[str]) -> None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, ParamSpec, TypeVar, final, overload
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 
 from mcp_wallet_guard.exchange import WalletInfo
 from mcp_wallet_guard.mcp.answers import output_schema
 from mcp_wallet_guard.mcp.base import GuardPort
 from mcp_wallet_guard.mcp.ceremonies import Ceremonies
 from mcp_wallet_guard.mcp.classification import PROMPT_PREFIX, Classification
-from mcp_wallet_guard.mcp.handlers import check_distinct, check_returns_intent, inspect_handler, refuse
+from mcp_wallet_guard.mcp.handlers import Handler, check_distinct, check_returns_intent, inspect_handler, refuse
 from mcp_wallet_guard.mcp.link import GuardLink
+from mcp_wallet_guard.mcp.rehearsal import rehearse
 from mcp_wallet_guard.mcp.server_adapter import ServerAdapter
 from mcp_wallet_guard.mcp.tools import Tools
 from mcp_wallet_guard.operations.intents import Intent
@@ -76,7 +77,9 @@ class Protection:
         wait_seconds: float,
     ) -> None:
         others = [name for name in reads if "://" in name or name.startswith(PROMPT_PREFIX)]
+        self._mcp: Final = mcp
         self._link: Final = GuardLink(port)
+        self._spending: Final[dict[str, tuple[GuardedTool[Any], Handler]]] = {}
         self._tools: Final = Tools(self._link, Ceremonies(self._link, wait_seconds=wait_seconds))
         self._adapter: Final = ServerAdapter(mcp, link=self._link, classification=Classification(others))
         self._adapter.install()
@@ -107,7 +110,9 @@ class Protection:
             check_distinct(inspected.name, taken=self._adapter.names())
             wrapper = self._tools.spending(inspected)
             self._adapter.register(inspected, wrapper, spends=True, output_schema=output_schema())
-            return GuardedTool(name=inspected.name, role=role)
+            tool: GuardedTool[Any] = GuardedTool(name=inspected.name, role=role)
+            self._spending[inspected.name] = (tool, inspected)
+            return tool
 
         return register if handler is None else register(handler)
 
@@ -124,6 +129,29 @@ class Protection:
             return self._register_read(function, name=name, like=None)
 
         return register if handler is None else register(handler)
+
+    @overload
+    async def intent_of(self, tool: GuardedTool[P], /, *args: P.args, **arguments: P.kwargs) -> Intent: ...
+
+    @overload
+    async def intent_of(self, tool: str, /, **arguments: Any) -> Intent: ...
+
+    async def intent_of(self, tool: GuardedTool[Any] | str, /, *args: Any, **arguments: Any) -> Intent:
+        """The intent that a call of the spending tool proposes, for the unit tests of its author.
+
+        `tool` is the decorated name, whose arguments type checkers know, or the tool's name, for arguments as JSON
+        has them. Either way both are taken: ``to=Address(...)`` and ``to="0x..."``. They are validated as a call's
+        are and the handler's body runs; a handler with a Context gets one that has no client, unless one is given.
+        Nothing else happens: no guard and no client is needed, nothing is asked, recorded or signed.
+
+        Raises InvalidInput as a call is refused, Misconfigured for a tool that does not spend or that returns another
+        intent than it is annotated with, and whatever the handler raises.
+        """
+        registered, handler = self._spending.get(tool if isinstance(tool, str) else tool.name, (None, None))
+        if handler is None or (registered is not tool and not isinstance(tool, str)):
+            refuse("that is no tool of this server that spends")
+        context: Context[Any, Any] = Context(mcp_server=self._mcp)
+        return await rehearse(handler, self._adapter.shape(handler.name), args, arguments, context=context)
 
     def verify(self) -> None:
         """Raises Misconfigured unless every part of the guard is in place. Runs at start and at each tools/list."""

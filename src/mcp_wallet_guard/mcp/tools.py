@@ -12,8 +12,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, final
 
-import anyio
-import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp_types import CallToolResult, InputRequiredResult
@@ -26,7 +24,7 @@ from mcp_wallet_guard.mcp import answers
 from mcp_wallet_guard.mcp.arguments import Call
 from mcp_wallet_guard.mcp.ceremonies import PRINCIPAL, Ceremonies
 from mcp_wallet_guard.mcp.elicitation import Host
-from mcp_wallet_guard.mcp.handlers import CALL, CONTEXT, Handler
+from mcp_wallet_guard.mcp.handlers import CALL, CONTEXT, Handler, run
 from mcp_wallet_guard.mcp.link import GuardLink
 from mcp_wallet_guard.mcp.parameters import check_questions
 from mcp_wallet_guard.mcp.releasing import note_read, note_released
@@ -55,7 +53,7 @@ class Tools:
                     tool=handler.name,
                     arguments=call.text,
                     host=Host(context, tool=handler.name),
-                    body=functools.partial(_run, handler, call, context),
+                    body=functools.partial(run, handler, call.arguments, context),
                 )
             except GuardError as error:
                 _log(handler.name, error, incident=answers.new_incident())
@@ -81,7 +79,7 @@ class Tools:
             try:
                 await self._admit(call)
                 outcome = "failed"
-                returned = await _run(handler, call, context)
+                returned = await run(handler, call.arguments, context)
                 result = shape().convert_result(returned)
                 outcome = "blocked"
                 if not note_read(released, returned=returned):
@@ -128,16 +126,6 @@ class Tools:
         check_questions(wire)
         fingerprints = self._link.recent or await self._link.fingerprints()
         note_released(check_released(wire, fingerprints=fingerprints, returned=returned))
-
-
-async def _run(handler: Handler, call: Call, context: Context[Any, Any]) -> object:
-    arguments = dict(call.arguments)
-    if handler.context is not None:
-        arguments[handler.context] = context
-    if handler.is_async:
-        return await handler.function(**arguments)
-    result = await anyio.to_thread.run_sync(functools.partial(handler.function, **arguments))
-    return await result if inspect.isawaitable(result) else result
 
 
 def _presented(handler: Handler, call: Callable[[Call, Context[Any, Any]], Awaitable[Outcome]]) -> Wrapper:

@@ -4,7 +4,7 @@ from typing import ParamSpec
 
 from mcp.server import MCPServer
 
-from mcp_wallet_guard import Address, Amount, Transfer, UnsignedTransaction, WalletGuard
+from mcp_wallet_guard import Address, Amount, Intent, Transfer, UnsignedTransaction, WalletGuard
 from mcp_wallet_guard.mcp.protection import GuardedTool
 
 P = ParamSpec("P")
@@ -75,3 +75,16 @@ def parameters_are_known(address: Address, amount: Amount) -> None:
 def a_guarded_tool_is_called_through_mcp_alone(address: Address, amount: Amount) -> None:
     pay(address, amount)  # E: mypy=operator pyright=reportCallIssue
     balance(address)  # E: mypy=operator pyright=reportCallIssue
+
+
+async def an_intent_takes_what_its_tool_takes(address: Address, amount: Amount) -> Intent:
+    await wallet.intent_of(pay, address, amount)
+    await wallet.intent_of(pay_at_once, to=address, amount=amount, reference="rent")
+    await wallet.intent_of("pay", to=str(address), amount="0.1")
+
+    await wallet.intent_of(pay, address, 0.1)  # E: mypy=call-overload pyright=reportArgumentType
+    await wallet.intent_of(pay, to=str(address), amount=amount)  # E: mypy=call-overload pyright=reportCallIssue,reportArgumentType
+    await wallet.intent_of(pay_at_once, address, amount, refrence="rent")  # E: mypy=call-arg pyright=reportCallIssue
+    await wallet.intent_of(pay, address)  # E: mypy=call-overload pyright=reportCallIssue
+    await wallet.intent_of("pay", str(address))  # E: mypy=call-overload pyright=reportArgumentType,reportCallIssue
+    return await wallet.intent_of(pay, to=address, amount=amount)
