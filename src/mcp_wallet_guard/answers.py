@@ -175,4 +175,5 @@ def wallet_info(settings: Settings, /, *, locked: bool) -> WalletInfo:
             for token in settings.tokens
         ),
         locked=locked,
+        private_reads=settings.locked_reads or not locked,
     )

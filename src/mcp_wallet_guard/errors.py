@@ -40,6 +40,7 @@ CATALOGUE: Final[dict[str, str]] = {
     "policy.changed": "The owner's policy changed after this was approved. Ask again.",
     "over_budget": "The owner's spending limit does not leave room for this.",
     "over_balance": "The account does not hold enough for this payment and its fee.",
+    "too_large": "This is larger than its author allows, so it is not served.",
     "declined": "The owner declined this.",
     "expired": "The approval expired. Ask again.",
     "superseded": "The account's nonce moved on, so what was approved cannot be sent. Ask again.",

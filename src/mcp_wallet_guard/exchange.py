@@ -113,7 +113,10 @@ class TokenInfo(Model):
 
 @final
 class WalletInfo(Model):
-    """Public facts about the guarded wallet, for tools' convenience: what the sealed settings pin."""
+    """Public facts about the guarded wallet, for tools' convenience: what the sealed settings pin.
+
+    `private_reads` says whether private data may be read now: not while locked, unless the settings allow it.
+    """
 
     chain: str
     account: str
@@ -121,6 +124,7 @@ class WalletInfo(Model):
     decimals: int
     tokens: tuple[TokenInfo, ...] = ()
     locked: bool
+    private_reads: bool
 
 
 @final

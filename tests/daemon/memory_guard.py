@@ -98,7 +98,14 @@ class MemoryGuard:
         return await self.status(operation, principal=principal)
 
     async def info(self) -> WalletInfo:
-        return WalletInfo(chain="eip155:1", account=ADDRESS, symbol="ETH", decimals=18, locked=self.locked)
+        return WalletInfo(
+            chain="eip155:1",
+            account=ADDRESS,
+            symbol="ETH",
+            decimals=18,
+            locked=self.locked,
+            private_reads=not self.locked,
+        )
 
     async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         if address == BROKEN_ADDRESS:

@@ -26,7 +26,7 @@ from tests.e2e.leaky_server import PLANTED
 from tests.e2e.rig import ERAS, MODES, Era, Home, make_home, pay, server_command, told
 from tests.e2e.secrets_of import above, encoded, factors, found_in, phrases, raw_secrets
 from tests.e2e.tap import Tap
-from tests.mcp.leaky import DETOURS, ERRORS, PROMPTS, RESOURCES, RESULTS
+from tests.mcp.leaky import DETOURS, ERRORS, GUARDED_PROMPTS, GUARDED_RESOURCES, PROMPTS, RESOURCES, RESULTS
 
 pytestmark = [
     pytest.mark.anyio,
@@ -76,8 +76,8 @@ def sources(client: Client, number: int, planted: Any) -> dict[str, Callable[[],
     found: dict[str, Callable[[], Awaitable[Any]]] = {
         name: partial(client.call_tool, name, {}) for name in RESULTS + ERRORS
     }
-    found |= {f"resource {n}": partial(client.read_resource, f"wallet://{n}") for n in RESOURCES}
-    found |= {f"prompt {name}": partial(client.get_prompt, name) for name in PROMPTS}
+    found |= {f"resource {n}": partial(client.read_resource, f"wallet://{n}") for n in RESOURCES + GUARDED_RESOURCES}
+    found |= {f"prompt {name}": partial(client.get_prompt, name) for name in PROMPTS + GUARDED_PROMPTS}
     return found | {
         "progress": lambda: client.call_tool("notifies", {}, progress_callback=_progress),
         "spend crash": lambda: client.call_tool("pay_crash", PAYMENT),
@@ -211,6 +211,7 @@ async def test_honest_twins_pass_by_every_source_that_returns_something(era: Era
             seen = await reached(client, tap, number, value)
             for source in (
                 "structured", "text", "resource content", "prompt content_prompt", "completion", "interceptor result",
+                "resource guarded", "prompt guarded_prompt",
             ):  # fmt: skip
                 assert found_in(seen[source], {name: value}), (source, name)
     assert found_in(tap.log.read_text("utf-8"), twins) == set(twins)

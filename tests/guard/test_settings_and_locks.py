@@ -197,7 +197,7 @@ async def test_the_owners_own_actions_keep_the_vault_open_until_twelve_hours(rig
 async def test_a_locked_wallet_still_tells_its_public_facts_and_balance(rig: Rig) -> None:
     async with rig.opened(unlock=False) as wallet:
         info = await wallet.owned.info()
-        assert (info.locked, info.account) == (True, rig.made.address.value)
+        assert (info.locked, info.private_reads, info.account) == (True, True, rig.made.address.value)
         assert await wallet.owned.balance(None) == str(rig.chain.balance(rig.made.address))
 
 
@@ -206,10 +206,12 @@ async def test_reads_refused_while_locked_are_refused_from_the_first_start_on_an
     async with rig.opened() as wallet:
         await apply(wallet, settings)
         assert await wallet.owned.balance(None) == str(rig.chain.balance(rig.made.address))
+        assert (await wallet.owned.info()).private_reads
     async with rig.opened(unlock=False) as wallet:
         with pytest.raises(Locked):
             await wallet.owned.balance(None)
-        assert (await wallet.owned.info()).locked
+        info = await wallet.owned.info()
+        assert (info.locked, info.private_reads) == (True, False)
 
 
 async def test_fingerprints_stay_through_a_lock(rig: Rig) -> None:

@@ -22,6 +22,9 @@ RESULTS = ("structured", "text", "notifies", "asks", "logs")
 ERRORS = ("crash", "chained", "group", "tool_error", "mcp_error", "invalid_params", "bad_return", "own_validation")
 RESOURCES = ("content", "raw", "crash", "refused", "t/a")
 PROMPTS = ("content_prompt", "crash_prompt")
+GUARDED_RESOURCES = ("guarded", "guarded_raw", "guarded_crash", "guarded_refused", "guarded_of/a", "guarded_number/a")
+GUARDED_PROMPTS = ("guarded_prompt", "guarded_crash_prompt", "guarded_missing_prompt")
+"""The same, registered through the guard."""
 DETOURS = ("middleware crash", "interceptor crash", "interceptor result")
 """Where a tool call leaks before or instead of its tool."""
 
@@ -75,6 +78,7 @@ class LeakyServer:
         self._results()
         self._errors()
         self._aside()
+        self._guarded()
 
     @property
     def text(self) -> str:
@@ -174,6 +178,34 @@ class LeakyServer:
             except RuntimeError:
                 log.exception("traceback")
             return "ok"
+
+    def _guarded(self) -> None:
+        resource, prompt = self.wallet.resource, self.wallet.prompt
+
+        def content() -> Any:
+            return self.planted
+
+        def raw(name: str = "") -> bytes:
+            return json.dumps([name, self.planted]).encode()
+
+        def crash() -> str:
+            raise RuntimeError(self.text)
+
+        def refused() -> str:
+            raise ResourceError(self.text)
+
+        def number(number: int) -> str:
+            return f"{number}"
+
+        resource("wallet://guarded", label="public", description="Leaks.")(content)
+        resource("wallet://guarded_raw{?name}", label="public")(raw)
+        resource("wallet://guarded_crash", label="private")(crash)
+        resource("wallet://guarded_refused", label="private")(refused)
+        resource("wallet://guarded_of/{name}", label="private")(raw)
+        resource("wallet://guarded_number/{number}", label="public")(number)
+        prompt(name="guarded_prompt", label="public")(content)
+        prompt(name="guarded_crash_prompt", label="private")(crash)
+        prompt(name="guarded_missing_prompt", label="private")(number)
 
     def _resources_and_prompts(self) -> None:
         @self.mcp.resource("wallet://content")

@@ -44,6 +44,7 @@ class MemoryGuard:
         self.prints = build(secrets_, key=b"k" * 32) if secrets_ else FingerprintSet()
         self.url = url
         self.locked = False
+        self.locked_reads = False
         self.broken = False
         self.reads_refused = False
         self.memo: str | None = None
@@ -112,7 +113,14 @@ class MemoryGuard:
 
     async def info(self) -> WalletInfo:
         self._alive()
-        return WalletInfo(chain="eip155:1", account=ACCOUNT, symbol="ETH", decimals=18, locked=self.locked)
+        return WalletInfo(
+            chain="eip155:1",
+            account=ACCOUNT,
+            symbol="ETH",
+            decimals=18,
+            locked=self.locked,
+            private_reads=not self.locked or self.locked_reads,
+        )
 
     async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         self._alive()

@@ -84,7 +84,8 @@ class Curious:
         self.mcp = MCPServer("curious")
 
     def guarded(self) -> MCPServer[Any]:
-        wallet = protect(self.mcp, self.guard, wait_seconds=0.1, reads=["wallet://read", "prompt:written"])
+        wallet = protect(self.mcp, self.guard, wait_seconds=0.1)
+        wallet.prompt(label="public")(self.written)
         wallet.reads(self.asking)
         wallet.reads(self.rounds)
         wallet.spends(self.pay)
@@ -102,6 +103,9 @@ class Curious:
     async def pay(self, to: Address, amount: Amount, ctx: Context) -> Transfer:
         self.answers.append(await ctx.elicit("Please fill this in", self.form))
         return Transfer(to=to, amount=amount)
+
+    def written(self) -> str:
+        return "words"
 
     async def rounds(self, ctx: Context) -> InputRequiredResult | str:
         if ctx.input_responses:
@@ -166,7 +170,6 @@ async def test_a_middleware_of_the_author_asks_for_no_secret_either(form: Form) 
         return await call_next(ctx)
 
     curious.mcp.middleware.append(asks)
-    curious.mcp.prompt("written")(lambda: "words")
     async with Client(curious.guarded(), mode="auto", elicitation_callback=host) as client:
         result = await client.call_tool("rounds", {})
         assert (result.is_error, words(result)[: len(REFUSED)]) == (True, REFUSED)

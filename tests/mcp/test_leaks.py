@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import anyio.lowlevel
 import pytest
@@ -21,7 +22,7 @@ from mcp_types import CallToolResult, ElicitResult
 from mcp_wallet_guard.bip39 import words_for
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from tests.filters.encodings import ENCODINGS
-from tests.mcp.leaky import DETOURS, ERRORS, RESULTS, LeakyServer, leaky
+from tests.mcp.leaky import DETOURS, ERRORS, GUARDED_PROMPTS, GUARDED_RESOURCES, RESULTS, LeakyServer, leaky
 from tests.mcp.ports import PAYEE, MemoryGuard
 
 pytestmark = [
@@ -71,6 +72,13 @@ async def _each_source(server: LeakyServer, client: Client) -> list[tuple[str, C
         ("template crash", lambda: client.read_resource("wallet://t/a")),
         ("prompt content", lambda: client.get_prompt("content_prompt")),
         ("prompt crash", lambda: client.get_prompt("crash_prompt")),
+        *((name, partial(client.read_resource, f"wallet://{name}")) for name in GUARDED_RESOURCES),
+        *((name, partial(client.get_prompt, name)) for name in GUARDED_PROMPTS),
+        ("template echo", lambda: client.read_resource("wallet://guarded_number/" + quote(leak, safe=""))),
+        ("query echo", lambda: client.read_resource("wallet://guarded_raw?other=" + quote(leak, safe=""))),
+        ("raw URI echo", lambda: client.read_resource("wallet://guarded_of/" + leak)),
+        ("prompt argument echo", lambda: client.get_prompt("guarded_missing_prompt", {"number": leak})),
+        ("prompt argument name echo", lambda: client.get_prompt("guarded_missing_prompt", {leak: "1"})),
         ("completion", lambda: client.complete(ref, {"name": "a", "value": "b"})),
         ("completion crash", lambda: client.complete(ref, {"name": "a", "value": "crash"})),
         *((name, partial(by_detour, name)) for name in DETOURS),
@@ -147,7 +155,10 @@ async def test_honest_twins_pass_at_every_source(mode: str, caplog: pytest.LogCa
     caplog.set_level(logging.DEBUG)
     twin = "0x" + "5c" * 32
     received = await collect(MemoryGuard(secrets_=(SECRET, PHRASE.encode())), mode, twin)
-    for source in ("structured", "text", "resource content", "prompt content", "completion", "interceptor result"):
+    for source in (
+        "structured", "text", "resource content", "prompt content", "completion", "interceptor result", "guarded",
+        "guarded_prompt",
+    ):  # fmt: skip
         assert twin in received[source], source
     assert f"progress {twin}" in received["notifies"]
     assert received["notifies"].count(twin) >= 2
@@ -164,6 +175,12 @@ async def test_honest_twins_pass_at_every_source(mode: str, caplog: pytest.LogCa
         "unknown tool",
         "unknown resource",
         "interceptor crash",
+        "guarded_crash",
+        "guarded_refused",
+        "guarded_crash_prompt",
+        "template echo",
+        "prompt argument echo",
+        "prompt argument name echo",
     ):
         assert twin not in received[source], source
 

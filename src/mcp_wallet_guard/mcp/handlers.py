@@ -56,13 +56,18 @@ def inspect_handler(function: Callable[..., Any], /, *, name: str | None) -> Han
     Raises Misconfigured("misconfigured.tool") for callable objects, partials, lambdas, generators, ``*args`` and
     ``**kwargs``, positional-only and hidden parameters, ``Resolve``, annotations that do not resolve, and bad names.
     """
-    if not (inspect.isfunction(function) or inspect.ismethod(function)):
-        refuse("only a plain function can be guarded, not a partial or a callable object")
+    _check_plain(function)
     name = function.__name__ if name is None else name
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        refuse(f"{name!r} is a generator")
     if _NAME.fullmatch(name) is None:
         refuse("a tool's name is 1 to 64 ASCII letters, digits or . _ - and does not start with a sign")
+    return inspect_function(function, name=name)
+
+
+def inspect_function(function: Callable[..., Any], /, *, name: str) -> Handler:
+    """The same for what is no tool: its name may be a URI."""
+    _check_plain(function)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        refuse(f"{name!r} is a generator")
     try:
         hints = typing.get_type_hints(function, include_extras=True)
         signature = inspect.signature(function)
@@ -136,6 +141,11 @@ def skeleton(name: str, /) -> str:
 def refuse(detail: str, /) -> NoReturn:
     """Raise Misconfigured("misconfigured.tool"); `detail` is for the author of the server."""
     raise Misconfigured("misconfigured.tool", detail=detail)
+
+
+def _check_plain(function: Callable[..., Any]) -> None:
+    if not (inspect.isfunction(function) or inspect.ismethod(function)):
+        refuse("only a plain function can be guarded, not a partial or a callable object")
 
 
 def _arms(annotation: Any) -> tuple[Any, ...]:

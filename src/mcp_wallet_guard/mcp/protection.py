@@ -15,9 +15,11 @@ from mcp_wallet_guard.exchange import WalletInfo
 from mcp_wallet_guard.mcp.answers import output_schema
 from mcp_wallet_guard.mcp.base import GuardPort
 from mcp_wallet_guard.mcp.ceremonies import Ceremonies
-from mcp_wallet_guard.mcp.classification import PROMPT_PREFIX, Classification
+from mcp_wallet_guard.mcp.contents import DEFAULT_MAX_BYTES
 from mcp_wallet_guard.mcp.handlers import Handler, check_distinct, check_returns_intent, inspect_handler, refuse
+from mcp_wallet_guard.mcp.labels import Label
 from mcp_wallet_guard.mcp.link import GuardLink
+from mcp_wallet_guard.mcp.listed import Plain, content_of, function_of, plain_prompt, plain_resource
 from mcp_wallet_guard.mcp.rehearsal import rehearse
 from mcp_wallet_guard.mcp.server_adapter import ServerAdapter
 from mcp_wallet_guard.mcp.tools import Tools
@@ -44,6 +46,21 @@ class GuardedTool(Generic[P]):
         return f"<GuardedTool {self.name}>"
 
 
+@final
+class GuardedContent:
+    """What a decorated resource or prompt stands for. It is read through MCP only. `name` is its URI, template or
+    prompt name."""
+
+    __slots__ = ("label", "name")
+
+    def __init__(self, *, name: str, label: Label) -> None:
+        self.name: Final = name
+        self.label: Final = label
+
+    def __repr__(self) -> str:
+        return f"<GuardedContent {self.name}>"
+
+
 def protect(
     mcp: MCPServer[Any],
     port: GuardPort | Callable[[], Awaitable[GuardPort]],
@@ -55,9 +72,10 @@ def protect(
     """Put `mcp` behind the guard that `port` is, or that calling it connects to.
 
     From here on every result, error and message of the server is filtered, and whatever is not classified is not
-    served. `reads` classifies what only reads: names of tools that are registered already, URIs and URI templates of
-    resources, prompts as ``prompt:name``. `wait_seconds` (at most 50) is how long a call waits for a person who opened
-    the page. A factory that raises leaves the server up; its tools then answer with the reason.
+    served. `reads` classifies what is registered already and only reads: tools by name, resources by URI or URI
+    template, prompts as ``prompt:name``. These resources and prompts are private. `wait_seconds` (at most 50) is how
+    long a call waits for a person who opened the page. A factory that raises leaves the server up; its tools then
+    answer with the reason.
     Raises Misconfigured for a server that is protected already, an unknown name, or an SDK that differs.
     """
     return Protection(mcp, port, reads=reads, wait_seconds=wait_seconds)
@@ -76,15 +94,16 @@ class Protection:
         reads: Sequence[str],
         wait_seconds: float,
     ) -> None:
-        others = [name for name in reads if "://" in name or name.startswith(PROMPT_PREFIX)]
         self._mcp: Final = mcp
         self._link: Final = GuardLink(port)
         self._spending: Final[dict[str, tuple[GuardedTool[Any], Handler]]] = {}
         self._tools: Final = Tools(self._link, Ceremonies(self._link, wait_seconds=wait_seconds))
-        self._adapter: Final = ServerAdapter(mcp, link=self._link, classification=Classification(others))
+        self._adapter: Final = ServerAdapter(mcp, link=self._link)
         self._adapter.install()
         for name in reads:
-            if name not in others:
+            if ":" in name:
+                self._classify_content(name)
+            else:
                 self._classify_read(name)
 
     @overload
@@ -153,6 +172,52 @@ class Protection:
         context: Context[Any, Any] = Context(mcp_server=self._mcp)
         return await rehearse(handler, self._adapter.shape(handler.name), args, arguments, context=context)
 
+    def resource(
+        self,
+        uri: str,
+        /,
+        *,
+        label: Label,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+    ) -> Callable[[Callable[P, R]], GuardedContent]:
+        """Register a resource, or with variables in `uri` a template, whose handler changes nothing.
+
+        A "private" one is refused while the vault is locked and the settings refuse reads then; a "public" one is
+        served. The handler's parameters are the variables of the template: each arrives as text, once decoded, and is
+        what its annotation says (an address, a hash, an integer, a Literal, a text), or the read is refused. More than
+        `max_bytes` are not served. Each read is filtered and journalled, under `uri` and without its values.
+        Raises Misconfigured("misconfigured.tool"); the detail says why.
+        """
+
+        def register(function: Callable[..., Any]) -> GuardedContent:
+            shown = plain_resource(uri, function, name=name, title=title, description=description, mime_type=mime_type)
+            return self._serve(shown, function, label=label, max_bytes=max_bytes)
+
+        return register
+
+    def prompt(
+        self,
+        *,
+        label: Label,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+    ) -> Callable[[Callable[P, R]], GuardedContent]:
+        """Register a prompt, whose handler changes nothing. Its arguments are what their annotations say, as those of
+        `resource`, and so are `label`, `max_bytes` (of the messages as JSON) and what is raised."""
+
+        def register(function: Callable[..., Any]) -> GuardedContent:
+            shown = plain_prompt(function, name=name, title=title, description=description)
+            check_distinct(shown.name, taken=self._adapter.prompt_names())
+            return self._serve(shown, function, label=label, max_bytes=max_bytes)
+
+        return register
+
     def verify(self) -> None:
         """Raises Misconfigured unless every part of the guard is in place. Runs at start and at each tools/list."""
         self._adapter.verify()
@@ -173,6 +238,15 @@ class Protection:
         if tool is None:
             refuse(f"there is no tool {name!r} to classify; register it first, or use @wallet.reads")
         self._register_read(tool.fn, name=name, like=self._adapter.withdraw(name))
+
+    def _classify_content(self, record: str) -> None:
+        plain = self._adapter.withdraw_plain(record)
+        self._serve(plain, function_of(plain), label="private", max_bytes=DEFAULT_MAX_BYTES)
+
+    def _serve(self, plain: Plain, function: Callable[..., Any], *, label: str, max_bytes: int) -> GuardedContent:
+        content = content_of(plain, function, label=label, max_bytes=max_bytes)
+        self._adapter.serve(content, plain)
+        return GuardedContent(name=content.key, label=content.label)
 
     def _register_read(self, function: Callable[..., Any], *, name: str | None, like: Any) -> GuardedTool[Any]:
         inspected = inspect_handler(function, name=name)

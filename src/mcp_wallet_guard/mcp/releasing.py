@@ -104,8 +104,8 @@ class Noting:
 
 
 @final
-class _WithheldError(MCPError):
-    """A result that was held back, in our own words."""
+class FixedError(MCPError):
+    """An error in our own words, whose incident the log has already."""
 
 
 @final
@@ -167,8 +167,8 @@ class Releaser:
 
     def error(self, error: BaseException, /, *, method: str) -> MCPError:
         """An MCPError with a sentence of the standard or of ours, never the text of `error`."""
-        if isinstance(error, _WithheldError):
-            return error  # a sentence of ours, whose incident the log has already
+        if isinstance(error, FixedError):
+            return error
         if isinstance(error, GuardError):
             return MCPError(code=INVALID_PARAMS, message=error.public, data={"code": error.code})
         if isinstance(error, ValidationError):
@@ -264,7 +264,7 @@ def _withheld(reason: GuardError, /, *, method: str, version: str, incident: str
     logger.warning("a result of %s was withheld: %s (incident %s)", method, reason.detail or reason.code, incident)
     text = f"{reason.public} (incident {incident})"
     if method != "tools/call":
-        raise _WithheldError(code=INTERNAL_ERROR, message=text)
+        raise FixedError(code=INTERNAL_ERROR, message=text)
     replaced: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True}
     if version in MODERN_PROTOCOL_VERSIONS:
         replaced["resultType"] = "complete"

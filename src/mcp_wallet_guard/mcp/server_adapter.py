@@ -16,6 +16,8 @@ from typing import Any, Final, final
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.mcpserver.prompts.base import Prompt
+from mcp.server.mcpserver.resources import Resource
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateBoundary
 from mcp.shared.exceptions import MCPError
@@ -25,24 +27,30 @@ from pydantic import BaseModel
 from mcp_wallet_guard.errors import CATALOGUE, Misconfigured, Refused
 from mcp_wallet_guard.mcp.arguments import Call, GuardedMetadata, guarded
 from mcp_wallet_guard.mcp.classification import Classification
+from mcp_wallet_guard.mcp.contents import Content, Contents
 from mcp_wallet_guard.mcp.handlers import CALL, CONTEXT, Handler, inspect_handler, refuse
+from mcp_wallet_guard.mcp.labels import kept_private
 from mcp_wallet_guard.mcp.link import GuardLink
+from mcp_wallet_guard.mcp.listed import Plain, listed
 from mcp_wallet_guard.mcp.parameters import check_parameters
 from mcp_wallet_guard.mcp.records import clean_records
 from mcp_wallet_guard.mcp.releasing import Noting, Releaser
 from mcp_wallet_guard.mcp.tools import Wrapper
 
 logger: Final = logging.getLogger(__name__)
+PROMPT_PREFIX: Final = "prompt:"
 
 
 @final
 class ServerAdapter:
     """Installs the guard in one `MCPServer`, and proves that it is still there."""
 
-    def __init__(self, mcp: MCPServer[Any], /, *, link: GuardLink, classification: Classification) -> None:
+    def __init__(self, mcp: MCPServer[Any], /, *, link: GuardLink) -> None:
         self._mcp = mcp
         self._link = link
-        self._classification = classification
+        self._contents = Contents(link)
+        self._classification = Classification(self._contents)
+        self._listed: dict[str, Plain] = {}
         self._releaser = Releaser(link)
         self._registered: dict[str, tuple[Tool, Wrapper, GuardedMetadata]] = {}
         self._lifespan = self._low_level().lifespan
@@ -53,13 +61,13 @@ class ServerAdapter:
         """Put middleware, lifespan and the three call doors in place. Raises Misconfigured for an SDK that differs."""
         if any(isinstance(each, GuardMiddleware) for each in self._mcp.middleware):
             raise Misconfigured(detail="this server is protected already")
-        self._middleware = GuardMiddleware(self, self._releaser, self._classification)
+        self._middleware = GuardMiddleware(self, self._releaser, self._classification, self._contents)
         self._mcp.middleware.insert(self._boundary() + 1, self._middleware)
         self._low_level().lifespan = self._guarded_lifespan
         for name, door in (
-            ("call_tool", self._door(self._mcp.call_tool, self._classification.knows_tool, ToolError)),
-            ("read_resource", self._door(self._mcp.read_resource, self._classification.knows_resource, ResourceError)),
-            ("get_prompt", self._door(self._mcp.get_prompt, self._classification.knows_prompt, ValueError)),
+            ("call_tool", self._tool_door(self._mcp.call_tool)),
+            ("read_resource", self._resource_door),
+            ("get_prompt", self._prompt_door),
         ):
             # A nested call of the author's code runs no middleware, so the door itself asks (T-056).
             setattr(self._mcp, name, door)
@@ -108,6 +116,46 @@ class ServerAdapter:
         self._registered[handler.name] = (tool, wrapper, metadata)
         self._classification.add_tool(handler.name)
 
+    def serve(self, content: Content, plain: Plain, /) -> None:
+        """Serve a resource or prompt, and list it with the texts of `plain`. Raises Misconfigured for a taken name."""
+        if self.plain(content.record) is not None:
+            refuse(f"{content.record!r} is registered already")
+        shown = listed(plain, content.label)
+        if isinstance(shown, Prompt):
+            self._mcp.add_prompt(shown)
+        elif isinstance(shown, Resource):
+            self._mcp.add_resource(shown)
+        else:
+            self._mcp._resource_manager._templates[content.key] = shown  # noqa: SLF001  # no public way to it
+        if self.plain(content.record) is not shown:
+            refuse(f"the SDK did not register {content.record!r} as given")
+        self._listed[content.record] = shown
+        self._contents.add(content)
+
+    def plain(self, record: str, /) -> Plain | None:
+        """The SDK's record of a resource, a template or, as ``prompt:name``, a prompt."""
+        if record.startswith(PROMPT_PREFIX):
+            return self._mcp._prompt_manager.get_prompt(record.removeprefix(PROMPT_PREFIX))  # noqa: SLF001  # the same
+        manager = self._mcp._resource_manager  # noqa: SLF001  # the same
+        return manager._resources.get(record) or manager._templates.get(record)  # noqa: SLF001  # the same
+
+    def withdraw_plain(self, record: str, /) -> Plain:
+        """Take what is plainly registered out, to be served through the guard. Raises Misconfigured."""
+        plain = self.plain(record)
+        if plain is None or record in self._listed:
+            refuse(f"there is no resource or prompt {record!r} to classify; register it first")
+        if isinstance(plain, Prompt):
+            self._mcp.remove_prompt(plain.name)
+        else:
+            manager = self._mcp._resource_manager  # noqa: SLF001  # no public way to it
+            registered: dict[str, Any] = manager._resources if isinstance(plain, Resource) else manager._templates  # noqa: SLF001
+            del registered[record]
+        return plain
+
+    def prompt_names(self) -> list[str]:
+        """All prompts that the server has, served or not."""
+        return [prompt.name for prompt in self._mcp._prompt_manager.list_prompts()]  # noqa: SLF001  # no public way
+
     def shape(self, name: str, /) -> GuardedMetadata:
         """The metadata of a registered tool."""
         return self._registered[name][2]
@@ -149,6 +197,9 @@ class ServerAdapter:
         for name in self._registered:
             if not self.is_ours(name):
                 raise Misconfigured("misconfigured.tool", detail=f"the guarded tool {name!r} was replaced")
+        for record, shown in self._listed.items():
+            if self.plain(record) is not shown:
+                raise Misconfigured("misconfigured.tool", detail=f"what is listed as {record!r} was replaced")
 
     def handles(self, method: str, /) -> bool:
         """Whether the server has a handler for `method`."""
@@ -161,6 +212,9 @@ class ServerAdapter:
         for name in self.names():
             if not self._classification.knows_tool(name):
                 logger.warning("the tool %r is not classified, so it is not served", name)
+        for record in self._records():
+            if record not in self._listed:
+                logger.warning("%r is not classified, so it is not served", record)
         with clean_records(lambda: self._link.known):
             async with self._link.in_use(), self._lifespan(server) as state:
                 yield state
@@ -177,27 +231,43 @@ class ServerAdapter:
             raise Misconfigured(detail="the mcp package does not seal request states as the guard expects")
         return places[0]
 
-    def _door(
-        self, inner: Callable[..., Awaitable[Any]], known: Callable[[str], bool], failure: type[Exception]
-    ) -> Callable[..., Awaitable[Any]]:
-        is_tool = failure is ToolError
+    def _records(self) -> list[str]:
+        manager = self._mcp._resource_manager  # noqa: SLF001  # the public lists are async
+        prompts = [f"{PROMPT_PREFIX}{name}" for name in self.prompt_names()]
+        return [*manager._resources, *manager._templates, *prompts]  # noqa: SLF001  # the same
 
+    def _tool_door(self, inner: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def door(name: Any, *args: Any, **kwargs: Any) -> Any:
-            if not known(str(name)) or (is_tool and not self.is_ours(str(name))):
-                raise failure(CATALOGUE["unclassified"])
+            if not self._classification.knows_tool(str(name)) or not self.is_ours(str(name)):
+                raise ToolError(CATALOGUE["unclassified"])
             return await inner(name, *args, **kwargs)
 
         return door
+
+    async def _resource_door(self, uri: Any, context: Context[Any, Any] | None = None) -> Any:
+        if self._contents.resource_at(str(uri)) is None:
+            raise ResourceError(CATALOGUE["unclassified"])
+        return await self._contents.read(str(uri), context or Context(mcp_server=self._mcp))
+
+    async def _prompt_door(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> Any:
+        if name not in self._contents.prompts:
+            raise ValueError(CATALOGUE["unclassified"])
+        return await self._contents.render(name, arguments, context or Context(mcp_server=self._mcp))
 
 
 @final
 class GuardMiddleware:
     """Around every message: default deny, filter, errors in fixed words. Raises nothing but MCPError."""
 
-    def __init__(self, adapter: ServerAdapter, releaser: Releaser, classification: Classification, /) -> None:
+    def __init__(
+        self, adapter: ServerAdapter, releaser: Releaser, classification: Classification, contents: Contents, /
+    ) -> None:
         self._adapter = adapter
         self._releaser = releaser
         self._classification = classification
+        self._contents = contents
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         failure: MCPError
@@ -206,9 +276,12 @@ class GuardMiddleware:
                 self._releaser.guard_session(ctx.session)
                 if ctx.request_id is None:
                     return await call_next(ctx)
-                self._admit(ctx)
+                about = self._admit(ctx)
+                if about is not None and ctx.method == "completion/complete":
+                    await self._contents.admit(about)
                 wire = _wire(await call_next(ctx))
                 wire = self._classification.listed(wire, method=ctx.method)
+                wire = kept_private(wire, method=ctx.method, label=about and about.label)
                 return await self._releaser.result(wire, noted, method=ctx.method, version=ctx.protocol_version)
             except Exception as error:  # noqa: BLE001  # everything is turned into fixed words
                 failure = self._releaser.error(error, method=ctx.method)
@@ -216,12 +289,13 @@ class GuardMiddleware:
         # Outside the except block: no traceback or trace of the original error travels with this one.
         raise failure
 
-    def _admit(self, ctx: ServerRequestContext[Any, Any]) -> None:
+    def _admit(self, ctx: ServerRequestContext[Any, Any]) -> Content | None:
+        """The resource or prompt that the request is about. Raises Refused for what is not served."""
         if ctx.request is not None:
             # Over HTTP anybody who reaches the port would be the local owner: principals and roles come first (T-111).
             raise Refused("not_authorized")
         params = ctx.params or {}
-        if ctx.method == "tools/list":
+        if ctx.method.endswith("/list"):
             self._adapter.verify()
         if ctx.method == "tools/call":
             name = str(params.get("name"))
@@ -230,6 +304,7 @@ class GuardMiddleware:
             allowed = self._classification.admits(ctx.method, params, handled=self._adapter.handles(ctx.method))
         if not allowed:
             raise Refused("unclassified")
+        return self._classification.content_of(ctx.method, params)
 
 
 async def probe() -> None:
