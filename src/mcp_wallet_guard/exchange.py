@@ -77,6 +77,22 @@ ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer,
 
 
 @final
+class Settled(Model):
+    """What became of an operation that a tool proposed, for its author's `on_settled`. Allow-listed fields only.
+
+    `outcome`: `mined`, `failed` (reverted), `replaced` by another transaction of the account, `burned` or
+    `signed_but_invalid` (nothing was sent), or `refused` (declined, expired, superseded, denied: `code` says which,
+    from the catalogue). `receipt` is there for what was sent, unless it was withheld because it held a secret.
+    """
+
+    operation: str
+    tool: str
+    outcome: Literal["mined", "failed", "replaced", "burned", "signed_but_invalid", "refused"]
+    code: str | None = None
+    receipt: Receipt | None = None
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """A tool's request: who, through which tool, and the intent as `operations.intents.to_json` writes it."""

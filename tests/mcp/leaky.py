@@ -182,8 +182,8 @@ class LeakyServer:
     def _guarded(self) -> None:
         resource, prompt = self.wallet.resource, self.wallet.prompt
 
-        def content() -> Any:
-            return self.planted
+        def content() -> str:
+            return self.text
 
         def raw(name: str = "") -> bytes:
             return json.dumps([name, self.planted]).encode()

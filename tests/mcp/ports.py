@@ -27,6 +27,9 @@ PAYEE = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
 OTHER = "0x6813Eb9362372EEF6200f3b1dbC3f819671cBA69"
 
 
+Outcome = Literal["mined", "sent", "failed", "replaced", "unknown", "burned", "signed_but_invalid"]
+
+
 @dataclass
 class _Operation:
     id: str
@@ -48,6 +51,8 @@ class MemoryGuard:
         self.broken = False
         self.reads_refused = False
         self.memo: str | None = None
+        self.outcome_is: Outcome = "mined"
+        self.asked_about: list[str] = []
         self.operations: dict[str, _Operation] = {}
         self.paid: list[Transfer] = []
         self.reads: list[ReadRecord] = []
@@ -109,6 +114,7 @@ class MemoryGuard:
         return self._answer(row)
 
     async def outcome(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
+        self.asked_about.append(operation)
         return await self.status(operation, principal=principal)
 
     async def info(self) -> WalletInfo:
@@ -161,7 +167,7 @@ class MemoryGuard:
             symbol=self.memo or "ETH",
             transaction_hash="0x" + "ab" * 32,
         )
-        return Done(operation=row.id, outcome="mined", repeated=repeated, receipt=receipt, message="Paid.")
+        return Done(operation=row.id, outcome=self.outcome_is, repeated=repeated, receipt=receipt, message="Paid.")
 
 
 def _refused(error: GuardError) -> RefusedAnswer:

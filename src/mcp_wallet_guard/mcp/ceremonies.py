@@ -28,6 +28,7 @@ from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.mcp.answers import Answer, with_channels
 from mcp_wallet_guard.mcp.elicitation import Host
 from mcp_wallet_guard.mcp.link import GuardLink
+from mcp_wallet_guard.mcp.settlements import Settlements
 from mcp_wallet_guard.operations.intents import INTENTS, Intent, to_json
 
 PRINCIPAL: Final = "local"
@@ -53,10 +54,11 @@ class _Remembered:
 class Ceremonies:
     """What this process knows of spending calls under way."""
 
-    def __init__(self, link: GuardLink, /, *, wait_seconds: float) -> None:
+    def __init__(self, link: GuardLink, settlements: Settlements, /, *, wait_seconds: float) -> None:
         if not 0 <= wait_seconds <= MAX_WAIT_SECONDS:
             raise Misconfigured(detail=f"wait_seconds is 0 to {MAX_WAIT_SECONDS:g}")
         self._link = link
+        self._settlements = settlements
         self._wait = wait_seconds
         self._memory: OrderedDict[tuple[str, str, str], _Remembered] = OrderedDict()
 
@@ -96,7 +98,9 @@ class Ceremonies:
 
     async def _propose(self, proposal: Proposal, *, seconds: float) -> Answer:
         async with self._link.port() as port:
-            return await port.propose(proposal, wait_seconds=seconds)
+            answer = await port.propose(proposal, wait_seconds=seconds)
+        self._settlements.heard(proposal.tool, answer, principal=proposal.principal)
+        return answer
 
     async def _recall(self, key: tuple[str, str, str]) -> dict[str, str] | None:
         """The intent of this call's open ceremony, if the guard still knows it as open or just done."""

@@ -22,6 +22,7 @@ from mcp_wallet_guard.mcp.link import GuardLink
 from mcp_wallet_guard.mcp.listed import Plain, content_of, function_of, plain_prompt, plain_resource
 from mcp_wallet_guard.mcp.rehearsal import rehearse
 from mcp_wallet_guard.mcp.server_adapter import ServerAdapter
+from mcp_wallet_guard.mcp.settlements import LoopTimer, OnSettled, Settlements, Timer, check_on_settled
 from mcp_wallet_guard.mcp.tools import Tools
 from mcp_wallet_guard.operations.intents import Intent
 from mcp_wallet_guard.operations.values import Address
@@ -68,6 +69,7 @@ def protect(
     *,
     reads: Sequence[str] = (),
     wait_seconds: float = DEFAULT_WAIT_SECONDS,
+    timer: Timer | None = None,
 ) -> Protection:
     """Put `mcp` behind the guard that `port` is, or that calling it connects to.
 
@@ -75,10 +77,10 @@ def protect(
     served. `reads` classifies what is registered already and only reads: tools by name, resources by URI or URI
     template, prompts as ``prompt:name``. These resources and prompts are private. `wait_seconds` (at most 50) is how
     long a call waits for a person who opened the page. A factory that raises leaves the server up; its tools then
-    answer with the reason.
+    answer with the reason. `timer` is the clock by which `on_settled` handlers wait.
     Raises Misconfigured for a server that is protected already, an unknown name, or an SDK that differs.
     """
-    return Protection(mcp, port, reads=reads, wait_seconds=wait_seconds)
+    return Protection(mcp, port, reads=reads, wait_seconds=wait_seconds, timer=timer)
 
 
 @final
@@ -93,12 +95,15 @@ class Protection:
         *,
         reads: Sequence[str],
         wait_seconds: float,
+        timer: Timer | None,
     ) -> None:
         self._mcp: Final = mcp
         self._link: Final = GuardLink(port)
         self._spending: Final[dict[str, tuple[GuardedTool[Any], Handler]]] = {}
-        self._tools: Final = Tools(self._link, Ceremonies(self._link, wait_seconds=wait_seconds))
-        self._adapter: Final = ServerAdapter(mcp, link=self._link)
+        self._settlements: Final = Settlements(self._link, timer or LoopTimer())
+        ceremonies = Ceremonies(self._link, self._settlements, wait_seconds=wait_seconds)
+        self._tools: Final = Tools(self._link, ceremonies)
+        self._adapter: Final = ServerAdapter(mcp, link=self._link, settlements=self._settlements)
         self._adapter.install()
         for name in reads:
             if ":" in name:
@@ -111,16 +116,30 @@ class Protection:
 
     @overload
     def spends(
-        self, /, *, role: str | None = None, name: str | None = None
+        self, /, *, role: str | None = None, name: str | None = None, on_settled: OnSettled | None = None
     ) -> Callable[[Callable[P, Intent | Awaitable[Intent]]], GuardedTool[P]]: ...
 
     def spends(
-        self, handler: Callable[..., Any] | None = None, /, *, role: str | None = None, name: str | None = None
+        self,
+        handler: Callable[..., Any] | None = None,
+        /,
+        *,
+        role: str | None = None,
+        name: str | None = None,
+        on_settled: OnSettled | None = None,
     ) -> Any:
         """Register a tool that returns an intent; the guard freezes it, asks its owner and signs.
 
         The tool's answer is `Done`, `Pending` or `RefusedAnswer`. `role` is recorded; over stdio the one principal is
-        the local owner, who has every role. Raises Misconfigured("misconfigured.tool"); the detail says why.
+        the local owner, who has every role.
+
+        `on_settled` is called with a `Settled`, once for each operation that this process proposed through the tool and
+        that has an end: mined, reverted, replaced, burned, or refused (declined and expired too). It runs while the
+        server does, in a task beside all calls (a plain function in a thread), and alters nothing: what it returns is
+        dropped, what it raises is logged. Nothing of it is stored: after a restart it is not called for operations of
+        before, and at most 256 are watched at a time.
+
+        Raises Misconfigured("misconfigured.tool"); the detail says why.
         """
 
         def register(function: Callable[..., Any]) -> GuardedTool[Any]:
@@ -128,9 +147,13 @@ class Protection:
             check_returns_intent(inspected)
             check_distinct(inspected.name, taken=self._adapter.names())
             wrapper = self._tools.spending(inspected)
+            if on_settled is not None:
+                check_on_settled(on_settled, tool=inspected.name)
             self._adapter.register(inspected, wrapper, spends=True, output_schema=output_schema())
             tool: GuardedTool[Any] = GuardedTool(name=inspected.name, role=role)
             self._spending[inspected.name] = (tool, inspected)
+            if on_settled is not None:
+                self._settlements.add(inspected.name, on_settled)
             return tool
 
         return register if handler is None else register(handler)

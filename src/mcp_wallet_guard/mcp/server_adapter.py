@@ -35,6 +35,7 @@ from mcp_wallet_guard.mcp.listed import Plain, listed
 from mcp_wallet_guard.mcp.parameters import check_parameters
 from mcp_wallet_guard.mcp.records import clean_records
 from mcp_wallet_guard.mcp.releasing import Noting, Releaser
+from mcp_wallet_guard.mcp.settlements import Settlements
 from mcp_wallet_guard.mcp.tools import Wrapper
 
 logger: Final = logging.getLogger(__name__)
@@ -45,9 +46,10 @@ PROMPT_PREFIX: Final = "prompt:"
 class ServerAdapter:
     """Installs the guard in one `MCPServer`, and proves that it is still there."""
 
-    def __init__(self, mcp: MCPServer[Any], /, *, link: GuardLink) -> None:
+    def __init__(self, mcp: MCPServer[Any], /, *, link: GuardLink, settlements: Settlements) -> None:
         self._mcp = mcp
         self._link = link
+        self._settlements = settlements
         self._contents = Contents(link)
         self._classification = Classification(self._contents)
         self._listed: dict[str, Plain] = {}
@@ -216,7 +218,7 @@ class ServerAdapter:
             if record not in self._listed:
                 logger.warning("%r is not classified, so it is not served", record)
         with clean_records(lambda: self._link.known):
-            async with self._link.in_use(), self._lifespan(server) as state:
+            async with self._link.in_use(), self._lifespan(server) as state, self._settlements.watching():
                 yield state
 
     def _low_level(self) -> Any:

@@ -4,7 +4,7 @@ from typing import ParamSpec
 
 from mcp.server import MCPServer
 
-from mcp_wallet_guard import Address, Amount, Intent, Transfer, UnsignedTransaction, WalletGuard
+from mcp_wallet_guard import Address, Amount, Intent, Settled, Transfer, UnsignedTransaction, WalletGuard
 from mcp_wallet_guard.mcp.protection import GuardedTool
 
 P = ParamSpec("P")
@@ -88,3 +88,46 @@ async def an_intent_takes_what_its_tool_takes(address: Address, amount: Amount) 
     await wallet.intent_of(pay, address)  # E: mypy=call-overload pyright=reportCallIssue
     await wallet.intent_of("pay", str(address))  # E: mypy=call-overload pyright=reportArgumentType,reportCallIssue
     return await wallet.intent_of(pay, to=address, amount=amount)
+
+
+async def note(settled: Settled) -> None: ...
+
+
+def note_at_once(settled: Settled) -> None: ...
+
+
+def note_wrongly(settled: str) -> None: ...
+
+
+def pay_and_note_plainly(to: Address, amount: Amount) -> Transfer:
+    return Transfer(to=to, amount=amount)
+
+
+def explain_plainly() -> str:
+    return "fees"
+
+
+@wallet.spends(on_settled=note)
+def pay_and_note(to: Address, amount: Amount) -> Transfer:
+    return Transfer(to=to, amount=amount)
+
+
+wallet.spends(on_settled=note_at_once)(pay_and_note_plainly)
+wallet.spends(on_settled=note_wrongly)(pay_and_note_plainly)  # E: mypy=arg-type pyright=reportArgumentType
+
+
+@wallet.resource("wallet://balances/{address}", label="private", max_bytes=1_000)
+def balances(address: Address) -> str:
+    return str(address)
+
+
+@wallet.prompt(label="public", name="explain")
+async def explain(topic: str = "fees") -> list[str]:
+    return [topic]
+
+
+wallet.resource("wallet://x", label="secret")(explain_plainly)  # E: mypy=arg-type pyright=reportArgumentType
+wallet.resource("wallet://x")(explain_plainly)  # E: mypy=call-arg pyright=reportCallIssue
+wallet.prompt()(explain_plainly)  # E: mypy=call-arg pyright=reportCallIssue
+wallet.prompt(label="public", max_bytes="1 KiB")(explain_plainly)  # E: mypy=arg-type pyright=reportArgumentType
+balances(Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8"))  # E: mypy=operator pyright=reportCallIssue
