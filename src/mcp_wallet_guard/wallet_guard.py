@@ -66,9 +66,12 @@ class WalletGuard:
         return cls(port, wait_seconds=wait_seconds)
 
     def protect(self, mcp: MCPServer[Any], /, *, reads: Sequence[str] = ()) -> Protection:
-        """Guard `mcp`: filter every result, deny what is not classified, and give the verbs `spends` and `reads`.
+        """Guard `mcp`: filter every result, deny what is not classified, and give the verbs `spends`, `reads`,
+        `resource` and `prompt`.
 
-        `reads` classifies tools that are registered already. Raises Misconfigured("misconfigured.tool").
+        `reads` classifies what is registered already and only reads: tools by name, resources by URI or URI template,
+        prompts as ``prompt:name``; these resources and prompts are private. Raises Misconfigured, with
+        "misconfigured.tool" for what is not there or cannot be guarded.
         """
         from mcp_wallet_guard.mcp.protection import protect
 

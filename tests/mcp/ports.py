@@ -49,6 +49,7 @@ class MemoryGuard:
         self.locked = False
         self.locked_reads = False
         self.broken = False
+        self.crashes = False
         self.reads_refused = False
         self.memo: str | None = None
         self.outcome_is: Outcome = "mined"
@@ -146,6 +147,8 @@ class MemoryGuard:
         self.closed += 1
 
     def _alive(self) -> None:
+        if self.crashes:
+            raise RuntimeError("a port that crashes")
         if self.broken:
             raise Unavailable("unavailable.daemon")
 

@@ -96,6 +96,18 @@ async def test_what_was_registered_around_the_guard_answers_for_no_guarded_uri(m
         wallet.verify()
 
 
+async def test_a_server_says_at_its_start_what_it_does_not_serve(caplog: pytest.LogCaptureFixture) -> None:
+    ledger = Ledger()
+    ledger.mcp.add_resource(TextResource(uri="wallet://plain", text="x"))
+    ledger.mcp.resource("wallet://late/{topic}")(topical)
+    ledger.mcp.add_prompt(Prompt.from_function(constant, name="plain"))
+    async with Client(ledger.mcp):
+        pass
+    for name in ("wallet://plain", "wallet://late/{topic}", "prompt:plain"):
+        assert f"{name!r} is not classified" in caplog.text
+    assert "wallet://holdings" not in caplog.text
+
+
 async def test_the_objects_that_the_sdk_lists_read_nothing() -> None:
     ledger = Ledger()
     manager = ledger.mcp._resource_manager

@@ -149,15 +149,16 @@ async def test_the_guard_is_asked_less_and_less_often() -> None:
     assert asked == [2, 6, 14, 30, 62, 122, 182]
 
 
-async def test_a_guard_that_is_away_is_asked_again() -> None:
+@pytest.mark.parametrize("trouble", ["broken", "crashes"])
+async def test_a_guard_that_is_away_is_asked_again(trouble: str) -> None:
     wallet = Wallet(MemoryGuard())
     async with Client(wallet.mcp) as client:
         await _call(client)
         wallet.guard.expire(wallet.guard.only())
-        wallet.guard.broken = True
+        setattr(wallet.guard, trouble, True)
         await wallet.timer.pass_(10)
         assert (len(wallet.guard.asked_about), wallet.told) == (2, [])
-        wallet.guard.broken = False
+        setattr(wallet.guard, trouble, False)
         await wallet.timer.pass_(10)
     assert [each.code for each in wallet.told] == ["expired"]
 
