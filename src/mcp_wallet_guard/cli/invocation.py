@@ -51,10 +51,7 @@ class Invocation:
     @property
     def settings_path(self) -> Path:
         """guard.toml: ``--config``, or in ``--dir``, or in the owner's home."""
-        if self.options.config is not None:
-            return Path(self.options.config)
-        folder = Path.home() / DIRECTORY if self.options.dir is None else Path(self.options.dir)
-        return folder / SETTINGS
+        return settings_path(self.options)
 
     def load(self) -> LoadedSettings:
         """guard.toml as it is written. Raises Misconfigured("misconfigured.settings")."""
@@ -183,6 +180,14 @@ class Invocation:
 
         descriptor = self.options.passphrase_fd
         return read_terminal(prompt) if descriptor is None else read_descriptor(descriptor)
+
+
+def settings_path(options: Namespace, /) -> Path:
+    """Where the options say that guard.toml is."""
+    if options.config is not None:
+        return Path(options.config)
+    folder = Path.home() / DIRECTORY if options.dir is None else Path(options.dir)
+    return folder / SETTINGS
 
 
 Run = Callable[[Invocation], Report | None]
