@@ -196,8 +196,8 @@ def write_settings(path: Path, text: str, /) -> LoadedSettings:
 
 async def put_in_force(loaded: LoadedSettings, passphrase: Secret, /, *, clock: Clock, code: str | None = None) -> None:
     """Bind the factors to a store that is new, and seal the settings for the first time. With a `code` the owner shows
-    that the authenticator works, and approves the mandates of these settings; it is proven before anything is bound, and
-    used up by the binding. The caller showed every bound of the mandates before.
+    that the authenticator works, and approves the mandates of these settings, of which the caller showed every bound
+    before. It is proven before anything is bound, and used up by the binding.
 
     Raises FactorRejected for another code, and may be tried again then; Refused("policy.sealed") when settings were
     sealed before: changing them takes a code (`policy apply`), and Refused("blocked.store") when the store is not new.

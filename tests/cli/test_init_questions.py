@@ -100,7 +100,7 @@ def test_what_does_not_fit_together_makes_nothing(folder: Path, words: list[str]
 
 def test_a_person_is_asked_for_what_is_missing_and_enter_takes_the_default(folder: Path) -> None:
     answers = [("Wallet: new", ""), ("Chain: ethereum", "local"), ("Its node", ""), ("The most that", ""),
-               ("make a test payment", "no"), *SECRETS]  # fmt: skip
+               ("Payments: ask", ""), ("make a test payment", "no"), *SECRETS]  # fmt: skip
 
     ran = run_on_terminal("init", "--dir", str(folder / "guard"), *CHEAP, answers=answers)
 
@@ -115,7 +115,7 @@ def test_a_person_is_asked_for_what_is_missing_and_enter_takes_the_default(folde
 def test_a_wrong_answer_is_asked_again_and_another_chain_is_told_in_numbers(folder: Path) -> None:
     answers = [("Chain: ethereum", "mars"), ("Chain: ethereum", "137"), ("symbol of its", "POL"),
                ("decimals of its", ""), ("Its node", "http://node.example"), ("Its node", "https://node.example/"),
-               *SECRETS]  # fmt: skip
+               ("Payments: ask", "ask"), *SECRETS]  # fmt: skip
 
     ran = run_on_terminal(
         "init", "--dir", str(folder / "guard"), *CHEAP, "--wallet", "new", "--max-per-transaction", "3", answers=answers

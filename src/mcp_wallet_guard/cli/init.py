@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from mcp_wallet_guard import danger, setup
-from mcp_wallet_guard.cli import first_payment, host
+from mcp_wallet_guard import danger, mandates, setup
+from mcp_wallet_guard.cli import first_payment, host, telling
 from mcp_wallet_guard.cli.enrolment import factor_lines, finish
 from mcp_wallet_guard.cli.invocation import Invocation, run_async
 from mcp_wallet_guard.cli.output import Report
@@ -27,6 +27,7 @@ from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.setup import ExistingWallet, NewWallet
 
 VAULT: Final = "vault.json"
+INERT: Final = "Small payments are asked too, until a code allowed them: mcp-wallet-guard policy apply"
 NEXT: Final = ("start", "unlock")
 NEXT_WITHOUT_KEY: Final = ("wallet import", "policy apply")
 _STAND_IN: Final = Address.from_bytes(b"\x11" * 20)
@@ -113,6 +114,9 @@ def _put_in_force(invocation: Invocation, loaded: LoadedSettings, passphrase: Se
     def prove(code: str | None) -> None:
         run_async(lambda: setup.put_in_force(loaded, passphrase, clock=invocation.clock, code=code))
 
+    bounds = [line for mandate in mandates.of(loaded.settings) for line in telling.bounds(mandate, loaded.settings)]
+    if bounds and invocation.options.code_fd is None and not invocation.is_a_program:
+        invocation.say("With the code you allow this to be paid without a question:", *bounds, "")
     try:
         return finish(invocation, prove)
     except FactorRejected as error:
@@ -131,7 +135,9 @@ def _report(
     paid: dict[str, Any] | None,
 ) -> Report:
     in_force = wished.wallet != "later"
-    commands = [f"{PROGRAM} {command}" for command in (NEXT if in_force else NEXT_WITHOUT_KEY)]
+    is_inert = wished.budget is not None and not proven
+    names = (*(NEXT if in_force else NEXT_WITHOUT_KEY), *(("policy apply",) if in_force and is_inert else ()))
+    commands = [f"{PROGRAM} {name}" for name in names]
     first = "The policy is in force." if in_force else "Nothing is in force before the wallet's key is here."
     return Report(
         fields={
@@ -141,6 +147,7 @@ def _report(
             "factor": new.factor_id,
             "factor_proven": proven,
             "in_force": in_force,
+            "small_budget": None if wished.budget is None else "inert" if is_inert else "approved",
             "test_payment": paid,
             "next": commands,
             "host": host.configuration(server, loaded.path),
@@ -150,6 +157,7 @@ def _report(
             f"Settings: {loaded.path}",
             f"Vault:    {loaded.vault_path}",
             f"{first} Next: {', then '.join(commands)}",
+            *((INERT,) if is_inert else ()),
             *(() if paid is None else first_payment.told(paid)),
             *host.told(server, loaded.path),
         ),
@@ -177,6 +185,7 @@ def _settings_text(invocation: Invocation, wished: Wishes, address: Address) -> 
         account=Account(options.account, wished.native.chain, address),
         native=wished.native,
         max_per_transaction=wished.max_per_transaction,
+        budget=wished.budget,
     )
     if options.danger_cheap_kdf is not None:
         text += f"\n[danger]\ncheap_kdf = {json.dumps(options.danger_cheap_kdf)}\n"

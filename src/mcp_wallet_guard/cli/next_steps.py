@@ -29,6 +29,7 @@ NEXT: Final[dict[str, str | None]] = {
     "policy.cap": None,
     "policy.token": None,
     "policy.unlimited": None,
+    "policy.mandate": None,
     "policy.imitation": None,
     "policy.undecodable": None,
     "policy.changed": None,

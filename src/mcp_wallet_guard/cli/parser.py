@@ -107,6 +107,22 @@ def _add_chain(new: argparse.ArgumentParser) -> None:
 
 def _add_policy(new: argparse.ArgumentParser) -> None:
     new.add_argument("--max-per-transaction", metavar="AMOUNT", help='the most that can be asked for, such as "0.1"')
+    new.add_argument(
+        "--preset", choices=("ask-everything", "small-budget"),
+        help="ask about each payment, or pay small ones to known payees without a question (default: ask-everything)",
+    )  # fmt: skip
+    new.add_argument(
+        "--payee", action="append", metavar="NAME=0xADDRESS", help="small-budget: who may be paid; may be repeated"
+    )
+    new.add_argument("--small-payment", metavar="AMOUNT", help="small-budget: the most at once (default: 0.005)")
+    new.add_argument("--small-fee", metavar="AMOUNT", help="small-budget: the most as a fee (default: 0.002)")
+    new.add_argument("--budget", metavar="AMOUNT", help="small-budget: the most within the window (default: 0.02)")
+    new.add_argument("--budget-count", type=int, metavar="N", help="small-budget: payments within it (default: 10)")
+    new.add_argument("--budget-window", metavar="TIME", help="small-budget: such as 90m, 24h or 7d (default: 24h)")
+    new.add_argument("--budget-days", type=int, metavar="N", help="small-budget: good for so long (default: 30)")
+    new.add_argument(
+        "--budget-tool", action="append", metavar="NAME", help="small-budget: a tool that may use it (default: pay)"
+    )
 
 
 def _add_running(commands: _Commands) -> None:
