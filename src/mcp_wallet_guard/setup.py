@@ -21,23 +21,27 @@ from mcp_wallet_guard.config.settings import canonical, parse_settings
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.danger import CheapKdf
 from mcp_wallet_guard.desk import enrol
-from mcp_wallet_guard.errors import Misconfigured, Refused
+from mcp_wallet_guard.errors import InvalidInput, Misconfigured, Refused
 from mcp_wallet_guard.evidence import Clock, FactorRow
 from mcp_wallet_guard.keys import mnemonic, vault
 from mcp_wallet_guard.keys.kdf import DEFAULT, cheap_profile
 from mcp_wallet_guard.keys.passphrases import passphrase_from_text
 from mcp_wallet_guard.keys.vault import EntryKind, UnlockedVault
+from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.owner import OwnedGuard
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.stores.base import Transaction
 
 LANGUAGE: Final = "english"
+SEARCHED_ACCOUNTS: Final = 20
+"""How many accounts of a phrase an address is looked for in: as far as wallets themselves look (BIP-44, gap limit)."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewWallet:
-    """What the owner must see once, and nobody else: 24 recovery words, and the authenticator's ``otpauth://`` text."""
+    """What the owner must see once, and nobody else: 24 recovery words, and the authenticator's ``otpauth://`` text.
+    There are no `words` of a wallet that existed before: its owner has them."""
 
     address: str
     words: tuple[str, ...]
@@ -52,14 +56,62 @@ class NewWallet:
         raise TypeError("a NewWallet is shown once; it cannot be copied or pickled")
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExistingWallet:
+    """A wallet that its owner brings along; `entropy` is None while only its address is known. Made by
+    `existing_wallet`; the caller wipes it with `wipe`."""
+
+    address: str
+    entropy: Secret | None = None
+    metadata: tuple[tuple[str, str | int], ...] = ()
+
+    def wipe(self) -> None:
+        """Forget the entropy. Idempotent."""
+        if self.entropy is not None:
+            self.entropy.wipe()
+
+
+def existing_wallet(phrase: Secret, /, *, address: Address | None) -> ExistingWallet:
+    """The account of a recovery phrase (English, without a BIP-39 passphrase): the one with `address`, else its first.
+
+    Raises InvalidInput("invalid_input.mnemonic"), whose detail says which words are wrong by their places and repeats
+    none, also for a phrase that is public; InvalidInput("invalid_input.account") when none of its first accounts has
+    the address. Threat: T-057, T-076.
+    """
+    with phrase.reveal() as view:
+        text = bytes(view).decode("utf-8", "replace")
+    entropy = mnemonic.entropy_from_phrase(text, language=LANGUAGE)
+    try:
+        for index in range(1 if address is None else SEARCHED_ACCOUNTS):
+            metadata = mnemonic.describe_account(entropy, index=index, language=LANGUAGE)
+            if address is None or metadata["address"] == address.value:
+                found = str(metadata["address"])
+                return ExistingWallet(address=found, entropy=entropy, metadata=tuple(metadata.items()))
+        detail = f"none of the first {SEARCHED_ACCOUNTS} accounts of this phrase has the address"
+        raise InvalidInput("invalid_input.account", detail=detail)
+    except BaseException:
+        entropy.wipe()
+        raise
+
+
 def passphrase_from(text: str, /) -> Secret:
     """A passphrase from text. Raises InvalidInput("invalid_input.passphrase")."""
     return passphrase_from_text(text)
 
 
-def new_vault(path: Path, /, *, passphrase: Secret, label: str, now: int, waiver: CheapKdf | None = None) -> NewWallet:
-    """A new vault file with one generated wallet and one TOTP factor. Blocks for one scrypt derivation, of the default
-    cost unless a `waiver` makes it cheap.
+def new_vault(
+    path: Path,
+    /,
+    *,
+    passphrase: Secret,
+    label: str,
+    now: int,
+    waiver: CheapKdf | None = None,
+    existing: ExistingWallet | None = None,
+) -> NewWallet:
+    """A new vault file with one generated wallet, or the `existing` one, and one TOTP factor. Blocks for one scrypt
+    derivation, of the default cost unless a `waiver` makes it cheap.
 
     The folder is made 0700 when it is missing. Raises Misconfigured("misconfigured.vault_exists").
     """
@@ -67,7 +119,11 @@ def new_vault(path: Path, /, *, passphrase: Secret, label: str, now: int, waiver
     profile = DEFAULT if waiver is None else cheap_profile(waiver)
     opened = vault.create_vault(path, passphrase=passphrase, profile=profile)
     try:
-        address, words = add_wallet(opened, label=label, now=now)
+        if existing is None:
+            address, words = add_wallet(opened, label=label, now=now)
+        else:
+            address, words = existing.address, ()
+            add_existing(opened, existing, label=label, now=now)
         secret = totp.new_secret()
         factor_id = add_factor(opened, secret, label=label, now=now)
     finally:
@@ -89,13 +145,28 @@ def add_wallet(opened: UnlockedVault, /, *, label: str, now: int) -> tuple[str, 
         entropy.wipe()
 
 
+def add_existing(opened: UnlockedVault, existing: ExistingWallet, /, *, label: str, now: int) -> None:
+    """Seal an existing wallet into an open vault and save it; nothing where only its address is known.
+
+    Raises InvalidInput("invalid_input.account") when the vault has it already.
+    """
+    if existing.entropy is None:
+        return
+    if any(entry.metadata.get("address") == existing.address for entry in opened.entries):
+        raise InvalidInput("invalid_input.account", detail="the vault has this account already")
+    opened.add_entry(
+        kind=EntryKind.BIP39_ENTROPY, label=label, metadata=dict(existing.metadata), secret=existing.entropy,
+        created_at=now,
+    )  # fmt: skip
+    opened.save()
+
+
 def add_factor(opened: UnlockedVault, secret: bytes, /, *, label: str, now: int) -> str:
     """Seal a factor's shared secret into an open vault and save it; the entry's id names the factor.
 
-    Raises Refused("factor.exists") when there is one: replacing it takes more than the passphrase (T-086).
+    Raises as `check_no_factor`.
     """
-    if any(entry.kind is EntryKind.TOTP_SECRET for entry in opened.entries):
-        raise Refused("factor.exists")
+    check_no_factor(opened)
     held = Secret(secret)
     try:
         entry = opened.add_entry(kind=EntryKind.TOTP_SECRET, label=label, metadata={}, secret=held, created_at=now)
@@ -103,6 +174,12 @@ def add_factor(opened: UnlockedVault, secret: bytes, /, *, label: str, now: int)
         return entry.id
     finally:
         held.wipe()
+
+
+def check_no_factor(opened: UnlockedVault, /) -> None:
+    """Raises Refused("factor.exists") when there is one: replacing it takes more than the passphrase (T-086)."""
+    if any(entry.kind is EntryKind.TOTP_SECRET for entry in opened.entries):
+        raise Refused("factor.exists")
 
 
 def write_settings(path: Path, text: str, /) -> LoadedSettings:
@@ -117,11 +194,13 @@ def write_settings(path: Path, text: str, /) -> LoadedSettings:
     return load_settings(path)
 
 
-async def put_in_force(loaded: LoadedSettings, passphrase: Secret, /, *, clock: Clock) -> None:
-    """Bind the factors to a store that is new, and seal the settings for the first time.
+async def put_in_force(loaded: LoadedSettings, passphrase: Secret, /, *, clock: Clock, code: str | None = None) -> None:
+    """Bind the factors to a store that is new, and seal the settings for the first time. With a `code` the owner shows
+    that the authenticator works, and approves the mandates of these settings, of which the caller showed every bound
+    before. It is proven before anything is bound, and used up by the binding.
 
-    Raises Refused("policy.sealed") when settings were sealed before: changing them takes a code (`policy apply`), and
-    Refused("blocked.store") when the store is not new.
+    Raises FactorRejected for another code, and may be tried again then; Refused("policy.sealed") when settings were
+    sealed before: changing them takes a code (`policy apply`), and Refused("blocked.store") when the store is not new.
     """
     async with unlocked(loaded, passphrase, clock=clock) as owned:
         custody = owned.custody
@@ -129,8 +208,10 @@ async def put_in_force(loaded: LoadedSettings, passphrase: Secret, /, *, clock: 
             raise Refused("policy.sealed")
         if custody.blocked is not None and await custody.transact(lambda tx: bool(tx.all(FactorRow))):
             raise Refused(custody.blocked)
+        if code is not None:
+            await owned.desk.prove_code(code)
         await bind_factors(owned)
-        await custody.apply_settings(canonical(loaded.settings), proven=False)
+        await custody.apply_settings(canonical(loaded.settings), proven=code is not None)
 
 
 async def acknowledge_store(loaded: LoadedSettings, passphrase: Secret, /, *, code: str, clock: Clock) -> None:

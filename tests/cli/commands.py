@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import io
 import json
 import os
 import pty
+import re
 import select
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,16 +23,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pyotp
 from anyio.from_thread import start_blocking_portal
 
 from mcp_wallet_guard.cli.main import main
 from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.embedded import EmbeddedGuard
 from mcp_wallet_guard.evidence import Clock
+from mcp_wallet_guard.testing.clock import SharedClock
 from mcp_wallet_guard.testing.wallet import PASSPHRASE, MadeWallet
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TIMEOUT: Final = 120.0
+IN_SCRIPTED_TIME: Final = """\
+import sys
+from pathlib import Path
+from mcp_wallet_guard.cli.main import main
+from mcp_wallet_guard.testing.clock import SharedClock
+sys.exit(main(sys.argv[2:], clock=SharedClock(Path(sys.argv[1]))))
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +72,7 @@ def run(
     clock: Clock | None = None,
     passphrase: str | None = None,
     code: str | None = None,
+    phrase: str | None = None,
     with_secrets: bool = False,
 ) -> Ran:
     """The command in this process, with descriptors for what a person would type."""
@@ -70,6 +83,8 @@ def run(
             argv += ["--passphrase-fd", str(stack.enter_context(readable(passphrase)))]
         if code is not None:
             argv += ["--code-fd", str(stack.enter_context(readable(code)))]
+        if phrase is not None:
+            argv += ["--words-fd", str(stack.enter_context(readable(phrase)))]
         secrets = stack.enter_context(tempfile.TemporaryFile("w+"))
         if with_secrets:
             argv += ["--secrets-fd", str(secrets.fileno())]
@@ -97,16 +112,22 @@ def run_without_terminal(
     return Ran(status=done.returncode, out=done.stdout, err=done.stderr)
 
 
-def run_on_terminal(*words: str, answers: list[tuple[str, str | Callable[[str], str]]]) -> Ran:
+def run_on_terminal(
+    *words: str,
+    answers: Sequence[tuple[str, str | Callable[[str], str]]],
+    clock: SharedClock | None = None,
+    columns: int = 0,
+) -> Ran:
     """The command on a terminal of its own. Each answer is typed when its prompt is on the screen; a callable gets the
     screen. Standard output and error are pipes, as when a program started the command."""
     keyboard, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
 
     def take_terminal() -> None:
         fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
     process = subprocess.Popen(
-        line(*words),
+        line(*words) if clock is None else [sys.executable, "-c", IN_SCRIPTED_TIME, str(clock.path), *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -130,6 +151,12 @@ def run_on_terminal(*words: str, answers: list[tuple[str, str | Callable[[str], 
 def line(*words: str) -> list[str]:
     """The command's words, as a process."""
     return [sys.executable, "-m", "mcp_wallet_guard.cli.main", *words]
+
+
+def code_on(screen: str, *, at: int) -> str:
+    """What the owner's app shows at `at` (unix seconds), once it has the secret that stands on the screen."""
+    secret = re.findall(r"secret=([A-Z2-7]+)", screen)[-1]
+    return str(pyotp.TOTP(secret).at(at))
 
 
 @contextmanager
@@ -183,6 +210,7 @@ def unlock(config: Path) -> Ran:
 def _converse(keyboard: int, answers: list[tuple[str, str | Callable[[str], str]]]) -> str:
     """Type each answer once its prompt is there; the screen, until the program lets go of the terminal."""
     screen, seen, until = "", 0, time.monotonic() + TIMEOUT
+    text = codecs.getincrementaldecoder("utf-8")()
     while time.monotonic() < until:
         if not select.select([keyboard], [], [], 0.2)[0]:
             continue
@@ -192,9 +220,9 @@ def _converse(keyboard: int, answers: list[tuple[str, str | Callable[[str], str]
             return screen
         if not read:
             return screen
-        screen += read.decode("ascii").replace("\r", "")
+        screen += text.decode(read).replace("\r", "")
         if answers and answers[0][0] in screen[seen:]:
             _, answer = answers.pop(0)
             seen = len(screen)
             os.write(keyboard, (answer if isinstance(answer, str) else answer(screen)).encode() + b"\n")
-    raise AssertionError(f"the program did not end; the screen says: {screen}")
+    raise AssertionError(f"the program did not end; the screen says: {screen[-2000:]!r}")

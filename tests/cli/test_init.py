@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.config.settings import canonical
 from mcp_wallet_guard.keys.vault import read_public
-from tests.cli.commands import Ran, run, run_on_terminal, run_without_terminal
+from tests.cli.commands import Ran, code_on, run, run_on_terminal, run_without_terminal
 
 REASON = "a wallet for one test"
 PASSPHRASE = "correct horse battery staple"
@@ -65,9 +67,13 @@ def test_recovery_words_and_factor_go_to_the_named_descriptor_and_nowhere_else(f
 
 
 def test_on_a_terminal_the_passphrase_is_typed_twice_and_the_words_are_shown_there_only(folder: Path) -> None:
-    typed = [("New passphrase", PASSPHRASE), ("The same again", PASSPHRASE)]
+    typed: list[tuple[str, Any]] = [
+        ("New passphrase", PASSPHRASE),
+        ("The same again", PASSPHRASE),
+        ("the code that the app shows", code),
+    ]
 
-    ran = run_on_terminal(*words(folder / "guard"), answers=list(typed))
+    ran = run_on_terminal(*words(folder / "guard"), answers=typed)
 
     assert ran.status == 0, ran
     assert "Recovery words of" in ran.screen
@@ -75,6 +81,10 @@ def test_on_a_terminal_the_passphrase_is_typed_twice_and_the_words_are_shown_the
     assert PASSPHRASE not in ran.screen
     assert "otpauth" not in ran.out + ran.err
     assert ran.json["address"] in ran.screen
+
+
+def code(screen: str) -> str:
+    return code_on(screen, at=int(time.time()))
 
 
 def test_two_different_passphrases_make_no_vault(folder: Path) -> None:

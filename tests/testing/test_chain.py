@@ -103,7 +103,7 @@ def test_every_method_speaks_the_language_of_nodes(chain: SimulatedChain) -> Non
     ("method", "params", "code"),
     [
         ("eth_sign", [], -32601),
-        ("eth_sendTransaction", [{}], -32601),
+        ("eth_sendTransaction", [{}], -32000),
         ("evm_mine", [], -32601),
         ("eth_getBalance", [], -32602),
         ("eth_getBalance", ["0x12"], -32602),
@@ -185,6 +185,28 @@ def test_money_can_be_given_to_anybody(chain: SimulatedChain) -> None:
     chain.fund(PAYEE, 5 * ETHER)
     chain.fund(PAYEE, 1)
     assert chain.balance(PAYEE) == 5 * ETHER + 1
+
+
+def test_its_unlocked_account_pays_anybody_and_no_other_account_does(chain: SimulatedChain) -> None:
+    (payer,) = ask(chain, "eth_accounts")
+    nobody = Address.from_bytes(b"\x21" * 20)
+    paid = ask(chain, "eth_sendTransaction", {"from": payer, "to": nobody.value, "value": hex(7 * GWEI)})
+
+    assert ask(chain, "eth_getTransactionReceipt", paid)["status"] == "0x1"
+    assert chain.balance(nobody) == 7 * GWEI
+    for stranger in ({"from": SENDER.value, "to": nobody.value}, {"from": payer}, {"to": nobody.value}):
+        with pytest.raises(RpcFailure, match="unknown account"):
+            ask(chain, "eth_sendTransaction", {**stranger, "value": "0x1"})
+    assert chain.balance(nobody) == 7 * GWEI
+
+
+def test_it_listens_on_the_port_that_it_is_told_and_says_when_that_is_taken(clock: ScriptedClock) -> None:
+    with SimulatedChain.in_thread(clock=clock) as first:
+        port = int(first.url.rstrip("/").rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"), SimulatedChain.in_thread(clock=clock, port=port):
+            pass
+    with SimulatedChain.in_thread(clock=clock, port=port) as second:
+        assert ask(second, "eth_chainId") == hex(31337)
 
 
 def test_a_lost_broadcast_is_on_the_chain_all_the_same(chain: SimulatedChain) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,23 +52,38 @@ class Terminal:
     def say(self, *lines: str) -> None:
         """Print lines. Bytes outside printable ASCII are spelled out, so nothing here moves a cursor."""
         for line in lines:
-            self.writer.write("".join(c if " " <= c <= "~" else f"\\u{{{ord(c):x}}}" for c in line) + "\n")
+            self.writer.write(_plain(line) + "\n")
         self.writer.flush()
 
-    def ask(self, prompt: str, /) -> str:
-        """One line that the person typed, without its ends' blanks. Empty when input ended or the line is too long."""
+    def draw(self, picture: Sequence[str], /) -> None:
+        """Print a picture of our own making as it stands, its colours included: never what came from elsewhere."""
+        for line in picture:
+            self.writer.write(line + "\n")
+        self.writer.flush()
+
+    @property
+    def columns(self) -> int | None:
+        """How wide the screen is, None where nobody says."""
+        try:
+            return os.get_terminal_size(self.reader.fileno()).columns or None
+        except OSError:
+            return None
+
+    def ask(self, prompt: str, /, *, most: int = MAX_LINE) -> str:
+        """One line that the person typed, without its ends' blanks. Empty when input ended or the line has more than
+        `most` characters."""
         self.prompt(prompt)
-        return self.line()
+        return self.line(most=most)
 
     def prompt(self, prompt: str, /) -> None:
         """Print without ending the line."""
-        self.writer.write(prompt)
+        self.writer.write(_plain(prompt))
         self.writer.flush()
 
-    def line(self) -> str:
+    def line(self, *, most: int = MAX_LINE) -> str:
         """What `ask` gives, without a prompt."""
-        line = self.reader.readline(MAX_LINE + 1)
-        return line.strip() if len(line) <= MAX_LINE else ""
+        line = self.reader.readline(most + 1)
+        return line.strip() if len(line) <= most else ""
 
     def is_ready(self, *, seconds: float) -> bool:
         """Whether a line can be read without blocking, within `seconds`. Always true for streams without a file."""
@@ -90,7 +105,7 @@ def controlling_terminal(path: str = TTY, /) -> Iterator[Terminal]:
         os.close(descriptor)
         raise Unavailable("unavailable.terminal", detail=f"{path} is no terminal")
     with (
-        os.fdopen(os.dup(descriptor), "w", encoding="ascii", errors="backslashreplace") as writer,
+        os.fdopen(os.dup(descriptor), "w", encoding="utf-8", errors="backslashreplace") as writer,
         os.fdopen(descriptor, "r", encoding="utf-8", errors="replace") as reader,
     ):
         yield Terminal(reader, writer)
@@ -156,6 +171,10 @@ def _what_next(continuation: Continuation) -> str:
         "Approved. Nothing is signed yet: the next identical call within "
         f"{SIGN_WITHIN_SECONDS // 60} minutes signs it, once. Without such a call it lapses."
     )
+
+
+def _plain(line: str) -> str:
+    return "".join(c if " " <= c <= "~" else f"\\u{{{ord(c):x}}}" for c in line)
 
 
 async def _ask(terminal: Terminal, prompt: str) -> str:

@@ -56,7 +56,7 @@ def requests(invocation: Invocation, /) -> Report:
     """What waits: ids, sentences and times; no match code. Raises Locked."""
     waiting = invocation.control(lambda client: client.requests())
     return Report(
-        fields={"requests": [_public(request) for request in waiting]},
+        fields={"requests": [public(request) for request in waiting]},
         lines=tuple(f"{request.operation}  {request.view.intent}" for request in waiting) or NOTHING.lines,
     )
 
@@ -85,7 +85,8 @@ def _answered(operation: str, outcome: str) -> Report:
     )
 
 
-def _public(request: ApprovalRequest) -> dict[str, object]:
+def public(request: ApprovalRequest, /) -> dict[str, object]:
+    """What may be told of a request outside its channel: no match code."""
     return {
         "operation": request.operation,
         "intent": request.view.intent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcp_wallet_guard import setup
 from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.assembly import StateFiles, open_vault
-from mcp_wallet_guard.cli.init import factor_lines
+from mcp_wallet_guard.cli.enrolment import factor_lines, finish
 from mcp_wallet_guard.cli.invocation import Invocation, run_async
 from mcp_wallet_guard.cli.output import Report
 from mcp_wallet_guard.cli.running import status_report
@@ -17,21 +17,20 @@ from mcp_wallet_guard.secret import Secret
 
 
 def enrol(invocation: Invocation, /) -> Report:
-    """The first factor of a vault that has none.
+    """The first factor of a vault that has none. A person shows with a code that the app has it before it is sealed.
 
-    Raises Refused("factor.exists"), Misconfigured("misconfigured.already_running"), VaultError, Unavailable.
+    Raises Refused("factor.exists"), FactorRejected, Misconfigured("misconfigured.already_running"), VaultError,
+    Unavailable.
     """
     loaded = invocation.load()
     read_public(loaded.vault_path)
     invocation.check_secrets_place()
-    secret = totp.new_secret()
-    uri = totp.provisioning_uri(secret, label=invocation.options.label)
     with invocation.passphrase() as passphrase:
-        factor_id = _seal(invocation, loaded, passphrase, secret)
-        invocation.show_secrets({"factor_uri": uri}, tuple(factor_lines(uri)))
+        factor_id, proven = _seal(invocation, loaded, passphrase)
         run_async(lambda: _bind(invocation, loaded, passphrase))
     return Report(
-        fields={"factor": factor_id}, lines=("The factor is enrolled. Its codes count from the next one on.",)
+        fields={"factor": factor_id, "factor_proven": proven},
+        lines=("The factor is enrolled. Its codes count from the next one on.",),
     )
 
 
@@ -43,12 +42,24 @@ def unlock(invocation: Invocation, /) -> Report:
         return status_report(invocation.control(lambda client: client.unlock_factor(passphrase, code=code)))
 
 
-def _seal(invocation: Invocation, loaded: LoadedSettings, passphrase: Secret, secret: bytes) -> str:
-    files = StateFiles(loaded.vault_path)
+def _seal(invocation: Invocation, loaded: LoadedSettings, passphrase: Secret) -> tuple[str, bool]:
+    """The new factor's id, and whether a code was proven. A factor that could not be shown, or that nobody's app has,
+    is not sealed."""
+    files, label = StateFiles(loaded.vault_path), invocation.options.label
+    secret = totp.new_secret()
+    uri = totp.provisioning_uri(secret, label=label)
+
+    def prove(code: str | None) -> None:
+        if code is not None:
+            totp.check_code(secret, code, now=invocation.clock.now(), last_step=-1)
+
     with GuardLock(files.directory):
         opened = open_vault(files, passphrase, waiver=loaded.settings.cheap_kdf)
         try:
-            return setup.add_factor(opened, secret, label=invocation.options.label, now=invocation.clock.now())
+            setup.check_no_factor(opened)
+            invocation.show_secrets({"factor_uri": uri}, tuple(factor_lines(uri)), qr=uri)
+            proven = finish(invocation, prove)
+            return setup.add_factor(opened, secret, label=label, now=invocation.clock.now()), proven
         finally:
             opened.lock()
 

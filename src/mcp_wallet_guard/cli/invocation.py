@@ -7,6 +7,7 @@ the environment and arguments are no source. Threat: T-065.
 from __future__ import annotations
 
 import json
+import locale
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Una
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mcp_wallet_guard.approvals.terminal import Terminal
     from mcp_wallet_guard.config.file import LoadedSettings
     from mcp_wallet_guard.daemon.client import ControlClient
     from mcp_wallet_guard.evidence import Clock
@@ -49,10 +51,7 @@ class Invocation:
     @property
     def settings_path(self) -> Path:
         """guard.toml: ``--config``, or in ``--dir``, or in the owner's home."""
-        if self.options.config is not None:
-            return Path(self.options.config)
-        folder = Path.home() / DIRECTORY if self.options.dir is None else Path(self.options.dir)
-        return folder / SETTINGS
+        return settings_path(self.options)
 
     def load(self) -> LoadedSettings:
         """guard.toml as it is written. Raises Misconfigured("misconfigured.settings")."""
@@ -94,14 +93,42 @@ class Invocation:
                         raise InvalidInput("invalid_input.passphrase", detail="the two were not the same")
             yield first
 
-    def code(self) -> str:
+    @contextmanager
+    def recovery_phrase(self) -> Iterator[Secret]:
+        """The phrase of a wallet that its owner has already, wiped at the end. What it says is not looked at here.
+
+        Raises Unavailable("unavailable.terminal"), InvalidInput("invalid_input.mnemonic").
+        """
+        from mcp_wallet_guard.keys.unlock_sources import read_phrase_from_descriptor, read_phrase_from_terminal
+
+        descriptor = self.options.words_fd
+        prompt = "Recovery phrase, in one line (it is not shown): "
+        phrase = read_phrase_from_terminal(prompt) if descriptor is None else read_phrase_from_descriptor(descriptor)
+        try:
+            yield phrase
+        finally:
+            phrase.wipe()
+
+    def code(self, prompt: str = "Code from your authenticator app: ", /) -> str:
         """A one-time code. Raises Unavailable("unavailable.terminal"), InvalidInput."""
         if self.options.code_fd is not None:
             return _read_code(self.options.code_fd)
         from mcp_wallet_guard.approvals.terminal import controlling_terminal
 
         with controlling_terminal() as terminal:
-            return terminal.ask("Code from your authenticator app: ")
+            return terminal.ask(prompt)
+
+    @property
+    def is_a_program(self) -> bool:
+        """Whether a program takes the secrets, and nobody sits there who could be asked for a code."""
+        return self.options.secrets_fd is not None and self.options.code_fd is None
+
+    def say(self, *lines: str) -> None:
+        """Something for the person at the controlling terminal. Raises Unavailable("unavailable.terminal")."""
+        from mcp_wallet_guard.approvals.terminal import controlling_terminal
+
+        with controlling_terminal() as terminal:
+            terminal.say(*lines)
 
     def check_secrets_place(self) -> None:
         """Before something secret is made: there is a place to show it. Raises as `show_secrets`."""
@@ -113,8 +140,9 @@ class Invocation:
         with controlling_terminal():
             pass
 
-    def show_secrets(self, fields: dict[str, Any], lines: tuple[str, ...], /) -> None:
-        """Show what only the owner may see: on the terminal, or as JSON on ``--secrets-fd``.
+    def show_secrets(self, fields: dict[str, Any], lines: tuple[str, ...], /, *, qr: str | None = None) -> None:
+        """Show what only the owner may see: on the terminal, with `qr` as a QR code where it has room for one, or as
+        JSON on ``--secrets-fd``.
 
         Raises Unavailable("unavailable.terminal") without either, InvalidInput for standard output or error.
         """
@@ -131,6 +159,8 @@ class Invocation:
 
         with controlling_terminal() as terminal:
             terminal.say(*lines)
+            if qr is not None:
+                _draw(terminal, qr)
 
     def _guard_directory(self) -> Path:
         """The vault's folder. While guard.toml is broken it is the file's own, if a guard listens there: its owner must
@@ -152,6 +182,14 @@ class Invocation:
         return read_terminal(prompt) if descriptor is None else read_descriptor(descriptor)
 
 
+def settings_path(options: Namespace, /) -> Path:
+    """Where the options say that guard.toml is."""
+    if options.config is not None:
+        return Path(options.config)
+    folder = Path.home() / DIRECTORY if options.dir is None else Path(options.dir)
+    return folder / SETTINGS
+
+
 Run = Callable[[Invocation], Report | None]
 """What stands behind a command's name."""
 
@@ -169,6 +207,14 @@ def run_async(work: Callable[[], Awaitable[T]], /) -> T:
         if isinstance(error, GuardError):
             raise error from None
         raise
+
+
+def _draw(terminal: Terminal, text: str) -> None:
+    from mcp_wallet_guard.cli.qr import columns, drawing
+
+    lines = drawing(text, half_blocks=locale.getencoding().lower() in {"utf-8", "utf8"})
+    if terminal.columns is None or columns(lines) <= terminal.columns:
+        terminal.draw(lines)
 
 
 def _read_code(descriptor: int) -> str:

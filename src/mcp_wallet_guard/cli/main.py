@@ -11,6 +11,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, cast
 
+from mcp_wallet_guard.cli.next_steps import next_command
 from mcp_wallet_guard.cli.output import EXIT_INTERRUPTED, EXIT_UNEXPECTED, show, show_error, show_unexpected
 from mcp_wallet_guard.cli.parser import parse
 from mcp_wallet_guard.errors import GuardError
@@ -26,10 +27,12 @@ def main(argv: list[str] | None = None, /, *, clock: Clock | None = None) -> int
     """Run one command and return its exit status. `clock` is the computer's unless a test scripts another."""
     words = sys.argv[1:] if argv is None else argv
     as_json, debug = "--json" in words, "--debug" in words
+    options: Namespace | None = None
     try:
-        return _run(parse(words), clock)
+        options = parse(words)
+        return _run(options, clock)
     except GuardError as error:
-        show_error(error, as_json=as_json)
+        show_error(error, as_json=as_json, next_command=next_command(error.code, options))
         return error.exit_status
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

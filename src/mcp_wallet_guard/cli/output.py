@@ -39,15 +39,19 @@ def show(report: Report, /, *, as_json: bool) -> None:
             _put(sys.stdout, printable(line))
 
 
-def show_error(error: GuardError, /, *, as_json: bool) -> None:
-    """The catalogue's sentence and, since this is the owner's own command, the operator's detail."""
-    detail = printable(error.detail)
+def show_error(error: GuardError, /, *, as_json: bool, next_command: str | None = None) -> None:
+    """The catalogue's sentence and, since this is the owner's own command, the operator's detail and what to type
+    next."""
+    detail, command = printable(error.detail), printable(next_command or "")
     if as_json:
-        body = {"code": error.code, "message": error.public} | ({"detail": detail} if detail else {})
+        more = {"detail": detail, "next": command}
+        body = {"code": error.code, "message": error.public} | {name: text for name, text in more.items() if text}
         _put(sys.stdout, json.dumps({"error": body}))
     _put(sys.stderr, f"error: {error.public}")
     if detail:
         _put(sys.stderr, f"  {detail}")
+    if command:
+        _put(sys.stderr, f"  next: {command}")
 
 
 def show_unexpected(*, as_json: bool) -> None:

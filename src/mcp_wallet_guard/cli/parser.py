@@ -53,6 +53,7 @@ def make_parser() -> Parser:
     _add_wallet(commands)
     _add_factor(commands)
     _add_records(commands)
+    _add_host(commands)
     _add_demo(commands)
     return parser
 
@@ -62,14 +63,21 @@ def _add_init(commands: _Commands) -> None:
         commands, "init", "init:init",
         "Make a vault with a new wallet and a one-time-code factor, write guard.toml, and put it in force.",
     )  # fmt: skip
-    new.add_argument("--chain-id", type=int, required=True, metavar="N", help="EIP-155 number of the one chain")
-    new.add_argument("--node", required=True, metavar="URL", help="the chain's node: https, or http to 127.0.0.1")
-    new.add_argument("--max-per-transaction", required=True, metavar="AMOUNT", help='ceiling, such as "0.1"')
-    new.add_argument("--symbol", default="ETH", metavar="TEXT", help="the native currency (default: ETH)")
-    new.add_argument("--decimals", type=int, default=18, metavar="N", help="its decimals (default: 18)")
+    _add_chain(new)
+    _add_policy(new)
+    new.add_argument(
+        "--wallet", choices=("new", "existing", "later"),
+        help="make one, take one over by its recovery phrase, or pin its address and import it later (default: new)",
+    )  # fmt: skip
+    new.add_argument("--address", metavar="0xADDRESS", help="the existing wallet's account")
+    _add_words(new)
     new.add_argument("--account", default="main", metavar="NAME", help="a name for the account (default: main)")
     new.add_argument(
         "--mode", choices=("daemon", "embedded"), default="daemon", help="where the guard runs (default: daemon)"
+    )
+    new.add_argument("--server", type=Path, metavar="FILE", help="your MCP server, for the host's configuration")
+    new.add_argument(
+        "--test-payment", action="store_true", help="on the local chain: fund the wallet, and make one guarded payment"
     )
     new.add_argument(
         "--kdf", choices=("default", "cheap"), default="default", help="scrypt's cost (default: about one second)"
@@ -79,6 +87,42 @@ def _add_init(commands: _Commands) -> None:
     )
     _add_passphrase(new)
     _add_secrets(new)
+    _add_code(new)
+
+
+def _add_chain(new: argparse.ArgumentParser) -> None:
+    new.add_argument(
+        "--chain",
+        metavar="NAME",
+        help="ethereum, sepolia, base, base-sepolia, optimism, local (for development)",
+    )
+    new.add_argument("--chain-id", type=int, metavar="N", help="EIP-155 number of any other chain")
+    new.add_argument(
+        "--node", metavar="URL",
+        help="the chain's node: https, or http to 127.0.0.1 (default for local: http://127.0.0.1:8545)",
+    )  # fmt: skip
+    new.add_argument("--symbol", metavar="TEXT", help="the native currency (default: the chain's, or ETH)")
+    new.add_argument("--decimals", type=int, metavar="N", help="its decimals (default: the chain's, or 18)")
+
+
+def _add_policy(new: argparse.ArgumentParser) -> None:
+    new.add_argument("--max-per-transaction", metavar="AMOUNT", help='the most that can be asked for, such as "0.1"')
+    new.add_argument(
+        "--preset", choices=("ask-everything", "small-budget"),
+        help="ask about each payment, or pay small ones to known payees without a question (default: ask-everything)",
+    )  # fmt: skip
+    new.add_argument(
+        "--payee", action="append", metavar="NAME=0xADDRESS", help="small-budget: who may be paid; may be repeated"
+    )
+    new.add_argument("--small-payment", metavar="AMOUNT", help="small-budget: the most at once (default: 0.005)")
+    new.add_argument("--small-fee", metavar="AMOUNT", help="small-budget: the most as a fee (default: 0.002)")
+    new.add_argument("--budget", metavar="AMOUNT", help="small-budget: the most within the window (default: 0.02)")
+    new.add_argument("--budget-count", type=int, metavar="N", help="small-budget: payments within it (default: 10)")
+    new.add_argument("--budget-window", metavar="TIME", help="small-budget: such as 90m, 24h or 7d (default: 24h)")
+    new.add_argument("--budget-days", type=int, metavar="N", help="small-budget: good for so long (default: 30)")
+    new.add_argument(
+        "--budget-tool", action="append", metavar="NAME", help="small-budget: a tool that may use it (default: pay)"
+    )
 
 
 def _add_running(commands: _Commands) -> None:
@@ -106,6 +150,13 @@ def _add_wallet(commands: _Commands) -> None:
     create.add_argument("--label", required=True, metavar="NAME", help="a name for it")
     _add_passphrase(create)
     _add_secrets(create)
+    taken = _command(
+        wallet, "import", "wallet:import_existing", "Take over a wallet with its recovery phrase; no guard may run."
+    )
+    taken.add_argument("--label", default="main", metavar="NAME", help="a name for it (default: main)")
+    taken.add_argument("--address", metavar="0xADDRESS", help="its account (default: the one that guard.toml pins)")
+    _add_words(taken)
+    _add_passphrase(taken)
     _command(wallet, "address", "wallet:address", "The wallets' addresses, as the vault file says them in the open.")
 
 
@@ -117,6 +168,7 @@ def _add_factor(commands: _Commands) -> None:
     enrol.add_argument("--label", default="main", metavar="NAME", help="its name in the app (default: main)")
     _add_passphrase(enrol)
     _add_secrets(enrol)
+    _add_code(enrol)
     unlock = _command(
         factor, "unlock", "factor:unlock", "Open a factor that wrong codes locked: passphrase and a fresh code."
     )
@@ -152,7 +204,20 @@ def _add_records(commands: _Commands) -> None:
     explain.add_argument("about", metavar="ID", help="the operation's id, or the transaction's hash with 0x")
 
 
+def _add_host(commands: _Commands) -> None:
+    host = _command(
+        commands, "host-snippet", "host:host_snippet", "Print what an MCP host is told about a guarded server."
+    )
+    host.add_argument("--server", type=Path, metavar="FILE", help="your MCP server, a Python file")
+    host.add_argument("--name", default="wallet", metavar="NAME", help="what the host calls it (default: wallet)")
+
+
 def _add_demo(commands: _Commands) -> None:
+    chain = _command(
+        commands, "local-chain", "local_chain:local_chain",
+        "Serve a development chain in memory on 127.0.0.1, until it is interrupted.", located=False,
+    )  # fmt: skip
+    chain.add_argument("--port", type=int, default=8545, metavar="N", help="where it listens (default: 8545)")
     demo = _command(
         commands, "demo", "demo:demo", "A guarded payment on a private chain, then attacks that fail.", located=False
     )
@@ -183,6 +248,13 @@ def _add_passphrase(command: argparse.ArgumentParser, what: str = "the passphras
     command.add_argument(
         "--passphrase-fd", type=_descriptor, metavar="N", help=f"read {what} from this descriptor, not the terminal"
     )
+
+
+def _add_words(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--words-fd", type=_descriptor, metavar="N",
+        help="read the existing wallet's recovery phrase from this descriptor, not the terminal",
+    )  # fmt: skip
 
 
 def _add_code(command: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from mcp_wallet_guard.policy.mandates import Mandate
 
 def apply(invocation: Invocation, /) -> Report:
     """Show the difference and every mandate that the code would approve, ask for the code, and seal. The very first
-    time it takes the passphrase, and no code: mandates wait for the next time.
+    time it takes the passphrase too, and a program may leave the code out: mandates wait then.
 
     The difference is read from the vault file without its key; the guard checks the file itself. Raises
     Locked("not_running", "locked"), FactorRejected, Misconfigured("misconfigured.settings"), VaultError.
@@ -66,8 +66,12 @@ def _show(changes: tuple[str, ...], waiting: tuple[Mandate, ...], settings: Sett
 
 
 def _put_in_force(invocation: Invocation, loaded: LoadedSettings) -> Report:
+    is_a_program = invocation.options.passphrase_fd is not None and invocation.options.code_fd is None
     with invocation.passphrase() as passphrase:
-        run_async(lambda: setup.put_in_force(loaded, passphrase, clock=invocation.clock))
+        if not is_a_program:
+            _show((), mandates.of(loaded.settings), loaded.settings)
+        code = None if is_a_program else invocation.code()
+        run_async(lambda: setup.put_in_force(loaded, passphrase, clock=invocation.clock, code=code))
     return Report(
         fields={"changes": [], "policy_revision": 1},
         lines=("guard.toml is in force, for the first time.",),

@@ -31,8 +31,8 @@ terminal, or over a descriptor that you name, such as `--passphrase-fd 3 3< file
 | 70 | a bug of ours |
 | 130 | interrupted |
 
-An error with `--json` is `{"error": {"code": ..., "message": ..., "detail": ...}}`, without `detail` where there is
-none.
+An error with `--json` is `{"error": {"code": ..., "message": ..., "detail": ..., "next": ...}}`, without `detail` and
+`next` where there is none. `next` is the command to run after it; it stands on standard error as well.
 """
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Any
 
 from mcp_wallet_guard.answers import GuardStatus, LimitStatus, MandateStatus
 from mcp_wallet_guard.assembly import StateFiles, hosted
 from mcp_wallet_guard.cli import telling
+from mcp_wallet_guard.cli.approval import public
 from mcp_wallet_guard.cli.invocation import Invocation, run_async
 from mcp_wallet_guard.cli.output import Report, note, show
+from mcp_wallet_guard.daemon.client import ControlClient
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.run import Ready, serve_guard
 from mcp_wallet_guard.errors import CATALOGUE, Misconfigured
-from mcp_wallet_guard.keys.vault import read_public
+from mcp_wallet_guard.exchange import ApprovalRequest
+from mcp_wallet_guard.keys.vault import EntryKind, read_public
 
 
 def start(invocation: Invocation, /) -> None:
@@ -67,8 +71,50 @@ def lock(invocation: Invocation, /) -> Report:
 
 
 def status(invocation: Invocation, /) -> Report:
-    """Raises Locked("not_running")."""
-    return status_report(invocation.control(lambda client: client.control_status()))
+    """The guard, what waits, and what the files beside it say. Raises Locked("not_running")."""
+    status, waiting = invocation.control(_standing)
+    report = status_report(status)
+    requests = [f"          {request.view.intent}  ({request.operation})" for request in waiting]
+    at = next((place for place, line in enumerate(report.lines, 1) if line.startswith("Waiting:")), len(report.lines))
+    on_disk, disk_lines = _on_disk(invocation, status)
+    return Report(
+        fields=report.fields | {"requests": [public(request) for request in waiting], "vault": on_disk},
+        lines=(report.lines[0], *disk_lines, *report.lines[1:at], *requests, *report.lines[at:]),
+    )
+
+
+async def _standing(client: ControlClient) -> tuple[GuardStatus, tuple[ApprovalRequest, ...]]:
+    status = await client.control_status()
+    # Listing what waits is the owner's doing and keeps the vault open; without anything to list it is left alone.
+    may_list = not status.locked and status.blocked is None and status.policy_revision is not None
+    return status, await client.requests() if may_list and status.open_operations else ()
+
+
+def _on_disk(invocation: Invocation, status: GuardStatus) -> tuple[dict[str, Any] | None, list[str]]:
+    """What the vault file says in the open, as fields and lines. Unauthenticated: shown, and nothing decided by it."""
+    try:
+        loaded = invocation.load()
+    except Misconfigured as error:
+        return None, [f"Settings: {error.public} {error.detail}"]
+    info = read_public(loaded.vault_path)
+    factors = [entry for entry in info.entries if entry.kind is EntryKind.TOTP_SECRET]
+    wallets = len(info.entries) - len(factors)
+    sealed = None if info.settings is None else info.settings.revision
+    lines = [f"Vault:    {loaded.vault_path}, wallets: {wallets}"]
+    if not factors:
+        lines.append(f"Factor:   {CATALOGUE['factor.none']}")
+    elif not status.factor_locked:
+        lines += [
+            f"Factor:   one-time codes ({factor.label}), since {telling.when(factor.created_at)}" for factor in factors
+        ]
+    if status.policy_revision is None:
+        lines.append(f"Policy:   {CATALOGUE['policy.missing'] if sealed is None else f'revision {sealed}'}")
+    return {
+        "path": str(loaded.vault_path),
+        "wallets": wallets,
+        "factors": [{"id": each.id, "label": each.label, "created_at": each.created_at} for each in factors],
+        "policy_revision": sealed,
+    }, lines
 
 
 def status_report(status: GuardStatus, /) -> Report:

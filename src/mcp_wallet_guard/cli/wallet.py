@@ -1,4 +1,4 @@
-"""``wallet create`` and ``wallet address``. Threat: T-076."""
+"""``wallet create``, ``wallet import`` and ``wallet address``. Threat: T-076."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mcp_wallet_guard.cli.invocation import Invocation
 from mcp_wallet_guard.cli.output import Report
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.keys.vault import EntryKind, read_public
+from mcp_wallet_guard.operations.values import Address
 
 
 def create(invocation: Invocation, /) -> Report:
@@ -32,6 +33,39 @@ def create(invocation: Invocation, /) -> Report:
         lines=(
             f"Address: {address}",
             "To pay from it, put this address into guard.toml and run: mcp-wallet-guard policy apply",
+        ),
+    )
+
+
+def import_existing(invocation: Invocation, /) -> Report:
+    """Take over a wallet that its owner has already, with its recovery phrase. It pays nothing until guard.toml names
+    it and `policy apply` was run.
+
+    Raises InvalidInput("invalid_input.mnemonic", "invalid_input.account"), and otherwise as `create`.
+    """
+    loaded = invocation.load()
+    files = StateFiles(loaded.vault_path)
+    entries = read_public(files.vault).entries
+    pinned = loaded.settings.account.address
+    has_pinned = any(entry.metadata.get("address") == pinned.value for entry in entries)
+    asked = invocation.options.address
+    expected = Address.parse(asked) if asked is not None else None if has_pinned else pinned
+    with GuardLock(files.directory), invocation.recovery_phrase() as phrase:
+        existing = setup.existing_wallet(phrase, address=expected)
+        try:
+            with invocation.passphrase() as passphrase:
+                opened = open_vault(files, passphrase, waiver=loaded.settings.cheap_kdf)
+            try:
+                setup.add_existing(opened, existing, label=invocation.options.label, now=invocation.clock.now())
+            finally:
+                opened.lock()
+        finally:
+            existing.wipe()
+    return Report(
+        fields={"address": existing.address, "label": invocation.options.label},
+        lines=(
+            f"Address: {existing.address}",
+            "To pay from it, guard.toml must name this address; then run: mcp-wallet-guard policy apply",
         ),
     )
 

@@ -1,4 +1,5 @@
-"""Where a passphrase may come from: a person at the controlling terminal, or a file descriptor that is named.
+"""Where a passphrase or a recovery phrase may come from: a person at the controlling terminal, or a file descriptor
+that is named.
 
 Standard input is never a source of its own accord: in a stdio MCP server it belongs to the host, and Python's
 `getpass` falls back to it. Environment variables and arguments are no source at all: other processes see them.
@@ -13,11 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from mcp_wallet_guard.errors import InvalidInput, Unavailable
 from mcp_wallet_guard.keys.passphrases import MAX_BYTES, passphrase_from_bytes
+from mcp_wallet_guard.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from mcp_wallet_guard.secret import Secret
 
 _TERMINAL: Final = "/dev/tty"
 _NEWLINE: Final = 0x0A
@@ -31,6 +31,31 @@ def read_terminal(prompt: str, /) -> Secret:
     Raises Unavailable("unavailable.terminal") when this process has no terminal or does not run in its foreground;
     InvalidInput("invalid_input.passphrase") for what cannot be a passphrase.
     """
+    return _passphrase(_typed(prompt, "invalid_input.passphrase"))
+
+
+def read_descriptor(fd: int, /) -> Secret:
+    """Read descriptor `fd` to its end; one trailing newline is dropped. The caller opened it and closes it.
+
+    Raises InvalidInput("invalid_input.passphrase") when it cannot be read or holds no acceptable passphrase.
+    """
+    return _passphrase(_given(fd, "invalid_input.passphrase"))
+
+
+def read_phrase_from_terminal(prompt: str, /) -> Secret:
+    """A recovery phrase, as `read_terminal` reads. What it says is not looked at here.
+
+    Raises Unavailable("unavailable.terminal"), InvalidInput("invalid_input.mnemonic") for an empty or too long line.
+    """
+    return _phrase(_typed(prompt, "invalid_input.mnemonic"))
+
+
+def read_phrase_from_descriptor(fd: int, /) -> Secret:
+    """A recovery phrase, as `read_descriptor` reads. Raises InvalidInput("invalid_input.mnemonic")."""
+    return _phrase(_given(fd, "invalid_input.mnemonic"))
+
+
+def _typed(prompt: str, code: str) -> bytearray:
     try:
         fd = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
@@ -46,20 +71,15 @@ def read_terminal(prompt: str, /) -> Secret:
         os.close(fd)
     if len(typed) > _MAX_LINE:
         typed[:] = bytes(len(typed))
-        raise InvalidInput("invalid_input.passphrase", detail="the terminal may have cut the line; use a descriptor")
-    return _passphrase(typed)
+        raise InvalidInput(code, detail="the terminal may have cut the line; use a descriptor")
+    return typed
 
 
-def read_descriptor(fd: int, /) -> Secret:
-    """Read descriptor `fd` to its end; one trailing newline is dropped. The caller opened it and closes it.
-
-    Raises InvalidInput("invalid_input.passphrase") when it cannot be read or holds no acceptable passphrase.
-    """
+def _given(fd: int, code: str) -> bytearray:
     try:
-        typed = _read(fd, until_newline=False)
+        return _read(fd, until_newline=False)
     except (OSError, OverflowError):
-        raise InvalidInput("invalid_input.passphrase", detail="the passphrase descriptor cannot be read") from None
-    return _passphrase(typed)
+        raise InvalidInput(code, detail="the descriptor cannot be read") from None
 
 
 @contextmanager
@@ -91,6 +111,13 @@ def _read(fd: int, *, until_newline: bool) -> bytearray:
     typed = buffer[:filled]
     buffer[:] = bytes(len(buffer))
     return typed
+
+
+def _phrase(typed: bytearray) -> Secret:
+    if not typed.strip() or len(typed) > MAX_BYTES:
+        typed[:] = bytes(len(typed))
+        raise InvalidInput("invalid_input.mnemonic")
+    return Secret(typed)
 
 
 def _passphrase(typed: bytearray) -> Secret:

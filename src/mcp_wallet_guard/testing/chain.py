@@ -79,13 +79,19 @@ class SimulatedChain:
     @classmethod
     @contextmanager
     def in_thread(
-        cls, *, clock: Clock | None = None, funded: Iterable[tuple[Address, int]] = (), chain_id: ChainId = CHAIN_ID
+        cls,
+        *,
+        clock: Clock | None = None,
+        funded: Iterable[tuple[Address, int]] = (),
+        chain_id: ChainId = CHAIN_ID,
+        port: int = 0,
     ) -> Iterator[SimulatedChain]:
-        """The same for callers without an event loop."""
+        """The same for callers without an event loop. Port 0 is any free one; OSError for one that is taken."""
         chain = cls(chain_id=chain_id, clock=clock or ScriptedClock(START), funded=funded)
         # The protocol is named, because asyncio turns Nagle's algorithm off for sockets of that protocol number only.
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-            listener.bind(("127.0.0.1", 0))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", port))
             chain.url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
             server = _Server(chain.app())
             thread = Thread(target=server.run, args=([listener],), name="simulated-chain", daemon=True)
@@ -344,6 +350,8 @@ _METHODS: Final[dict[str, Callable[[Evm, ChainId, list[Any]], object]]] = {
     "eth_blockNumber": lambda evm, _, __: hex(evm.height()),
     "eth_getBalance": lambda evm, _, p: hex(evm.balance(_address(p[0]), _mined(p, 1))),
     "eth_getTransactionCount": lambda evm, _, p: hex(evm.nonce(_address(p[0]), _block(p, 1))),
+    "eth_accounts": lambda evm, _, __: ["0x" + evm.faucet.hex()],
+    "eth_sendTransaction": lambda evm, _, p: "0x" + evm.send_unlocked(_call(p)).hex(),
     "eth_getCode": lambda evm, _, p: "0x" + evm.code(_address(p[0]), _mined(p, 1)).hex(),
     "eth_gasPrice": lambda evm, _, __: hex(evm.base_fee() + PRIORITY_FEE),
     "eth_maxPriorityFeePerGas": lambda *_: hex(PRIORITY_FEE),

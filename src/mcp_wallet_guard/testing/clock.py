@@ -42,7 +42,7 @@ class SharedClock:
     """A clock in a file of mode 0600. One process sets it, all of them read it."""
 
     def __init__(self, path: Path, /) -> None:
-        self._path: Final = path
+        self.path: Final = path
 
     @classmethod
     def create(cls, path: Path, /, *, start: int) -> SharedClock:
@@ -54,7 +54,7 @@ class SharedClock:
     def now(self) -> int:
         """Whole unix seconds. Raises Unavailable("unavailable.clock") when the file is missing or unreadable."""
         try:
-            text = self._path.read_text(encoding="ascii")
+            text = self.path.read_text(encoding="ascii")
         except (OSError, ValueError):
             text = ""
         if _SECONDS.fullmatch(text) is None:
@@ -69,8 +69,8 @@ class SharedClock:
         """Jump to `seconds`: readers see the old second or the new one, never a part."""
         if not 0 <= seconds < 10**12:
             raise ValueError("not a time in unix seconds")
-        draft = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}")
+        draft = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(f"{seconds}\n")
-        draft.replace(self._path)
+        draft.replace(self.path)
