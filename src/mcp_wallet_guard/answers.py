@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, final
 
@@ -154,6 +154,15 @@ class Waiters(dict[str, list[anyio.Event]]):
                 waiting.remove(waiter)
             if not waiting:
                 self.pop(operation, None)
+
+    async def wait(self, operation: str, /, *, seconds: float, is_open: Callable[[], Awaitable[bool]]) -> bool:
+        """Wait for the person's answer; True when it came, also when it came before the wait began."""
+        with self.joined(operation) as waiter:
+            if not await is_open():
+                return True
+            with anyio.move_on_after(seconds):
+                await waiter.wait()
+            return waiter.is_set()
 
     def wake(self, operation: str, /) -> bool:
         """Wake the calls that wait for this operation; whether there is one."""

@@ -172,9 +172,15 @@ def freeze(
     account = account_row(tx, row.account)
     if account.holder not in (None, row.id) or tx.get(OperationRow, row.id) != before:
         raise Unavailable(detail="another operation holds the nonce, or this one moved on meanwhile")
+    tx.put(replace(account, holder=row.id))
+    ask(tx, row, approval)
+    return row if approval.mandate is None else accept(tx, row, approval, mandates.use(approval, now=tx.now))
+
+
+def ask(tx: Transaction, row: OperationRow, approval: ApprovalRow, /) -> None:
+    """Store a frozen operation and the approval that it waits for."""
     tx.put(row)
     tx.put(approval)
-    tx.put(replace(account, holder=row.id))
     data = {
         "principal": row.principal,
         "tool": row.tool,
@@ -186,7 +192,6 @@ def freeze(
         "level": approval.level,
     }
     note(tx, row, **data)
-    return row if approval.mandate is None else accept(tx, row, approval, mandates.use(approval, now=tx.now))
 
 
 def accept(tx: Transaction, row: OperationRow, approval: ApprovalRow, answer: Evidence, /) -> OperationRow:
@@ -266,20 +271,7 @@ def consume(
 
     The only caller of `check_signable`. Raises Refused's kinds, Tampered, Unavailable("unavailable.stale").
     """
-    tx.check_live()
-    row = tx.get(OperationRow, operation_id)
-    if row is None or row.principal != principal:
-        raise InvalidInput("invalid_input.id")
-    entries = tx.entries(row.id)
-    if not entries or "intent" not in entries[0].fields["data"]:
-        raise Tampered("tampered.journal", detail="the operation's first entry is missing")
-    tx.check_entries(entries[0].index)
-    if state_of(row) is State.APPROVED and is_expired(row, now=tx.now):
-        raise Expired
-    consumed = advance(row, Move.CONSUME, at=tx.now)
-    approval = tx.get(ApprovalRow, operation_id)
-    if approval is None or approval.principal != principal or row.facts is None:
-        raise Tampered("tampered.row", detail="an approved operation without its approval")
+    row, consumed, approval = approved_rows(tx, operation_id, principal=principal)
     if not 0 <= tx.now - fresh.collected_at <= FACTS_FRESH_SECONDS:
         raise Unavailable("unavailable.stale")
     operation = operation_of(row, settings)
@@ -296,7 +288,7 @@ def consume(
         principals=principals,
         open_operations=0,
     )
-    decoded = check_decoded(operation, Facts.model_validate_json(row.facts), effect=effect)
+    decoded = check_decoded(operation, Facts.model_validate_json(row.facts or ""), effect=effect)
     usable = mandates.usable(tx, settings, tool=row.tool, units=amount_of(effect))
     permitted = check_permitted(
         settings.policy,
@@ -323,6 +315,28 @@ def consume(
         mandates.draw(tx, settings, approval.mandate, units=amount_of(effect))
     note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
     return signable
+
+
+def approved_rows(
+    tx: Transaction, operation_id: str, /, *, principal: str
+) -> tuple[OperationRow, OperationRow, ApprovalRow]:
+    """An approved operation as it is, as it is once its approval is consumed, and the approval; the whole store and the
+    operation's own history are verified first. Raises Refused's kinds, InvalidInput, Tampered."""
+    tx.check_live()
+    row = tx.get(OperationRow, operation_id)
+    if row is None or row.principal != principal:
+        raise InvalidInput("invalid_input.id")
+    entries = tx.entries(row.id)
+    if not entries or "intent" not in entries[0].fields["data"]:
+        raise Tampered("tampered.journal", detail="the operation's first entry is missing")
+    tx.check_entries(entries[0].index)
+    if state_of(row) is State.APPROVED and is_expired(row, now=tx.now):
+        raise Expired
+    consumed = advance(row, Move.CONSUME, at=tx.now)
+    approval = tx.get(ApprovalRow, operation_id)
+    if approval is None or approval.principal != principal or row.facts is None:
+        raise Tampered("tampered.row", detail="an approved operation without its approval")
+    return row, consumed, approval
 
 
 def held(tx: Transaction, settings: Settings, effect: Effect, /, *, nonce: int, fresh: ChainFacts) -> Reserved:

@@ -12,6 +12,7 @@
     5 confirm       check_confirmed                      Confirmed
     6 second factor check_proven                         Proven
     7 execute       check_signable, in the consume       Signable
+      of an action  check_runnable, in the consume       Runnable
     8 verify        signers.check.check_signature        Signed
     9 filter        filters.outbound.check_released      Released
     10 journal      stores.Transaction.append            (an entry)
@@ -39,12 +40,14 @@ from mcp_wallet_guard.errors import (
     Tampered,
 )
 from mcp_wallet_guard.evidence import EVIDENCE, ApprovalRow, Evidence, Level, OperationRow, State
+from mcp_wallet_guard.operations.frozen import KIND_ACTION
 from mcp_wallet_guard.proofs import (
     Authorized,
     Confirmed,
     Decoded,
     Permitted,
     Proven,
+    Runnable,
     Signable,
     exactly,
     mint,
@@ -68,6 +71,7 @@ class Move(StrEnum):
     SIGN = "sign"
     SEND = "send"
     SETTLE = "settle"
+    REPORT = "report"
     LOSE = "lose"
     BURN = "burn"
     REFUSE = "refuse"
@@ -87,7 +91,12 @@ TABLE: Final[dict[State, dict[Move, State]]] = {
     State.FROZEN: {Move.APPROVE: State.APPROVED, Move.REFREEZE: State.FROZEN, **_WAYS_OUT},
     State.APPROVED: {Move.CONSUME: State.CONSUMED, Move.REFREEZE: State.FROZEN, **_WAYS_OUT},
     # After the approval is consumed nothing is refused any more: it ends signed, burned or unknown.
-    State.CONSUMED: {Move.SIGN: State.SIGNED, Move.BURN: State.SETTLED, Move.LOSE: State.UNKNOWN},
+    State.CONSUMED: {
+        Move.SIGN: State.SIGNED,
+        Move.REPORT: State.SETTLED,
+        Move.BURN: State.SETTLED,
+        Move.LOSE: State.UNKNOWN,
+    },
     State.SIGNED: {Move.SEND: State.SENT, Move.SETTLE: State.SETTLED, Move.LOSE: State.UNKNOWN},
     State.SENT: {Move.SETTLE: State.SETTLED, Move.LOSE: State.UNKNOWN},
     State.UNKNOWN: {Move.SEND: State.SENT, Move.SETTLE: State.SETTLED},
@@ -295,8 +304,39 @@ def check_signable(
 ) -> Signable:
     """Step 7: the only maker of `Signable`. Its only caller consumes the approval in the same transaction.
 
-    Raises TypeError for anything but the exact proofs, Tampered when they are not all about one operation.
+    Raises TypeError for anything but the exact proofs, Tampered when they are not all about one operation, or about one
+    that is not signed.
     """
+    _check_together(authorized, decoded, permitted, confirmed, proven, principal)
+    operation = decoded.operation
+    return mint(Signable, operation=operation, signing_hashes=operation.signing_hashes)
+
+
+def check_runnable(
+    *,
+    authorized: Authorized,
+    decoded: Decoded,
+    permitted: Permitted,
+    confirmed: Confirmed,
+    proven: Proven,
+    principal: str,
+) -> Runnable:
+    """Step 7 of an action: the only maker of `Runnable`. Raises as `check_signable`, and Tampered for anything that is
+    signed."""
+    _check_together(authorized, decoded, permitted, confirmed, proven, principal)
+    if decoded.operation.kind != KIND_ACTION:
+        raise Tampered("tampered.operation", detail="not an action")
+    return mint(Runnable, operation=decoded.operation)
+
+
+def _check_together(
+    authorized: Authorized,
+    decoded: Decoded,
+    permitted: Permitted,
+    confirmed: Confirmed,
+    proven: Proven,
+    principal: str,
+) -> None:
     exactly(Authorized, authorized)
     exactly(Decoded, decoded)
     exactly(Permitted, permitted)
@@ -311,7 +351,6 @@ def check_signable(
         raise Tampered("tampered.operation", detail="another caller or another effect")
     if min(confirmed.level, proven.level) < permitted.obligations.level:
         raise Tampered("tampered.operation", detail="proofs below the level that policy asks for")
-    return mint(Signable, operation=operation, signing_hashes=operation.signing_hashes)
 
 
 def answers_of(approval: ApprovalRow, /) -> tuple[Evidence, ...]:

@@ -20,7 +20,11 @@ from mcp_wallet_guard.daemon.ticking import WATCH_SECONDS, keep_ticking
 from mcp_wallet_guard.errors import GuardError, Misconfigured
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.exchange import (
+    Acted,
+    ActionProposal,
+    ActOutcome,
     Done,
+    MayAct,
     Pending,
     Proposal,
     ReadRecord,
@@ -68,6 +72,18 @@ class EmbeddedGuard:
     async def propose(self, proposal: Proposal, /, *, wait_seconds: float) -> Done | Pending | RefusedAnswer:
         """See `GuardPort.propose`."""
         return await self._owned.propose(proposal, wait_seconds=wait_seconds)
+
+    async def act(
+        self, proposal: ActionProposal, /, *, wait_seconds: float
+    ) -> MayAct | Acted | Pending | RefusedAnswer:
+        """See `GuardPort.act`."""
+        return await self._owned.act(proposal, wait_seconds=wait_seconds)
+
+    async def acted(
+        self, operation: str, /, *, principal: str, outcome: ActOutcome, result: str | None
+    ) -> Acted | RefusedAnswer:
+        """See `GuardPort.acted`."""
+        return await self._owned.acted(operation, principal=principal, outcome=outcome, result=result)
 
     async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
         """See `GuardPort.status`."""

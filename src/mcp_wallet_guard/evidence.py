@@ -136,7 +136,7 @@ class ConfirmationView(Model):
     """
 
     v: Literal[1] = 1
-    kind: Literal["transfer", "token_transfer", "token_approval"]
+    kind: Literal["transfer", "token_transfer", "token_approval", "action"]
     chain: str
     account: str
     intent: str

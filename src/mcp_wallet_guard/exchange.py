@@ -6,7 +6,7 @@ Nothing in here is believed because it says so: a proposal asks, an answer tells
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, final
+from typing import Annotated, Any, Final, Literal, final
 
 from pydantic import Field, TypeAdapter
 
@@ -100,6 +100,48 @@ class Proposal:
     principal: str
     tool: str
     intent: dict[str, str]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionProposal:
+    """A tool's request to do something itself: who, and `operations.actions.Action.body` as text."""
+
+    principal: str
+    body: str
+
+
+@final
+class MayAct(Model):
+    """The owner approved exactly this, once: the server runs the tool now, and tells the guard how it ended."""
+
+    status: Literal["may_act"] = "may_act"
+    operation: str
+
+
+@final
+class Acted(Model):
+    """The tool ran, once. `outcome`: `carried_out`, `failed` (it raised; it may have had an effect), or `unknown`
+    (nobody said how it ended).
+
+    `result` is what the tool returned, filtered; None where that was nothing, or is withheld, which `incident` names.
+    """
+
+    status: Literal["acted"] = "acted"
+    operation: str
+    outcome: Literal["carried_out", "failed", "unknown"]
+    repeated: bool = False
+    result: Any = None
+    incident: str | None = None
+    message: str
+
+
+ActOutcome = Literal["carried_out", "failed", "unknown"]
+ActAnswer = Annotated[MayAct | Acted | Pending | RefusedAnswer, Field(discriminator="status")]
+ACT_ANSWER: Final[TypeAdapter[MayAct | Acted | Pending | RefusedAnswer]] = TypeAdapter(ActAnswer, config=PAYLOAD)
+
+ActedAnswer = Annotated[Acted | RefusedAnswer, Field(discriminator="status")]
+ACTED_ANSWER: Final[TypeAdapter[Acted | RefusedAnswer]] = TypeAdapter(ActedAnswer, config=PAYLOAD)
 
 
 @final

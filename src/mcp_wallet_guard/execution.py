@@ -257,14 +257,19 @@ class Executor:
         try:
             released = check_released(receipt.model_dump(mode="json"), fingerprints=self._custody.fingerprints)
         except Tampered:
-            incident = secrets.token_hex(8)
-            event = Event(kind=Kind.INCIDENT, at=self._custody.clock.now(), subject=row.id, data={"incident": incident})
-            await self._custody.transact(lambda tx: tx.append(event))
-            return canonical(Withheld(incident=incident))
+            return canonical(Withheld(incident=await note_incident(self._custody, row.id)))
         return canonical(released.payload)
 
     async def _row(self, operation: str) -> OperationRow:
         return await self._custody.transact(lambda tx: _present(tx.get(OperationRow, operation)))
+
+
+async def note_incident(custody: Custody, operation: str, /) -> str:
+    """Journal that the outbound filter held something of `operation` back; the incident's id."""
+    incident = secrets.token_hex(8)
+    event = Event(kind=Kind.INCIDENT, at=custody.clock.now(), subject=operation, data={"incident": incident})
+    await custody.transact(lambda tx: tx.append(event))
+    return incident
 
 
 def _pause(age: int) -> int:

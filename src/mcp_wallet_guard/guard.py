@@ -13,26 +13,32 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Final, final
 
 import anyio
 import anyio.to_thread
 
-from mcp_wallet_guard import bookkeeping, mandates
+from mcp_wallet_guard import acts, bookkeeping, mandates
+from mcp_wallet_guard.acting import Actions
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
 from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
-from mcp_wallet_guard.errors import Declined, GuardError, InvalidInput, Refused, Tampered, Unavailable
+from mcp_wallet_guard.errors import Declined, GuardError, InvalidInput, Refused
 from mcp_wallet_guard.evidence import ApprovalRow, OperationRow, State, canonical
-from mcp_wallet_guard.exchange import Done, Pending, Proposal, ReadRecord, RefusedAnswer, WalletInfo
+from mcp_wallet_guard.exchange import (
+    Done,
+    Pending,
+    Proposal,
+    ReadRecord,
+    RefusedAnswer,
+    WalletInfo,
+)
 from mcp_wallet_guard.execution import Executor
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
-from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.frozen import effect_hash, freeze
 from mcp_wallet_guard.operations.intents import (
@@ -47,6 +53,7 @@ from mcp_wallet_guard.operations.intents import (
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
+from mcp_wallet_guard.refusals import Refusals
 from mcp_wallet_guard.session import Session, facts_of
 from mcp_wallet_guard.stores.base import Transaction
 
@@ -81,6 +88,10 @@ class Guard:
         self._account_lock: Final = anyio.Lock()
         self._swept_at = 0
         self._reads: Final = ReadLog(custody)
+        self.refusals: Final = Refusals(custody, self._reads)
+        self.actions: Final = Actions(
+            custody, self.desk, self._waiters, self.refusals, principals=principals, closed=self._after_close
+        )
         self._read_chain: Final = ReadChain(custody)
         self.page_url: Callable[[str], str] | None = None
         custody.on_unlock.append(self._resume)
@@ -94,11 +105,12 @@ class Guard:
             first = await self._ask(proposal, intent)
             if not isinstance(first, Pending) or first.queued or wait_seconds <= 0:
                 return first
-            answered = await self._wait(first.operation, seconds=min(wait_seconds, MAX_WAIT_SECONDS))
+            seconds, is_open = min(wait_seconds, MAX_WAIT_SECONDS), partial(self._is_open, first.operation)
+            answered = await self._waiters.wait(first.operation, seconds=seconds, is_open=is_open)
             return await self._ask(proposal, intent) if answered else first
         except GuardError as error:
-            await self._note_refusal(proposal, error)
-            return await self._refusal(error)
+            await self.refusals.note(error, principal=proposal.principal, tool=proposal.tool)
+            return await self.refusals.answer(error)
 
     async def status(self, operation: str, /, *, principal: str) -> _Answer:
         """How an operation of `principal` stands; a foreign id reads like an unknown one."""
@@ -106,7 +118,7 @@ class Guard:
             row = await self._own_row(operation, principal)
             return self._answer(row)
         except GuardError as error:
-            return await self._refusal(error)
+            return await self.refusals.answer(error)
 
     async def outcome(self, operation: str, /, *, principal: str) -> _Answer:
         """Like `status`, after asking the chain about what was sent."""
@@ -115,7 +127,7 @@ class Guard:
             async with self._account_lock:
                 return self._answer(await self.executor.settle(operation))
         except GuardError as error:
-            return await self._refusal(error)
+            return await self.refusals.answer(error)
 
     async def info(self) -> WalletInfo:
         """Public facts about the wallet; available while locked."""
@@ -323,19 +335,13 @@ class Guard:
             stored = await self.executor.execute(stored, principal=proposal.principal)
         return self._answer(stored)
 
-    async def _wait(self, operation: str, *, seconds: float) -> bool:
-        """Wait for the person's answer; True when it came, also when it came before the wait began."""
-        with self._waiters.joined(operation) as waiter:
-            row = await self.custody.transact(lambda tx: tx.get(OperationRow, operation))
-            if row is None or state_of(row) is not State.FROZEN:
-                return True
-            with anyio.move_on_after(seconds):
-                await waiter.wait()
-            return waiter.is_set()
+    async def _is_open(self, operation: str) -> bool:
+        row = await self.custody.transact(lambda tx: tx.get(OperationRow, operation))
+        return row is not None and state_of(row) is State.FROZEN
 
     async def _sweep(self) -> None:
         self._swept_at = self.custody.clock.now()
-        await self._after_close(await self.custody.transact(bookkeeping.sweep))
+        await self._after_close(await self.custody.transact(_swept))
 
     async def _close_outdated(self, row: OperationRow) -> None:
         """A question under settings that are not in force any more: its answer would be refused."""
@@ -367,7 +373,7 @@ class Guard:
     async def _own_row(self, operation: str, principal: str) -> OperationRow:
         self.custody.session()
         row = await self.custody.transact(lambda tx: tx.get(OperationRow, operation))
-        if row is None or row.principal != principal:
+        if row is None or row.principal != principal or row.account == acts.ACCOUNT:
             raise InvalidInput("invalid_input.id")
         return row
 
@@ -375,17 +381,7 @@ class Guard:
         url = None if self.page_url is None else self.page_url(row.id)
         return answer(row, repeated=repeated, url=url)
 
-    async def _note_refusal(self, proposal: Proposal, error: GuardError) -> None:
-        """A refused proposal leaves a line in the journal, written with the reads', in order and bounded."""
-        record = ReadRecord(tool=proposal.tool, principal=proposal.principal, outcome="refused", code=error.code)
-        if not isinstance(error, Tampered | Unavailable):  # these are no decisions
-            with suppress(GuardError):
-                await self._reads.add(record)
 
-    async def _refusal(self, error: GuardError) -> RefusedAnswer:
-        """A refusal as an answer; a tampered store is journalled where that is still possible."""
-        if isinstance(error, Tampered):
-            event = Event(kind=Kind.TAMPERED, at=self.custody.clock.now(), data={"code": error.code})
-            with suppress(GuardError):
-                await self.custody.transact(lambda tx: tx.append(event))
-        return RefusedAnswer(code=error.code, message=error.public)
+def _swept(tx: Transaction) -> tuple[str, ...]:
+    acts.abandon(tx)
+    return bookkeeping.sweep(tx)

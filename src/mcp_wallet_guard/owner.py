@@ -22,8 +22,12 @@ from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.evidence import Channel, FactorRow, OperationRow
 from mcp_wallet_guard.exchange import (
+    Acted,
+    ActionProposal,
+    ActOutcome,
     ApprovalRequest,
     Done,
+    MayAct,
     Pending,
     Proposal,
     ReadRecord,
@@ -69,6 +73,18 @@ class OwnedGuard:
     async def propose(self, proposal: Proposal, /, *, wait_seconds: float) -> Done | Pending | RefusedAnswer:
         """See `Guard.propose`."""
         return await self.guard.propose(proposal, wait_seconds=wait_seconds)
+
+    async def act(
+        self, proposal: ActionProposal, /, *, wait_seconds: float
+    ) -> MayAct | Acted | Pending | RefusedAnswer:
+        """See `Actions.act`."""
+        return await self.guard.actions.act(proposal, wait_seconds=wait_seconds, page_url=self.guard.page_url)
+
+    async def acted(
+        self, operation: str, /, *, principal: str, outcome: ActOutcome, result: str | None
+    ) -> Acted | RefusedAnswer:
+        """See `Actions.acted`."""
+        return await self.guard.actions.acted(operation, principal=principal, outcome=outcome, result=result)
 
     async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
         """See `Guard.status`."""

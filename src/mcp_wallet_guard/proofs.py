@@ -111,6 +111,14 @@ class Signable(Proof):
 
 
 @final
+class Runnable(Proof):
+    """Step 7 of an action: steps 2 to 6 hold for it, and its approval is being consumed. Never a signer's ticket."""
+
+    __slots__ = ("operation",)
+    operation: FrozenOperation
+
+
+@final
 class Signed(Proof):
     """Step 8: the signature recovers to the pinned address, is low-s, and covers exactly the frozen bytes."""
 
@@ -135,6 +143,7 @@ MAKERS: Final[dict[str, str]] = {
     "Confirmed": "ceremony.check_confirmed",
     "Proven": "ceremony.check_proven",
     "Signable": "ceremony.check_signable",
+    "Runnable": "ceremony.check_runnable",
     "Signed": "signers.check._prove",
     "Released": "filters.outbound.check_released",
 }
@@ -142,7 +151,7 @@ MAKERS: Final[dict[str, str]] = {
 
 _FIELDS: Final[dict[type[Proof], frozenset[str]]] = {
     kind: frozenset(kind.__slots__)
-    for kind in (Authorized, Decoded, Permitted, Confirmed, Proven, Signable, Signed, Released)
+    for kind in (Authorized, Decoded, Permitted, Confirmed, Proven, Signable, Runnable, Signed, Released)
 }
 
 _set: Final = object.__setattr__

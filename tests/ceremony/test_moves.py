@@ -36,6 +36,7 @@ EDGES = {
           approved  refreeze   frozen
           approved  consume    consumed
           consumed  sign       signed
+          consumed  report     settled
           consumed  burn       settled
           consumed  lose       unknown
           signed    send       sent

@@ -13,7 +13,8 @@ from typing import Any
 import anyio
 import pytest
 from eth_account import Account
-from eth_account.hdaccount.mnemonic import Language, Mnemonic
+from eth_account.hdaccount.mnemonic import Mnemonic
+from eth_account.types import Language
 
 from mcp_wallet_guard import setup
 from mcp_wallet_guard.assembly import SystemClock

@@ -27,8 +27,12 @@ from mcp_wallet_guard.errors import (
 )
 from mcp_wallet_guard.evidence import Channel, ConfirmationView, ViewField
 from mcp_wallet_guard.exchange import (
+    Acted,
+    ActionProposal,
+    ActOutcome,
     ApprovalRequest,
     Done,
+    MayAct,
     Pending,
     Proposal,
     ReadRecord,
@@ -62,6 +66,7 @@ class MemoryGuard:
         self.answers: dict[str, Pending | Done | RefusedAnswer] = {}
         self.owners: dict[str, str] = {}
         self.decided: dict[str, anyio.Event] = {}
+        self.acts: dict[str, Acted] = {}
         self.settings = b"{}"
         self.balance_hold: anyio.Event | None = None
         self.lock_hold: anyio.Event | None = None
@@ -88,6 +93,28 @@ class MemoryGuard:
             self.cancelled.append(operation)
             raise
         return self.answers[operation]
+
+    async def act(
+        self, proposal: ActionProposal, /, *, wait_seconds: float
+    ) -> MayAct | Acted | Pending | RefusedAnswer:
+        """One that is approved before it is asked, once."""
+        if self.locked:
+            return RefusedAnswer(code="locked", message=CATALOGUE["locked"])
+        if proposal.body in self.acts:
+            return self.acts[proposal.body]
+        operation = f"act-{len(self.acts)}"
+        self.acts[proposal.body] = Acted(operation=operation, outcome="unknown", repeated=True, message="begun")
+        return MayAct(operation=operation)
+
+    async def acted(
+        self, operation: str, /, *, principal: str, outcome: ActOutcome, result: str | None
+    ) -> Acted | RefusedAnswer:
+        for body, answer in self.acts.items():
+            if answer.operation == operation and answer.outcome == "unknown":
+                told = Acted(operation=operation, outcome=outcome, result=result, message=principal)
+                self.acts[body] = told
+                return told
+        raise InvalidInput("invalid_input.id")
 
     async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
         if self.owners.get(operation) != principal:

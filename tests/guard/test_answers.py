@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import pytest
 
@@ -170,8 +172,9 @@ async def test_of_several_waiting_calls_one_pays_and_the_others_are_told_that_th
 async def test_an_answer_that_comes_before_the_wait_begins_is_not_missed(rig: Rig) -> None:
     async with rig.opened() as wallet:
         operation = await wallet.approved()
+        guard = wallet.owned.guard
         with anyio.fail_after(5):
-            assert await wallet.owned.guard._wait(operation, seconds=60)
+            assert await guard._waiters.wait(operation, seconds=60, is_open=partial(guard._is_open, operation))
 
 
 async def test_calls_that_waited_in_vain_leave_nothing_in_memory(rig: Rig) -> None:

@@ -377,7 +377,7 @@ def test_a_store_open_to_others_is_not_opened(rig: Rig) -> None:
 def test_tampering_that_leaves_the_store_writable_is_journalled(rig: Rig) -> None:
     async def attack() -> None:
         async with rig.opened() as wallet:
-            refusal = await wallet.owned.guard._refusal(Tampered("tampered.operation"))
+            refusal = await wallet.owned.guard.refusals.answer(Tampered("tampered.operation"))
             assert refusal.code == "tampered.operation"
             assert (await wallet.owned.custody.store.journal())[-1].fields["kind"] == Kind.TAMPERED
 

@@ -11,7 +11,11 @@ import anyio
 from mcp_wallet_guard.approvals.links import new_operation_id
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Locked, Unavailable
 from mcp_wallet_guard.exchange import (
+    Acted,
+    ActionProposal,
+    ActOutcome,
     Done,
+    MayAct,
     Pending,
     Proposal,
     ReadRecord,
@@ -40,6 +44,17 @@ class _Operation:
     changed: anyio.Event = field(default_factory=anyio.Event)
 
 
+@dataclass
+class _Act:
+    id: str
+    principal: str
+    body: str
+    state: Literal["pending", "approved", "declined", "begun", "expired"] = "pending"
+    outcome: ActOutcome | None = None
+    result: str | None = None
+    changed: anyio.Event = field(default_factory=anyio.Event)
+
+
 class MemoryGuard:
     """Implements `GuardPort`. A test is its person: `approve`, `decline`, `expire`, `lock`."""
 
@@ -55,6 +70,8 @@ class MemoryGuard:
         self.outcome_is: Outcome = "mined"
         self.asked_about: list[str] = []
         self.operations: dict[str, _Operation] = {}
+        self.acts: dict[str, _Act] = {}
+        self.begun: list[str] = []
         self.paid: list[Transfer] = []
         self.reads: list[ReadRecord] = []
         self.proposals: list[Proposal] = []
@@ -70,6 +87,11 @@ class MemoryGuard:
 
     def expire(self, operation: str) -> None:
         self._decide(operation, "expired")
+
+    def approve_act(self) -> None:
+        (row,) = (each for each in self.acts.values() if each.state == "pending")
+        row.state = "approved"
+        row.changed.set()
 
     def only(self) -> str:
         (operation,) = self.operations
@@ -106,6 +128,43 @@ class MemoryGuard:
             self.paid.append(row.intent)
             return self._answer(row)
         return self._answer(row, repeated=True)
+
+    async def act(
+        self, proposal: ActionProposal, /, *, wait_seconds: float
+    ) -> MayAct | Acted | Pending | RefusedAnswer:
+        self._alive()
+        if self.locked:
+            return _refused(Locked())
+        row = next((r for r in self.acts.values() if r.body == proposal.body and r.state != "expired"), None)
+        if row is None:
+            row = _Act(id=new_operation_id(), principal=proposal.principal, body=proposal.body)
+            self.acts[row.id] = row
+        if row.state == "pending" and wait_seconds:
+            with anyio.move_on_after(wait_seconds):
+                await row.changed.wait()
+        if row.state == "approved":
+            row.state = "begun"
+            self.begun.append(row.body)
+            return MayAct(operation=row.id)
+        if row.state in {"declined", "expired"}:
+            return RefusedAnswer(code=row.state, message=row.state, operation=row.id)
+        if row.state == "pending":
+            url = None if self.url is None else self.url + row.id
+            return Pending(operation=row.id, expires_at=2_000_000_000, url=url, message="ask the owner")
+        outcome = "unknown" if row.outcome is None else row.outcome
+        kept = None if row.result is None else json.loads(row.result)
+        return Acted(operation=row.id, outcome=outcome, repeated=True, result=kept, message=outcome)
+
+    async def acted(
+        self, operation: str, /, *, principal: str, outcome: ActOutcome, result: str | None
+    ) -> Acted | RefusedAnswer:
+        self._alive()
+        row = self.acts.get(operation)
+        if row is None or row.principal != principal or row.state != "begun" or row.outcome is not None:
+            return _refused(InvalidInput("invalid_input.id"))
+        row.outcome, row.result = outcome, result
+        kept = None if result is None else json.loads(result)
+        return Acted(operation=row.id, outcome=outcome, result=kept, message=outcome)
 
     async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
         self._alive()

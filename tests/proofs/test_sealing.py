@@ -37,6 +37,7 @@ def test_every_proof_has_a_maker_and_every_maker_a_proof() -> None:
         "Confirmed": "ceremony.check_confirmed",
         "Proven": "ceremony.check_proven",
         "Signable": "ceremony.check_signable",
+        "Runnable": "ceremony.check_runnable",
         "Signed": "signers.check._prove",
         "Released": "filters.outbound.check_released",
     }
@@ -50,6 +51,7 @@ def test_the_fields_of_each_proof_are_the_documented_ones() -> None:
         "Confirmed": ("level", "operation_digest", "view_hash"),
         "Proven": ("level", "operation_digest"),
         "Signable": ("operation", "signing_hashes"),
+        "Runnable": ("operation",),
         "Signed": ("operation", "signed_bytes", "transaction_hash"),
         "Released": ("payload",),
     }

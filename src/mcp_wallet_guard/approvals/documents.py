@@ -20,7 +20,7 @@ from mcp_wallet_guard.exchange import ApprovalRequest
 _LEADS: Final = {"Amount": "lead amount", "Payee": "lead payee"}
 _SEVERITY: Final = {"notice": "Note", "warning": "Warning", "danger": "Danger"}
 VIEW_CHANGED: Final = (
-    "This payment changed after you opened the page. Nothing was approved. Read it again before you answer."
+    "What is asked changed after you opened the page. Nothing was approved. Read it again before you answer."
 )
 
 
@@ -66,10 +66,11 @@ def list_page(requests: tuple[ApprovalRequest, ...], /, *, now: int) -> bytes:
 def request_page(request: ApprovalRequest, /, *, csrf: str, now: int, alert: str | None = None) -> bytes:
     """The whole view in its order, then the findings, and only then the match code and the form that takes it."""
     view = request.view
+    title = f"Approve this {'request' if view.kind == 'action' else 'payment'}?"
     return _page(
-        "Approve this payment?",
+        title,
         _alert(alert),
-        tag("h1", "Approve this payment?"),
+        tag("h1", title),
         tag("p", view.intent, data_intent=True),
         tag(
             "dl",

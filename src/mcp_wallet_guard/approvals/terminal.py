@@ -151,7 +151,7 @@ async def ask_on_terminal(desk: ApprovalDesk, operation: str, /, *, terminal: Te
 def _lines(request: ApprovalRequest, *, now: int, again: bool) -> list[str]:
     minutes = (request.expires_at - now) // 60
     tool, principal = text.quoted(request.tool, limit=32), text.quoted(request.principal, limit=32)
-    changed = ["This payment changed after you read it. Read it again before you answer."] if again else []
+    changed = ["What is asked changed after you read it. Read it again before you answer."] if again else []
     return [
         _RULE,
         *changed,

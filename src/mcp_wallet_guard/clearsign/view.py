@@ -12,11 +12,13 @@ from typing import Any, Final, Literal
 
 from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
+from mcp_wallet_guard.clearsign.actions import render_action
 from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import findings
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.evidence import ConfirmationView, Facts, ViewField
 from mcp_wallet_guard.operations import frozen
+from mcp_wallet_guard.operations.actions import Action, action_hash, action_of
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind
 from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId
@@ -73,19 +75,20 @@ def view_hash(view: ConfirmationView, /) -> bytes:
     return hashlib.sha256(_TAG + b"\x00" + canonical_bytes(view.model_dump(mode="json"))).digest()
 
 
-def check_decoded(operation: FrozenOperation, facts: Facts, /, *, effect: Effect) -> Decoded:
-    """Step 3: decode the bytes, check that they do what was asked, and render the view.
+def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect: Effect | Action) -> Decoded:
+    """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts.
 
     Raises Tampered("tampered.operation") when bytes, account or effect differ from `effect`, and PolicyDenied
     ("policy.undecodable") when what was asked cannot be shown in full. Threat: T-006, T-007, T-008.
     """
-    try:
-        same = frozen.matches(effect, operation.transaction)
-    except InvalidInput:
-        raise Tampered("tampered.operation", detail="the frozen bytes do not parse") from None
-    if not same or operation.account != effect.account or operation.effect_hash != frozen.effect_hash(effect):
-        raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
-    view = render_view(operation, facts)
+    if isinstance(effect, Action):
+        _check_action(operation, effect)
+        view = render_action(operation)
+    else:
+        _check_transaction(operation, effect)
+        if facts is None:
+            raise Tampered("tampered.operation", detail="a transaction without facts")
+        view = render_view(operation, facts)
     return mint(Decoded, operation=operation, view=view, view_hash=view_hash(view))
 
 
@@ -109,6 +112,21 @@ def view_schema() -> dict[str, Any]:
     """The JSON Schema of the view, also kept as docs/formats/view.schema.json."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
     return schema | ConfirmationView.model_json_schema(mode="serialization")
+
+
+def _check_transaction(operation: FrozenOperation, effect: Effect) -> None:
+    try:
+        same = frozen.matches(effect, operation.transaction)
+    except InvalidInput:
+        raise Tampered("tampered.operation", detail="the frozen bytes do not parse") from None
+    if not same or operation.account != effect.account or operation.effect_hash != frozen.effect_hash(effect):
+        raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
+
+
+def _check_action(operation: FrozenOperation, action: Action) -> None:
+    same = action_of(operation) == action
+    if not same or operation.effect_hash != action_hash(action, operation.account):
+        raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
 
 
 def _token(facts: Facts, chain: ChainId) -> Asset | None:

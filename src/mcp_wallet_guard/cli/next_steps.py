@@ -30,6 +30,7 @@ NEXT: Final[dict[str, str | None]] = {
     "policy.token": None,
     "policy.unlimited": None,
     "policy.mandate": None,
+    "policy.action": None,
     "policy.imitation": None,
     "policy.undecodable": None,
     "policy.changed": None,

@@ -129,6 +129,15 @@ class MandateTable(Model):
 
 
 @final
+class ActionTable(Model):
+    """One of [[policy.actions]]: a tool that does something itself may be asked for, so many times in a window."""
+
+    tool: str
+    count: int
+    window: Window
+
+
+@final
 class PolicyTable(Model):
     """[policy]: what may be asked. Without this table nothing may. `tokens` gives each token its cap, `groups` gives
     payees and contacts a name for all of them."""
@@ -138,6 +147,7 @@ class PolicyTable(Model):
     approvals: Literal["refuse", "capped"] = "refuse"
     limits: Annotated[tuple[LimitTable, ...], Field(max_length=MAX_LIMITS)] = ()
     mandates: Annotated[tuple[MandateTable, ...], Field(max_length=MAX_MANDATES)] = ()
+    actions: Annotated[tuple[ActionTable, ...], Field(max_length=MAX_LIMITS)] = ()
     groups: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=MAX_LIMITS)] = Field(default_factory=dict)
     payees: Literal["any"] | Annotated[tuple[PayeeTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]
     level: Literal["factor", "present"] = "factor"

@@ -24,7 +24,7 @@ from mcp_wallet_guard.operations.intents import Effect, Intent, pinned, resolve
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.policy.limits import Limit
 from mcp_wallet_guard.policy.mandates import Mandate
-from mcp_wallet_guard.policy.rules import ANY, AnyPayee, Payee, Policy, TokenRule
+from mcp_wallet_guard.policy.rules import ANY, ActionRule, AnyPayee, Payee, Policy, TokenRule
 
 VERSION: Final = 1
 MAX_BYTES: Final = 65_536
@@ -150,6 +150,9 @@ class Settings:
                 approvals=table.approvals == "capped",
                 limits=tuple(self._limit(f"limits.{number}", limit) for number, limit in enumerate(table.limits)),
                 mandates=tuple(self._mandate(f"mandates.{each.name}", each) for each in table.mandates),
+                actions=tuple(
+                    ActionRule(each.tool, Limit(_seconds(each.window), count=each.count)) for each in table.actions
+                ),
                 waiver=self.lower_level,
             )
         except Misconfigured as error:
@@ -335,6 +338,7 @@ def _flat(settings: Settings) -> dict[str, str]:
     policy = body.get("policy", {})
     policy["limits"] = {str(number): limit for number, limit in enumerate(policy.get("limits", ()))}
     policy["mandates"] = {mandate["name"]: mandate for mandate in policy.get("mandates", ())}
+    policy["actions"] = {action["tool"]: action for action in policy.get("actions", ())}
     policy["groups"] = {name: ", ".join(members) for name, members in policy.get("groups", {}).items()}
     if isinstance(policy.get("payees"), list):
         policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}

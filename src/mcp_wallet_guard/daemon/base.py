@@ -15,7 +15,11 @@ from typing import Protocol, final
 from mcp_wallet_guard.answers import GuardStatus, LogPage, LogReport
 from mcp_wallet_guard.approvals.base import ApprovalDesk
 from mcp_wallet_guard.exchange import (
+    Acted,
+    ActionProposal,
+    ActOutcome,
     Done,
+    MayAct,
     Pending,
     Proposal,
     ReadRecord,
@@ -67,6 +71,12 @@ class Port(Protocol):
     """`mcp.base.GuardPort`, method by method; what each promises is said there."""
 
     async def propose(self, proposal: Proposal, /, *, wait_seconds: float) -> Done | Pending | RefusedAnswer: ...
+    async def act(
+        self, proposal: ActionProposal, /, *, wait_seconds: float
+    ) -> MayAct | Acted | Pending | RefusedAnswer: ...
+    async def acted(
+        self, operation: str, /, *, principal: str, outcome: ActOutcome, result: str | None
+    ) -> Acted | RefusedAnswer: ...
     async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer: ...
     async def outcome(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer: ...
     async def info(self) -> WalletInfo: ...

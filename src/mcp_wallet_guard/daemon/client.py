@@ -19,8 +19,12 @@ from mcp_wallet_guard.daemon.link import Link
 from mcp_wallet_guard.errors import CATALOGUE, InvalidInput, Locked, Unavailable
 from mcp_wallet_guard.evidence import Channel, Model
 from mcp_wallet_guard.exchange import (
+    Acted,
+    ActionProposal,
+    ActOutcome,
     ApprovalRequest,
     Done,
+    MayAct,
     Pending,
     Proposal,
     ReadRecord,
@@ -93,7 +97,7 @@ class DaemonClient:
 
     async def propose(self, proposal: Proposal, /, *, wait_seconds: float) -> Done | Pending | RefusedAnswer:
         """Waits at most ten minutes. With no guard running the answer is a refusal that says how to start one."""
-        wait = 0.0 if math.isnan(wait_seconds) else min(max(wait_seconds, 0.0), float(methods.MAX_WAIT_SECONDS))
+        wait = _bounded(wait_seconds)
         try:
             return await self._line.call(
                 methods.PROPOSE,
@@ -107,6 +111,30 @@ class DaemonClient:
             )
         except Locked as refusal:
             return RefusedAnswer(code=refusal.code, message=CATALOGUE[refusal.code])
+
+    async def act(
+        self, proposal: ActionProposal, /, *, wait_seconds: float
+    ) -> MayAct | Acted | Pending | RefusedAnswer:
+        """As `propose`, for an action."""
+        wait = _bounded(wait_seconds)
+        try:
+            return await self._line.call(
+                methods.ACT,
+                lambda: methods.ActArguments(
+                    principal=proposal.principal, body=proposal.body, wait_milliseconds=int(wait * 1000)
+                ),
+                extra=wait,
+            )
+        except Locked as refusal:
+            return RefusedAnswer(code=refusal.code, message=CATALOGUE[refusal.code])
+
+    async def acted(
+        self, operation: str, /, *, principal: str, outcome: ActOutcome, result: str | None
+    ) -> Acted | RefusedAnswer:
+        return await self._line.call(
+            methods.ACTED,
+            lambda: methods.ActedArguments(operation=operation, principal=principal, outcome=outcome, result=result),
+        )
 
     async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:
         return await self._line.call(
@@ -234,3 +262,7 @@ class ControlClient:
     def _noted(self, status: GuardStatus) -> GuardStatus:
         self._store_id = status.store_id
         return status
+
+
+def _bounded(wait_seconds: float) -> float:
+    return 0.0 if math.isnan(wait_seconds) else min(max(wait_seconds, 0.0), float(methods.MAX_WAIT_SECONDS))

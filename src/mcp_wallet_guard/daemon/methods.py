@@ -19,9 +19,15 @@ from mcp_wallet_guard.daemon.wire import canonical_bytes
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.evidence import Channel, Model
 from mcp_wallet_guard.exchange import (
+    ACT_ANSWER,
+    ACTED_ANSWER,
     ANSWER,
+    Acted,
+    ActionProposal,
+    ActOutcome,
     ApprovalRequest,
     Done,
+    MayAct,
     Pending,
     Proposal,
     ReadRecord,
@@ -33,6 +39,9 @@ from mcp_wallet_guard.secret import Secret
 
 MAX_WAIT_SECONDS: Final = 600
 MAX_ENTRIES: Final = 1000
+MAX_BODY: Final = 16_384
+MAX_RESULT: Final = 16_384
+"""Characters of an action, and of what its tool returned."""
 
 A = TypeVar("A", bound=Model)
 R = TypeVar("R")
@@ -62,6 +71,21 @@ class ProposeArguments(Arguments):
     tool: Name
     intent: Annotated[dict[Name, str], Field(max_length=16)]
     wait_milliseconds: Annotated[int, Field(ge=0, le=MAX_WAIT_SECONDS * 1000)]
+
+
+@final
+class ActArguments(Arguments):
+    principal: Name
+    body: Annotated[str, Field(min_length=1, max_length=MAX_BODY)]
+    wait_milliseconds: Annotated[int, Field(ge=0, le=MAX_WAIT_SECONDS * 1000)]
+
+
+@final
+class ActedArguments(Arguments):
+    operation: Name
+    principal: Name
+    outcome: ActOutcome
+    result: Annotated[str | None, Field(max_length=MAX_RESULT, repr=False)]
 
 
 @final
@@ -197,6 +221,15 @@ async def _approve(guard: ServedGuard, a: ApproveArguments) -> Continuation:
     )
 
 
+async def _act(guard: ServedGuard, a: ActArguments) -> MayAct | Acted | Pending | RefusedAnswer:
+    proposal = ActionProposal(principal=a.principal, body=a.body)
+    return await guard.act(proposal, wait_seconds=a.wait_milliseconds / 1000)
+
+
+async def _acted(guard: ServedGuard, a: ActedArguments) -> Acted | RefusedAnswer:
+    return await guard.acted(a.operation, principal=a.principal, outcome=a.outcome, result=a.result)
+
+
 _NONE: Final[TypeAdapter[None]] = TypeAdapter(None)
 _STATUS: Final = TypeAdapter(GuardStatus)
 _TEXT: Final = TypeAdapter(str)
@@ -204,6 +237,8 @@ _SLOW: Final = 180.0
 """Seconds: a key derivation at its ceiling on a slow machine, or a long journal."""
 
 PROPOSE: Final = Method(name="propose", arguments=ProposeArguments, result=ANSWER, run=_propose)
+ACT: Final = Method(name="act", arguments=ActArguments, result=ACT_ANSWER, run=_act)
+ACTED: Final = Method(name="acted", arguments=ActedArguments, result=ACTED_ANSWER, run=_acted, finishes=True)
 STATUS: Final = Method(
     name="status",
     arguments=OwnOperation,
@@ -338,7 +373,7 @@ SHUT_DOWN: Final = Method(
 
 AnyMethod = Method[Any, Any]
 METHODS: Final[dict[Role, dict[str, AnyMethod]]] = {
-    Role.MCP: {m.name: m for m in (PROPOSE, STATUS, OUTCOME, INFO, BALANCE, FINGERPRINTS, RECORD_READ)},
+    Role.MCP: {m.name: m for m in (PROPOSE, ACT, ACTED, STATUS, OUTCOME, INFO, BALANCE, FINGERPRINTS, RECORD_READ)},
     Role.CONTROL: {
         m.name: m
         for m in (

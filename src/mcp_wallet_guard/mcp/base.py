@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from mcp_wallet_guard.exchange import (
+    Acted,
+    ActionProposal,
+    ActOutcome,
     Done,
+    MayAct,
     Pending,
     Proposal,
     ReadRecord,
@@ -24,6 +28,22 @@ class GuardPort(Protocol):
         Never raises a GuardError for a decision: refusals are answers. Raises Unavailable when the guard cannot be
         reached, InvalidInput for an intent that does not parse.
         """
+        ...
+
+    async def act(
+        self, proposal: ActionProposal, /, *, wait_seconds: float
+    ) -> MayAct | Acted | Pending | RefusedAnswer:
+        """Ask for an action, or join, begin or repeat an equal one, as `propose` does for a payment.
+
+        `MayAct` comes once: its caller runs the tool now, and tells how it ended with `acted`. Whoever gets it and goes
+        away has used the approval up.
+        """
+        ...
+
+    async def acted(
+        self, operation: str, /, *, principal: str, outcome: ActOutcome, result: str | None
+    ) -> Acted | RefusedAnswer:
+        """Tell, once, how a begun action ended. `result` is JSON, at most 16,384 characters, kept for equal calls."""
         ...
 
     async def status(self, operation: str, /, *, principal: str) -> Done | Pending | RefusedAnswer:

@@ -18,6 +18,7 @@ from mcp_wallet_guard.operations.intents import Effect
 from mcp_wallet_guard.operations.values import Account, Address
 
 KIND_EIP1559: Final = "eip1559"
+KIND_ACTION: Final = "action"
 _DIGEST_TAG: Final = b"mcp-wallet-guard/operation/v1"
 _EFFECT_TAG: Final = b"mcp-wallet-guard/effect/v1"
 
@@ -60,7 +61,10 @@ class FrozenOperation:
 
     @property
     def signing_hashes(self) -> tuple[bytes, ...]:
-        """What the signer signs, in order: one Keccak-256 hash of 32 bytes."""
+        """What the signer signs, in order: one Keccak-256 hash of 32 bytes. Raises Tampered for a kind that is not
+        signed."""
+        if self.kind != KIND_EIP1559:
+            raise Tampered("tampered.operation", detail="nothing of this kind is ever signed")
         return (evm.signing_hash(self.unsigned_bytes),)
 
     @property

@@ -17,11 +17,13 @@ from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import PAYEE_CONTRACT, PAYEE_IMITATES
 from mcp_wallet_guard.errors import OverBudget, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Level, Obligations
+from mcp_wallet_guard.operations.actions import Action, action_of
 from mcp_wallet_guard.operations.erc20 import is_unlimited
+from mcp_wallet_guard.operations.frozen import KIND_ACTION
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, called
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.mandates import Mandate
-from mcp_wallet_guard.policy.rules import Policy
+from mcp_wallet_guard.policy.rules import ActionRule, Policy
 from mcp_wallet_guard.proofs import Decoded, Permitted, exactly, mint
 
 
@@ -110,32 +112,48 @@ def check_proposal(policy: Policy | None, effect: Effect, /) -> None:
         raise _refusal(reasons)
 
 
+def check_action(policy: Policy | None, tool: str, /) -> ActionRule:
+    """The rule of an action's tool, which may be asked for. Raises PolicyDenied: "policy.missing", "policy.action"."""
+    if policy is None:
+        raise PolicyDenied("policy.missing")
+    rule = policy.action_rule(tool)
+    if rule is None:
+        raise PolicyDenied("policy.action")
+    return rule
+
+
 def decide(
     policy: Policy | None,
     decoded: Decoded,
     /,
     *,
-    facts: FreshFacts,
+    facts: FreshFacts | None,
     reserved: Reserved,
     mandates: tuple[Mandate, ...] = (),
 ) -> Decision:
     """The decision about a decoded operation. `mandates` are those that a person approved and that may be used now,
-    through the tool that asks; without them every payment is asked."""
+    through the tool that asks; without them every payment is asked. An action has no facts, and no mandate."""
     operation = exactly(Decoded, decoded).operation
     if policy is None:
         denial = Reason(verdict=Verdict.DENY, code="policy.missing", text="no policy is sealed")
         return Decision(verdict=Verdict.DENY, reasons=(denial,), obligations=None)
-    rule = policy.token_rule(operation.transaction.to)
-    payment = decode(operation, token=None if rule is None else rule.token)
-    mandate = _mandate(mandates, payment, decoded)
-    reasons = (
-        *_payment(policy, payment),
-        *_fee(policy, payment),
-        *_balance(payment, facts, reserved),
-        *_contract(decoded, facts),
-        *_imitation(decoded),
-        _asked(policy) if mandate is None else _covered(mandate),
-    )
+    mandate: Mandate | None = None
+    if operation.kind == KIND_ACTION:
+        reasons = (*_action(policy, action_of(operation)), _asked(policy))
+    elif facts is None:
+        reasons = (_deny("policy.denied", "nothing is known about the chain"),)
+    else:
+        rule = policy.token_rule(operation.transaction.to)
+        payment = decode(operation, token=None if rule is None else rule.token)
+        mandate = _mandate(mandates, payment, decoded)
+        reasons = (
+            *_payment(policy, payment),
+            *_fee(policy, payment),
+            *_balance(payment, facts, reserved),
+            *_contract(decoded, facts),
+            *_imitation(decoded),
+            _asked(policy) if mandate is None else _covered(mandate),
+        )
     ordered = tuple(sorted(reasons, key=lambda reason: ORDER.index(reason.verdict)))
     verdict = strictest(tuple(reason.verdict for reason in ordered))
     return Decision(verdict=verdict, reasons=ordered, obligations=_obligations(verdict, policy, mandate))
@@ -147,7 +165,7 @@ def check_permitted(
     /,
     *,
     revision: int,
-    facts: FreshFacts,
+    facts: FreshFacts | None,
     reserved: Reserved,
     mandates: tuple[Mandate, ...] = (),
 ) -> Permitted:
@@ -201,6 +219,11 @@ def _obligations(verdict: Verdict, policy: Policy, mandate: Mandate | None) -> O
     if verdict not in PERMITTED:
         return None
     return Obligations(level=policy.level) if mandate is None else Obligations(level=Level.NONE, mandate=mandate.id)
+
+
+def _action(policy: Policy, action: Action) -> Iterator[Reason]:
+    if policy.action_rule(action.tool) is None:
+        yield _deny("policy.action", f"the tool {action.tool} may not be asked for")
 
 
 def _payment(policy: Policy, payment: Payment) -> Iterator[Reason]:

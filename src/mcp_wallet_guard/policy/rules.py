@@ -6,11 +6,14 @@ Its revision is given when it is sealed, not here.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Final, final
 
+from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign.recipients import nobodys
 from mcp_wallet_guard.danger import LowerLevel
 from mcp_wallet_guard.errors import Misconfigured
@@ -21,6 +24,8 @@ from mcp_wallet_guard.policy.mandates import MAX_MANDATES, Mandate
 
 MAX_PAYEES: Final = 256
 MAX_TOKENS: Final = 64
+_ACTION_TAG: Final = "mcp-wallet-guard/action-limit/v1"
+_TOOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?")
 
 
@@ -67,12 +72,34 @@ class TokenRule:
 
 
 @final
+@dataclass(frozen=True)
+class ActionRule:
+    """A tool that may be asked for, at most as often as `limit` counts. Raises Misconfigured."""
+
+    tool: str
+    limit: Limit
+
+    def __post_init__(self) -> None:
+        if _TOOL.fullmatch(self.tool) is None:
+            raise _invalid("actions: tool: is no name of a tool")
+        if self.limit.count is None or self.limit.asset is not None or self.limit.payees is not None:
+            raise _invalid("actions: count: is needed, and nothing else is counted")
+
+    @cached_property
+    def id(self) -> str:
+        """Names what was counted: the tool and the window. Another count forgives nothing."""
+        body = canonical_bytes([_ACTION_TAG, self.tool, self.limit.seconds])
+        return hashlib.sha256(body).hexdigest()[:32]
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What the owner allows to be asked. Limits are wei; `level` is asked of a person for every spend.
 
     `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them;
-    `limits` are over time; `mandates` are what may be approved in advance.
+    `limits` are over time; `mandates` are what may be approved in advance;
+    `actions` are tools that do something themselves.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -86,6 +113,7 @@ class Policy:
     approvals: bool = False
     limits: tuple[Limit, ...] = ()
     mandates: tuple[Mandate, ...] = ()
+    actions: tuple[ActionRule, ...] = ()
     waiver: LowerLevel | None = None
 
     def __post_init__(self) -> None:
@@ -93,6 +121,7 @@ class Policy:
         self._check_tokens()
         self._check_limits()
         self._check_mandates()
+        self._check_actions()
         _check_limit("max_per_transaction", self.max_per_transaction)
         if self.max_fee is not None:
             _check_limit("max_fee", self.max_fee)
@@ -135,6 +164,18 @@ class Policy:
             raise _invalid("mandates: an entry is not a mandate")
         if len({mandate.name.casefold() for mandate in self.mandates}) != len(self.mandates):
             raise _invalid("mandates: a name is there twice")
+
+    def _check_actions(self) -> None:
+        if type(self.actions) is not tuple or len(self.actions) > MAX_LIMITS:
+            raise _invalid(f"actions: at most {MAX_LIMITS}")
+        if any(type(rule) is not ActionRule for rule in self.actions):
+            raise _invalid("actions: an entry is not a rule")
+        if len({rule.tool for rule in self.actions}) != len(self.actions):
+            raise _invalid("actions: a tool is there twice")
+
+    def action_rule(self, tool: str, /) -> ActionRule | None:
+        """How often this tool may be asked for, None when it may not."""
+        return next((rule for rule in self.actions if rule.tool == tool), None)
 
     def token_rule(self, contract: Address, /) -> TokenRule | None:
         """What may be done with the token of this contract, None when nothing may."""

@@ -1,0 +1,179 @@
+"""Actions through the store: asked, approved, used up, and told how they ended. The inside of store transactions.
+
+The approval is consumed before the server may begin, so that an action runs at most once: whoever goes away in between
+has used it up. How it ended is what the server says; without a word it is `unknown`. Threat: T-009, T-013, T-018.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from mcp_wallet_guard import bookkeeping
+from mcp_wallet_guard.ceremony import (
+    Move,
+    check_authorized,
+    check_confirmed,
+    check_proven,
+    check_runnable,
+    state_of,
+)
+from mcp_wallet_guard.clearsign.view import check_decoded
+from mcp_wallet_guard.config.settings import Settings
+from mcp_wallet_guard.errors import CATALOGUE, InvalidInput, Tampered
+from mcp_wallet_guard.evidence import LimitRow, OperationRow, State
+from mcp_wallet_guard.exchange import Acted, ActOutcome, Pending, RefusedAnswer
+from mcp_wallet_guard.operations.actions import Action, action_hash, parse_action
+from mcp_wallet_guard.operations.frozen import KIND_ACTION, FrozenOperation
+from mcp_wallet_guard.policy.engine import Reserved, check_action, check_permitted, check_same_revision
+from mcp_wallet_guard.policy.limits import Spent, check_limit
+from mcp_wallet_guard.policy.rules import ActionRule
+from mcp_wallet_guard.proofs import Runnable
+from mcp_wallet_guard.stores.base import Transaction
+
+ACCOUNT: Final = "actions"
+"""What stands where a payment has its account: no nonce is held, and no chain settles it."""
+ABANDONED_SECONDS: Final = 600
+"""How long a begun action may say nothing before it counts as one that nobody will tell about."""
+
+SENTENCES: Final[dict[str, str]] = {
+    "carried_out": "The owner approved it, and the tool ran.",
+    "failed": "The owner approved it, and the tool failed. It may have had an effect all the same: find out first.",
+    "unknown": "The tool was begun, and nobody said how it ended. It may have had its effect: find out first.",
+    "pending": (
+        "The owner must approve this outside this conversation: with the link in the wallet's links folder, or with "
+        "'mcp-wallet-guard approve'. After that, make the same call again with the same arguments."
+    ),
+    "approved": "The owner approved this. Make the same call again with the same arguments within two minutes.",
+}
+"""Every sentence about an action that a model may read."""
+
+_RESULT: Final[TypeAdapter[JsonValue]] = TypeAdapter(JsonValue)
+
+
+def spent(tx: Transaction, rule: ActionRule, /) -> Spent:
+    """How often the tool was begun within the rule's window."""
+    row = tx.get(LimitRow, rule.id)
+    return Spent() if row is None else Spent.parse(row.spent).within(rule.limit, tx.now)
+
+
+def check_room(tx: Transaction, rule: ActionRule, /) -> Spent:
+    """Raises OverBudget("over_budget") when the tool was begun as often as the rule allows."""
+    seen = spent(tx, rule)
+    check_limit(rule.limit, seen, units=0)
+    return seen
+
+
+def operation_of(row: OperationRow, settings: Settings, /) -> tuple[FrozenOperation, Action]:
+    """The frozen action that a row keeps, compared with the row's own columns. Raises Tampered."""
+    if row.unsigned_bytes is None or row.account != ACCOUNT:
+        raise Tampered("tampered.operation", detail="not an action")
+    try:
+        action = parse_action(row.intent.encode())
+    except InvalidInput:
+        raise Tampered("tampered.operation", detail="the request does not parse") from None
+    operation = FrozenOperation(
+        kind=KIND_ACTION,
+        account=settings.account,
+        unsigned_bytes=row.unsigned_bytes,
+        effect_hash=row.effect_hash,
+        expires_at=row.expires_at,
+    )
+    if operation.digest != row.digest or action_hash(action, settings.account) != row.effect_hash:
+        raise Tampered("tampered.operation", detail="the row's columns disagree with its bytes")
+    return operation, action
+
+
+def consume(
+    tx: Transaction,
+    operation_id: str,
+    /,
+    *,
+    principal: str,
+    principals: frozenset[str],
+    settings: Settings,
+    revision: int,
+) -> Runnable:
+    """Step 7 of an action: prove everything again from stored evidence, count it, and use the approval up.
+
+    The only caller of `check_runnable`. Raises Refused's kinds, Tampered.
+    """
+    row, consumed, approval = bookkeeping.approved_rows(tx, operation_id, principal=principal)
+    operation, action = operation_of(row, settings)
+    check_same_revision(approved=approval.policy_revision, in_force=revision)
+    authorized = check_authorized(
+        principal=principal,
+        tool=row.tool,
+        effect_hash=row.effect_hash,
+        principals=principals,
+        open_operations=0,
+    )
+    decoded = check_decoded(operation, None, effect=action)
+    permitted = check_permitted(settings.policy, decoded, revision=revision, facts=None, reserved=Reserved())
+    runnable = check_runnable(
+        authorized=authorized,
+        decoded=decoded,
+        permitted=permitted,
+        confirmed=check_confirmed(decoded, permitted, approval, now=tx.now),
+        proven=check_proven(decoded, permitted, approval),
+        principal=principal,
+    )
+    rule = check_action(settings.policy, action.tool)
+    seen = check_room(tx, rule)
+    tx.put(LimitRow(id=rule.id, spent=seen.plus(rule.limit.bucket(tx.now), 0).text))
+    tx.put(consumed)
+    tx.put(replace(approval, consumed_at=tx.now))
+    bookkeeping.note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
+    return runnable
+
+
+def report(tx: Transaction, row: OperationRow, /, *, outcome: ActOutcome, result: str | None) -> OperationRow:
+    """How a begun action ended. `result` is JSON that passed the outbound filter."""
+    ended = bookkeeping.move_row(tx, row, Move.REPORT, outcome=outcome, receipt=result)
+    bookkeeping.drop_approval(tx, row.id)
+    bookkeeping.note(tx, ended, outcome=outcome)
+    return ended
+
+
+def abandon(tx: Transaction, /) -> None:
+    """What was begun long ago, and of which nobody told, is `unknown`."""
+    for row in tx.all(OperationRow):
+        begun = row.account == ACCOUNT and state_of(row) is State.CONSUMED
+        if begun and tx.now - row.changed_at >= ABANDONED_SECONDS:
+            report(tx, row, outcome="unknown", result=None)
+
+
+def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = None) -> Acted | Pending | RefusedAnswer:
+    """The answer that an action's row stands for. `url` is the approval page's address with the opaque id only."""
+    state = state_of(row)
+    if state in {State.FROZEN, State.APPROVED}:
+        approved = state is State.APPROVED
+        message = SENTENCES["approved" if approved else "pending"]
+        return Pending(
+            operation=row.id,
+            approved=approved,
+            expires_at=row.expires_at,
+            url=None if approved else url,
+            message=message,
+        )
+    if row.code is not None:
+        return RefusedAnswer(code=row.code, message=CATALOGUE[row.code], operation=row.id)
+    outcome: ActOutcome = "unknown"
+    if row.outcome in {"carried_out", "failed"}:
+        outcome = row.outcome  # type: ignore[assignment]  # one of the two
+    return Acted(
+        operation=row.id,
+        outcome=outcome,
+        repeated=repeated,
+        result=None if row.receipt is None else _parsed(row.receipt),
+        message=SENTENCES[outcome],
+    )
+
+
+def _parsed(text: str) -> JsonValue:
+    try:
+        return _RESULT.validate_json(text)
+    except ValidationError:
+        raise Tampered("tampered.operation", detail="the stored result does not parse") from None
