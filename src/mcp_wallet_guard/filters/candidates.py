@@ -9,13 +9,14 @@ size of the text, and a text that asks for more is refused. Source: research in 
 
 from __future__ import annotations
 
+import binascii
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from mcp_wallet_guard.bip39 import LIST_SHA256, word_list
-from mcp_wallet_guard.filters.decodings import decodings, int_lists, joined
+from mcp_wallet_guard.filters.decodings import decimals, decodings, int_lists, joined
 from mcp_wallet_guard.filters.fingerprints import (
     PREFIX_LETTERS,
     WINDOW_WORDS,
@@ -35,13 +36,14 @@ _ASCII: Final = Run(r"\x09\x0a\x0d\x20-\x7e", 22)
 _UTF8: Final = Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 22)
 _LONG_UTF8: Final = Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 66)
 _READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
+_DECIMAL_PAIRS: Final = Run("".join(rf"\x{tens}0-\x{tens}9" for tens in range(10)), 15)
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _ASCII_WORD: Final = re.compile(r"[A-Z]*[a-z]+|[A-Z]+")
 _RAW: Final = re.compile(r"[^\n\t\r -~]")
 
 _SHORTEST_PHRASE: Final = 4 * WINDOW_WORDS - 1
-_NOT_ZERO: Final = b"\0" + b"\1" * 255
+_COMMON: Final = bytes(n & 15 != 0 for n in range(256))
 _SAME: Final = b"\0" * 32
 _REPETITIONS: Final = [re.compile(rf"(.{{{n}}})\1{{{-(-40 // n) - 1},}}", re.DOTALL) for n in range(1, 9)]
 _KEPT: Final = 16
@@ -57,6 +59,40 @@ def holds_secret(text: str, /, *, fingerprints: FingerprintSet) -> bool:
     if fingerprints.empty:
         return False
     return _Scan(fingerprints, len(text)).text(text, depth=0)
+
+
+def hex_holds_secret(hexadecimal: Hexadecimal, texts: list[str], /, *, fingerprints: FingerprintSet) -> bool:
+    """The part of `holds_secret` for `texts` that are hex. A decimal number may look like hex; any other encoding has
+    letters beyond f. Raises as `holds_secret`."""
+    if fingerprints.empty:
+        return False
+    scan = _Scan(fingerprints, 2 * len(hexadecimal.readings[0]))
+    if any(scan.raw(blob) for blob in hexadecimal.readings):
+        return True
+    if hexadecimal.inside and scan.text(hexadecimal.text, depth=1):
+        return True
+    if not _DECIMAL_PAIRS.stands_in(hexadecimal.readings[0]):
+        return False
+    together = "\n".join(texts).encode("utf-8", "surrogatepass")
+    return any(scan.raw(blob) for blob in joined(decimals(together)))
+
+
+class Hexadecimal(NamedTuple):
+    """What digits stand for, at both alignments, and what reads as text in it."""
+
+    readings: tuple[bytes, bytes]
+    inside: list[bytes]
+
+    @property
+    def text(self) -> str:
+        """All that reads as text, each run on a line."""
+        return b"\n".join(self.inside).decode("utf-8", "ignore")
+
+
+def read_hex(digits: str, /) -> Hexadecimal:
+    """Read an even number of digits."""
+    readings = binascii.unhexlify(digits), binascii.unhexlify(f"0{digits}0")
+    return Hexadecimal(readings, [run for blob in readings for run in _readable(blob)])
 
 
 @final
@@ -83,7 +119,7 @@ class _Scan:
         return False
 
     def _runs(self, view: str, *, depth: int) -> bool:
-        if _RAW.search(view) is not None and self._bytes(view.encode("latin-1", "replace")):
+        if _RAW.search(view) is not None and self.raw(view.encode("latin-1", "replace")):
             return True
         raw = view.encode("utf-8", "surrogatepass")
         lists = int_lists(view) if _INTS.stands_in(raw) else []
@@ -92,15 +128,15 @@ class _Scan:
         return any(self._decoded(blob, depth=depth) for blob in joined(decodings(view, raw, lists)))
 
     def _decoded(self, blob: bytes, *, depth: int) -> bool:
-        if self._bytes(blob):
+        if self.raw(blob):
             return True
         # Only what reads as text can hold another encoding, and noise does not read as text for 22 characters.
         if depth == MAX_DEPTH:
             return False
-        readable = _readable(blob)
-        return bool(readable) and self.text(b"\n".join(readable).decode("utf-8", "ignore"), depth=depth + 1)
+        texts = _readable(blob)
+        return bool(texts) and self.text(b"\n".join(texts).decode("utf-8", "ignore"), depth=depth + 1)
 
-    def _bytes(self, data: bytes) -> bool:
+    def raw(self, data: bytes) -> bool:
         """Whether a protected byte string stands anywhere in `data`."""
         self._spend(len(data))
         smallest = self._sizes[0] if self._sizes else len(data) + 1
@@ -123,12 +159,8 @@ class _Scan:
         # which a byte belongs as a first half, and as a second half two places on. Common bits are worth a look.
         number = int.from_bytes(data, "big")
         mixed = (number ^ number >> 8).to_bytes(len(data), "big")
-        firsts, seconds = _groups(marks)
-        first = int.from_bytes(mixed.translate(firsts), "big")
-        common = first & int.from_bytes(mixed.translate(seconds), "big") << 16
-        if not common:
-            return
-        worth = common.to_bytes(len(data), "big").translate(_NOT_ZERO)
+        groups = int.from_bytes(mixed.translate(_groups(marks)), "big")
+        worth = (groups & groups << 16 >> 4).to_bytes(len(data), "big").translate(_COMMON)
         place = worth.find(b"\1", 1, last + 2)
         while place >= 0:
             if (mixed[place], mixed[place + 2]) in marks:
@@ -210,14 +242,15 @@ def _readable(blob: bytes) -> list[bytes]:
 
 
 @lru_cache(maxsize=8)
-def _groups(marks: frozenset[tuple[int, int]]) -> tuple[bytes, bytes]:
-    """Marks dealt to eight groups. Two tables: byte -> a bit for each group that has it as a first or a second half."""
-    firsts, seconds = bytearray(256), bytearray(256)
+def _groups(marks: frozenset[tuple[int, int]]) -> bytes:
+    """Marks dealt to four groups: byte -> a low bit for each group that has it as a first half, and a high one as a
+    second half."""
+    table = bytearray(256)
     for place, (first, second) in enumerate(sorted(marks)):
-        bit = 1 << place * 8 // len(marks)
-        firsts[first] |= bit
-        seconds[second] |= bit
-    return bytes(firsts), bytes(seconds)
+        bit = 1 << place * 4 // len(marks)
+        table[first] |= bit
+        table[second] |= bit << 4
+    return bytes(table)
 
 
 @cache

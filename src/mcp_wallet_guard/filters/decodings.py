@@ -26,6 +26,7 @@ _GROUPED_RUN: Final = re.compile(r"(?<![0-9])[0-9]{1,3}+(?:[,._' ][0-9]{3}(?![0-
 _INTS_RUN: Final = re.compile(r"(?<![\w.])-?[0-9]{1,4}+(?:[\s,;:|\"'\[\](){}]{1,8}+-?[0-9]{1,4}+(?![0-9.]))++")
 _INT: Final = re.compile(r"-?[0-9]+")
 _QUOTED: Final = re.compile(r"([\"'])([^\"'\n]*+)\1(\s*:)?")
+_MANY_ZEROS: Final = re.compile(rb"0{40,}")
 _HEX_PREFIX: Final = re.compile(rb"0[xX](?=[0-9a-fA-F])")
 _SEPARATORS: Final = b" \t\r\n,;:|.\"'`()[]{}<>=*#~!?@$^&\\"
 _NOT_ALPHANUMERIC: Final = bytes(n for n in range(256) if not (chr(n).isascii() and chr(n).isalnum()))
@@ -61,9 +62,9 @@ def decodings(view: str, raw: bytes, lists: list[list[int]]) -> Iterator[bytes]:
     squeezed = raw.translate(None, _SEPARATORS)
     if squeezed != raw:
         yield from _runs_of(squeezed, backwards=False)
-    bare = _HEX_PREFIX.sub(b"", raw).translate(None, _NOT_ALPHANUMERIC)
-    if bare not in (raw, squeezed):
-        yield from _runs_of(bare, backwards=False)
+    plain = bare(raw)
+    if plain not in (raw, squeezed):
+        yield from _runs_of(plain, backwards=False)
     if '"' in view or "'" in view:
         values = [value for _, value, is_key in _QUOTED.findall(view) if not is_key]
         if len(values) > 1:
@@ -79,6 +80,18 @@ def decodings(view: str, raw: bytes, lists: list[list[int]]) -> Iterator[bytes]:
             yield from _decimal(re.sub(r"[^0-9]", "", grouped))
     for numbers in lists:
         yield from _small_integers(numbers)
+
+
+def bare(text: bytes, /) -> bytes:
+    """Letters and digits alone, without prefixes of hex."""
+    return _HEX_PREFIX.sub(b"", text).translate(None, _NOT_ALPHANUMERIC)
+
+
+def decimals(text: bytes, /) -> Iterator[bytes]:
+    """What the decimal numbers of a text stand for, each by itself and joined."""
+    text = _MANY_ZEROS.sub(b"0" * 16, text)
+    for form in (text, text.translate(None, _SEPARATORS), bare(text)):
+        yield from _decimals_of(form)
 
 
 def _runs_of(text: bytes, *, backwards: bool) -> Iterator[bytes]:
@@ -99,6 +112,10 @@ def _runs_of(text: bytes, *, backwards: bool) -> Iterator[bytes]:
                 yield from _base58(run)
                 yield from _base58(run[1:])
                 yield from _base58(run[::-1])
+    yield from _decimals_of(text)
+
+
+def _decimals_of(text: bytes) -> Iterator[bytes]:
     for run in _DECIMAL.all_in(text):
         if len(run) <= _MAX_DECIMAL:
             yield from _decimal(run)
