@@ -25,7 +25,7 @@ from tests.filters.encodings import ENCODINGS
 from tests.filters.test_outbound import PHRASE, PRINTS, SECRETS, places
 
 SOURCE = random.Random(64)
-LARGE: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "result": [honest.receipt(SOURCE) for _ in range(32)]}
+LARGE: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "result": [honest.receipt(SOURCE) for _ in range(40)]}
 SMALL = {**LARGE, "result": LARGE["result"][:4]}
 """Large enough to be read in parts, and a search of its whole text takes little time."""
 PHRASES: dict[str, Callable[[list[str]], object]] = {
@@ -139,7 +139,7 @@ def test_a_piece_that_looks_like_hex_beside_hex_is_not_lost() -> None:
     for secret in SECRETS:
         for form in ("base64 no padding", "base58", "base32", "bech32"):
             text = str(ENCODINGS[form](secret))
-            for cut in (1, 2, 5, 9):
+            for cut in (1, 5):
                 shown = [tail, text[:cut], text[cut:], tail]
                 is_found(planted(shown, cut))
                 is_found(planted([tail, *text[:cut], text[cut:], tail], cut))

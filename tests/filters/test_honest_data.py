@@ -82,19 +82,19 @@ def test_every_module_of_this_library_passes_but_none_that_plants_secrets() -> N
         passes({"file": path.read_text("utf-8")})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(word_list("english")), max_size=11), st.sampled_from([" ", ", ", "\n", "-"]))
 def test_fewer_words_than_a_phrase_has_pass(words: list[str], separator: str) -> None:
     passes({"text": separator.join(words)})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=20, max_size=20))
 def test_a_value_of_32_bytes_beside_an_address_that_is_not_its_own_passes(value: bytes, address: bytes) -> None:
     passes({"x": value.hex(), "address": "0x" + address.hex()})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(max_size=12), below, max_size=4), max_leaves=20,
