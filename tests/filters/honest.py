@@ -35,7 +35,7 @@ def receipt(source: random.Random) -> dict[str, Any]:
         "from": address_of(source),
         "gasUsed": hex(source.randrange(1 << 20)),
         "logs": [log(source, block, transaction, place) for place in range(source.randrange(4))],
-        "logsBloom": "0x" + bytes(source.choice([0, 0, 0, source.randrange(256)]) for _ in range(256)).hex(),
+        "logsBloom": f"0x{source.getrandbits(2048) & source.getrandbits(2048) & source.getrandbits(2048):0512x}",
         "root": hex_of(source, 32),
         "status": "0x1",
         "to": address_of(source).lower(),

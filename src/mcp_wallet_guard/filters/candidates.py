@@ -13,11 +13,11 @@ import binascii
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from mcp_wallet_guard.bip39 import LIST_SHA256, word_list
+from mcp_wallet_guard.filters.decodings import decimals, decodings, int_lists, joined
 from mcp_wallet_guard.filters.fingerprints import (
-    MIN_SECRET_BYTES,
     PREFIX_LETTERS,
     WINDOW_WORDS,
     FingerprintSet,
@@ -31,46 +31,23 @@ WORK_PER_CHARACTER: Final = 96
 WORK_FLOOR: Final = 3 << 17
 
 
-_HEX: Final = Run("0-9a-fA-F", 32)
-_MUCH_HEX: Final = Run("0-9a-fA-F", 26)
-_BASE64: Final = Run("A-Za-z0-9+/_-", 22)
-_BASE32: Final = Run("A-Za-z2-7", 26)
-_BECH32: Final = Run("02-9ac-hj-np-zAC-HJ-NP-Z", 26)
-_BASE58: Final = Run("1-9A-HJ-NP-Za-km-z", 21)
-_DECIMAL: Final = Run("0-9", 32)
 _INTS: Final = Run(r"0-9\s,;:|\"'\[\](){}\x1c-\x1f\x80-\xff-", 2 * WINDOW_WORDS - 1)
 _ASCII: Final = Run(r"\x09\x0a\x0d\x20-\x7e", 22)
 _UTF8: Final = Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 22)
+_LONG_UTF8: Final = Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 66)
 _READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
-_HEX_ONLY: Final = re.compile(rb"(?:0[xX])?[0-9a-fA-F]*")
-_GROUPED_RUN: Final = re.compile(r"(?<![0-9])[0-9]{1,3}+(?:[,._' ][0-9]{3}(?![0-9])){9,}+")
-_INTS_RUN: Final = re.compile(r"(?<![\w.])-?[0-9]{1,4}+(?:[\s,;:|\"'\[\](){}]{1,8}+-?[0-9]{1,4}+(?![0-9.]))++")
-_INT: Final = re.compile(r"-?[0-9]+")
-_QUOTED: Final = re.compile(r"([\"'])([^\"'\n]*+)\1(\s*:)?")
-_HEX_PREFIX: Final = re.compile(rb"0[xX](?=[0-9a-fA-F])")
+_DECIMAL_PAIRS: Final = Run("".join(rf"\x{tens}0-\x{tens}9" for tens in range(10)), 15)
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _ASCII_WORD: Final = re.compile(r"[A-Z]*[a-z]+|[A-Z]+")
-_SEPARATORS: Final = b" \t\r\n,;:|.\"'`()[]{}<>=*#~!?@$^&\\"
-_NOT_ALPHANUMERIC: Final = bytes(n for n in range(256) if not (chr(n).isascii() and chr(n).isalnum()))
 _RAW: Final = re.compile(r"[^\n\t\r -~]")
 
-_BASE58_DIGITS: Final = {c: n for n, c in enumerate(b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
-_TO_BASE64: Final = bytes.maketrans(b"-_", b"+/")
-_DIGITS32: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUV"
-_FROM_BASE32: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _DIGITS32)
-_FROM_BECH32: Final = bytes.maketrans(b"QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L", _DIGITS32)
-_GROUP_SHAPE: Final = bytes(1 if chr(n).isdigit() and n < 128 else 2 if n in b",._' " else 0 for n in range(256))
-_GROUPS: Final = b"\2\1\1\1" * 9
 _SHORTEST_PHRASE: Final = 4 * WINDOW_WORDS - 1
-_NOT_ZERO: Final = b"\0" + b"\1" * 255
+_COMMON: Final = bytes(n & 15 != 0 for n in range(256))
 _SAME: Final = b"\0" * 32
 _REPETITIONS: Final = [re.compile(rf"(.{{{n}}})\1{{{-(-40 // n) - 1},}}", re.DOTALL) for n in range(1, 9)]
 _KEPT: Final = 16
 _WINDOW: Final = b"\1" * WINDOW_WORDS
-_PIECE: Final = 1 << 20
-_MAX_BASE58: Final = 1400
-_MAX_DECIMAL: Final = 400
 
 
 class TooMuchWork(Exception):
@@ -82,6 +59,40 @@ def holds_secret(text: str, /, *, fingerprints: FingerprintSet) -> bool:
     if fingerprints.empty:
         return False
     return _Scan(fingerprints, len(text)).text(text, depth=0)
+
+
+def hex_holds_secret(hexadecimal: Hexadecimal, texts: list[str], /, *, fingerprints: FingerprintSet) -> bool:
+    """The part of `holds_secret` for `texts` that are hex. A decimal number may look like hex; any other encoding has
+    letters beyond f. Raises as `holds_secret`."""
+    if fingerprints.empty:
+        return False
+    scan = _Scan(fingerprints, 2 * len(hexadecimal.readings[0]))
+    if any(scan.raw(blob) for blob in hexadecimal.readings):
+        return True
+    if hexadecimal.inside and scan.text(hexadecimal.text, depth=1):
+        return True
+    if not _DECIMAL_PAIRS.stands_in(hexadecimal.readings[0]):
+        return False
+    together = "\n".join(texts).encode("utf-8", "surrogatepass")
+    return any(scan.raw(blob) for blob in joined(decimals(together)))
+
+
+class Hexadecimal(NamedTuple):
+    """What digits stand for, at both alignments, and what reads as text in it."""
+
+    readings: tuple[bytes, bytes]
+    inside: list[bytes]
+
+    @property
+    def text(self) -> str:
+        """All that reads as text, each run on a line."""
+        return b"\n".join(self.inside).decode("utf-8", "ignore")
+
+
+def read_hex(digits: str, /) -> Hexadecimal:
+    """Read an even number of digits."""
+    readings = binascii.unhexlify(digits), binascii.unhexlify(f"0{digits}0")
+    return Hexadecimal(readings, [run for blob in readings for run in _readable(blob)])
 
 
 @final
@@ -108,25 +119,24 @@ class _Scan:
         return False
 
     def _runs(self, view: str, *, depth: int) -> bool:
-        if _RAW.search(view) is not None and self._bytes(view.encode("latin-1", "replace")):
+        if _RAW.search(view) is not None and self.raw(view.encode("latin-1", "replace")):
             return True
         raw = view.encode("utf-8", "surrogatepass")
-        lists = _int_lists(view) if _INTS.stands_in(raw) else []
+        lists = int_lists(view) if _INTS.stands_in(raw) else []
         if any(self._indices(numbers) for numbers in lists):
             return True
-        return any(self._decoded(blob, depth=depth) for blob in _joined(_decodings(view, raw, lists)))
+        return any(self._decoded(blob, depth=depth) for blob in joined(decodings(view, raw, lists)))
 
     def _decoded(self, blob: bytes, *, depth: int) -> bool:
-        if self._bytes(blob):
+        if self.raw(blob):
             return True
         # Only what reads as text can hold another encoding, and noise does not read as text for 22 characters.
         if depth == MAX_DEPTH:
             return False
-        likely = [run for run in _UTF8.all_in(blob) if len(run) >= 66 or _ASCII.stands_in(run)]
-        readable = [text for run in likely for text in _READABLE.findall(run)]
-        return bool(readable) and self.text(b"\n".join(readable).decode("utf-8", "ignore"), depth=depth + 1)
+        texts = _readable(blob)
+        return bool(texts) and self.text(b"\n".join(texts).decode("utf-8", "ignore"), depth=depth + 1)
 
-    def _bytes(self, data: bytes) -> bool:
+    def raw(self, data: bytes) -> bool:
         """Whether a protected byte string stands anywhere in `data`."""
         self._spend(len(data))
         smallest = self._sizes[0] if self._sizes else len(data) + 1
@@ -149,12 +159,8 @@ class _Scan:
         # which a byte belongs as a first half, and as a second half two places on. Common bits are worth a look.
         number = int.from_bytes(data, "big")
         mixed = (number ^ number >> 8).to_bytes(len(data), "big")
-        firsts, seconds = _groups(marks)
-        first = int.from_bytes(mixed.translate(firsts), "big")
-        common = first & int.from_bytes(mixed.translate(seconds), "big") << 16
-        if not common:
-            return
-        worth = common.to_bytes(len(data), "big").translate(_NOT_ZERO)
+        groups = int.from_bytes(mixed.translate(_groups(marks)), "big")
+        worth = (groups & groups << 16 >> 4).to_bytes(len(data), "big").translate(_COMMON)
         place = worth.find(b"\1", 1, last + 2)
         while place >= 0:
             if (mixed[place], mixed[place + 2]) in marks:
@@ -227,135 +233,24 @@ def _without_repetition(text: str) -> str:
     return text
 
 
-def _joined(decodings: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in few pieces: one search of a long piece is much cheaper than many of short ones."""
-    piece: list[bytes] = []
-    size = 0
-    for decoded in decodings:
-        piece.append(decoded)
-        size += len(decoded)
-        if size >= _PIECE:
-            yield b"\0".join(piece)
-            piece, size = [], 0
-    if piece:
-        yield b"\0".join(piece)
-
-
-def _decodings(view: str, raw: bytes, lists: list[list[int]]) -> Iterator[bytes]:
-    """Every byte string that a run of `view` may stand for. `raw` is `view` in UTF-8, `lists` are its integers."""
-    yield from _runs_of(raw, backwards=True)
-    squeezed = raw.translate(None, _SEPARATORS)
-    if squeezed != raw:
-        yield from _runs_of(squeezed, backwards=False)
-    bare = _HEX_PREFIX.sub(b"", raw).translate(None, _NOT_ALPHANUMERIC)
-    if bare not in (raw, squeezed):
-        yield from _runs_of(bare, backwards=False)
-    if '"' in view or "'" in view:
-        values = [value for _, value, is_key in _QUOTED.findall(view) if not is_key]
-        if len(values) > 1:
-            # A secret that is split over the fields of JSON inside a text.
-            yield from _runs_of("".join(values).encode("utf-8", "surrogatepass"), backwards=False)
-    for line in view.splitlines():
-        if 21 <= len(line) <= _MAX_BASE58 and not line.isalnum():
-            run = line.encode("utf-8", "surrogatepass").translate(None, _NOT_ALPHANUMERIC)
-            if _BASE58.all_in(run) == [run]:
-                yield from _base58(run)
-    if _GROUPS in raw.translate(_GROUP_SHAPE):
-        for grouped in _GROUPED_RUN.findall(view):
-            yield from _decimal(re.sub(r"[^0-9]", "", grouped))
-    for numbers in lists:
-        yield from _small_integers(numbers)
-
-
-def _runs_of(text: bytes, *, backwards: bool) -> Iterator[bytes]:
-    for run in _HEX.all_in(text):
-        number = int(run, 16)
-        yield number.to_bytes((len(run) + 1) // 2, "big")
-        yield (number >> 4).to_bytes((len(run) + 1) // 2, "big")
-    for run in _ways(_not_hex(_BASE64.all_in(text)), backwards=backwards):
-        yield from _base64(run)
-    for run in _ways(_BASE32.all_in(text), backwards=backwards):
-        yield from _base32(run, _FROM_BASE32)
-    for run in _BECH32.all_in(text):
-        if not _MUCH_HEX.stands_in(run):  # the same, with what stands around a hex number: x is a letter of bech32
-            yield from _base32(run, _FROM_BECH32)
-    if backwards:
-        for run in _not_hex(_BASE58.all_in(text)):
-            if len(run) <= _MAX_BASE58:
-                yield from _base58(run)
-                yield from _base58(run[1:])
-                yield from _base58(run[::-1])
-    for run in _DECIMAL.all_in(text):
-        if len(run) <= _MAX_DECIMAL:
-            yield from _decimal(run)
-            yield from _decimal(run[::-1])
-
-
-def _not_hex(runs: list[bytes]) -> list[bytes]:
-    # A base64 text of 22 characters without g-z is a chance of 2^-25, and hex is everywhere here.
-    return [run for run in runs if not _HEX_ONLY.fullmatch(run)]
-
-
-def _ways(runs: list[bytes], *, backwards: bool) -> list[bytes]:
-    return runs + [run[::-1] for run in runs] if backwards else runs
-
-
-def _base64(run: bytes) -> Iterator[bytes]:
-    run = run.translate(_TO_BASE64)
-    for before in range(4):
-        # A character in front moves all others by six bits, so four of them are every alignment.
-        size = len(run) + before
-        yield binascii.a2b_base64(b"A" * before + run + b"A" * (-size % 4))[: size * 3 // 4]
-
-
-def _base32(run: bytes, digits: bytes) -> Iterator[bytes]:
-    number, bits = int(run.upper().translate(digits), 32), 5 * len(run)
-    for shift in range(8):
-        yield (number >> shift).to_bytes((bits + 7) // 8, "big")
-
-
-def _base58(run: bytes) -> Iterator[bytes]:
-    number = 0
-    for character in run:
-        number = number * 58 + _BASE58_DIGITS[character]
-    # Padded in front: leading zero bytes of a secret are ones in base58 or were left out.
-    yield number.to_bytes((number.bit_length() + 7) // 8 + 4, "big")
-
-
-def _decimal(run: str | bytes) -> Iterator[bytes]:
-    number = int(run)
-    yield number.to_bytes((number.bit_length() + 7) // 8 + 4, "big")
-
-
-def _int_lists(view: str) -> list[list[int]]:
-    found = ([int(text) for text in _INT.findall(run)] for run in _INTS_RUN.findall(view))
-    return [numbers for numbers in found if len(numbers) >= WINDOW_WORDS]
-
-
-def _small_integers(numbers: list[int]) -> Iterator[bytes]:
-    # Every second one as well: {"0": 17, "1": 42, ...} lists each byte after its index.
-    for step, first in ((1, 0), (2, 0), (2, 1)):
-        run = bytearray()
-        for number in numbers[first::step]:
-            if -128 <= number <= 255:
-                run.append(number % 256)
-                continue
-            if len(run) >= MIN_SECRET_BYTES:
-                yield bytes(run)
-            run.clear()
-        if len(run) >= MIN_SECRET_BYTES:
-            yield bytes(run)
+def _readable(blob: bytes) -> list[bytes]:
+    """The runs of `blob` that read as text: of ASCII 22 characters, of UTF-8 66 bytes. Noise has hardly any."""
+    if not _ASCII.stands_in(blob) and not _LONG_UTF8.stands_in(blob):
+        return []
+    likely = [run for run in _UTF8.all_in(blob) if len(run) >= 66 or _ASCII.stands_in(run)]
+    return [text for run in likely for text in _READABLE.findall(run)]
 
 
 @lru_cache(maxsize=8)
-def _groups(marks: frozenset[tuple[int, int]]) -> tuple[bytes, bytes]:
-    """Marks dealt to eight groups. Two tables: byte -> a bit for each group that has it as a first or a second half."""
-    firsts, seconds = bytearray(256), bytearray(256)
+def _groups(marks: frozenset[tuple[int, int]]) -> bytes:
+    """Marks dealt to four groups: byte -> a low bit for each group that has it as a first half, and a high one as a
+    second half."""
+    table = bytearray(256)
     for place, (first, second) in enumerate(sorted(marks)):
-        bit = 1 << place * 8 // len(marks)
-        firsts[first] |= bit
-        seconds[second] |= bit
-    return bytes(firsts), bytes(seconds)
+        bit = 1 << place * 4 // len(marks)
+        table[first] |= bit
+        table[second] |= bit << 4
+    return bytes(table)
 
 
 @cache

@@ -91,7 +91,6 @@ _ADDRESS_SIZES: Final = frozenset((_ADDRESS, _ADDRESS + 2))
 _PADDING: Final = b"0" * 24
 _WIF_SIZES: Final = frozenset((51, 52))
 _CODED: Final = 54
-_HEX_NUMBER: Final = b"0123456789abcdefABCDEFx"
 _HEX_TOKEN: Final = re.compile(rb"(?:0[xX])?([0-9a-fA-F]{80,})")
 _DECLARED: Final = re.compile(r"(?:0[xX])?[0-9a-fA-F]{64,130}")
 _TO_BASE64: Final = bytes.maketrans(b"-_", b"+/")
@@ -132,27 +131,14 @@ def in_text(text: str, /, *, declared: frozenset[str] = frozenset()) -> Look:
     return Look(None, worth & (IN_FIELDS | Hint.KEY_SIZED))
 
 
-def trimmed(leaves: Leaves, /) -> str:
-    """The text of `leaves` without what is nothing but hex, and each name once: much less, for a first look.
+def trimmed(texts: list[str], inside: list[bytes], names: list[str], /) -> str:
+    """A message without what is nothing but hex, and each name once: much less, for a first look. `texts` are its other
+    values and `inside` what reads as text in its hex.
 
     A hit or a hint in it is one in the whole text; the whole is looked at when a name hints at a key.
     """
-    texts = [text for text in leaves.texts if text[:2] != "0x"]
-    numbers = len(leaves.texts) - len(texts)
-    rest, marks = _not_hex(texts)
-    if numbers and _not_hex(leaves.texts) == (rest, marks + numbers):
-        long = [text for _, text in leaves.long if len(text) > _KEY + 2 and text[:2] == "0x"]
-        blob = binascii.unhexlify("00".join([text[2 + len(text) % 2 :] for text in long]))
-        texts += [run.decode("ascii") for run in _READABLE.all_in(blob)]
-    elif numbers:
-        texts = leaves.texts
-    return "\n".join([*texts, BARRIER, *dict.fromkeys(leaves.names)])
-
-
-def _not_hex(texts: list[str]) -> tuple[int, int]:
-    """How many characters are neither hex digits nor x, and how many are x."""
-    together = "".join(texts).encode("utf-8", "surrogatepass")
-    return len(together.translate(None, _HEX_NUMBER)), together.count(b"x")
+    readable = [run.decode("ascii") for each in inside for run in _READABLE.all_in(each)]
+    return "\n".join([*texts, *readable, BARRIER, *dict.fromkeys(names)])
 
 
 def in_fields(payload: object, leaves: Leaves, /, *, worth: Hint, declared: frozenset[str] = frozenset()) -> str | None:

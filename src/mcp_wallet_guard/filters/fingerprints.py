@@ -63,9 +63,9 @@ class FingerprintSet:
 def build(secrets: Iterable[bytes], /, *, key: bytes) -> FingerprintSet:
     """A set that recognises `secrets`, each of 16 to 1024 bytes, under a random `key` of 32 bytes.
 
-    Of raw bytes it stores the value, its bytes reversed (little-endian), its nibbles reversed (hex read backwards),
-    and the two halves of a secret of 32 bytes or more. Text of 12 words or more is taken as a recovery phrase: each
-    window of 8 words in both directions, and the phrase without spaces.
+    Of raw bytes it stores the first 16 of each of these: the value, its bytes reversed (little-endian), its nibbles
+    reversed (hex read backwards), and the two halves of a secret of 32 bytes or more. Text of 12 words or more is taken
+    as a recovery phrase: each window of 8 words in both directions, and the phrase without spaces.
     Raises InvalidInput for a shorter or longer secret or a key of another size.
     """
     if len(key) != KEY_BYTES:
@@ -160,9 +160,10 @@ def _forms(secret: bytes) -> Iterator[bytes]:
         half = len(secret) // 2
         parts += [secret[:half], secret[half:]]
     for part in parts:
-        yield part
-        yield part[::-1]
-        yield bytes.fromhex(part.hex()[::-1])
+        # 128 bits are certain, and one length costs one digest where four lengths cost four.
+        yield part[:MIN_SECRET_BYTES]
+        yield part[::-1][:MIN_SECRET_BYTES]
+        yield bytes.fromhex(part.hex()[::-1])[:MIN_SECRET_BYTES]
 
 
 def _phrase(secret: bytes) -> list[str] | None:

@@ -5,6 +5,7 @@ Pure and linear: each level of JSON is shorter than the text it stands in. Threa
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
 from typing import Any, Final, NamedTuple, final
@@ -31,17 +32,29 @@ LONG: Final = _KEY_SIZE
 
 
 class Leaves(NamedTuple):
-    """The values of a message as texts, in order; the names of its fields; its long values, each under the name of the
-    field or list that it stands in."""
+    """The values of a message as texts, in order; for each the name of the field or list that it stands in; all names,
+    in order; the places among these where an object begins or ends. `plain` are the places of texts without 0x."""
 
     texts: list[str]
+    plain: list[int]
+    holders: list[str]
     names: list[str]
-    long: list[tuple[str, str]]
+    cuts: list[int]
 
     @property
     def text(self) -> str:
         """All values, `BARRIER`, then all names, each on a line."""
         return "\n".join([*self.texts, BARRIER, *self.names])
+
+    @property
+    def long(self) -> list[tuple[str, str]]:
+        """The values that may hold a key in hex, with their holders; a hash under a name that says so is none."""
+        quiet = {name for name in set(self.holders) if says(name) is Says.PUBLIC}
+        return [
+            (name, text)
+            for name, text in zip(self.holders, self.texts, strict=True)
+            if len(text) >= LONG and (name not in quiet or len(text) > _KEY_SIZE + 2)
+        ]
 
 
 class Fields(NamedTuple):
@@ -56,17 +69,23 @@ def candidates_in(long: list[tuple[str, str]], /, *, declared: frozenset[str] = 
     """`Fields.candidates` of a message with these long values, as `Leaves` has them."""
     reader = _Reader(declared)
     below: list[_Node] = []
-    public = Says.PUBLIC
     for name, text in long:
-        kind = says(name)
         if len(text) > _KEY_SIZE + 2:
-            if text[:2] != "0x" or not text.isalnum():
-                reader.text(kind, text, below)
-        elif kind is not public and text[2:18] != _SMALL:
-            reader.text(kind, text, below)
+            if text[:2] != "0x" or not _is_one_token(text):
+                reader.text(says(name), text, below)
+        elif text[2:18] != _SMALL:
+            reader.text(says(name), text, below)
     while below:
         reader.visit(*below.pop(), below)
     return reader.candidates
+
+
+def _is_one_token(text: str) -> bool:
+    try:
+        binascii.unhexlify(text[2:])  # many times faster, and nearly always enough
+    except ValueError:
+        return text.isalnum()
+    return True
 
 
 def read(payload: object, /, *, declared: frozenset[str] = frozenset()) -> Fields:

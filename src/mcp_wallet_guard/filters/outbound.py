@@ -13,12 +13,13 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.filters.candidates import TooMuchWork, holds_secret
+from mcp_wallet_guard.filters import chain_data
+from mcp_wallet_guard.filters.candidates import TooMuchWork, hex_holds_secret, holds_secret, read_hex
 from mcp_wallet_guard.filters.declared import declared_in
 from mcp_wallet_guard.filters.derivation import TooManyCandidates
-from mcp_wallet_guard.filters.detectors import BY_CONTEXT, IN_FIELDS, Hint, detect, in_fields, in_text, trimmed
+from mcp_wallet_guard.filters.detectors import BY_CONTEXT, IN_FIELDS, Hint, Look, detect, in_fields, in_text, trimmed
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
-from mcp_wallet_guard.filters.leaves import BARRIER, LONG, Leaves
+from mcp_wallet_guard.filters.leaves import BARRIER, Leaves
 from mcp_wallet_guard.filters.views import TooDeep
 from mcp_wallet_guard.proofs import Released, mint
 
@@ -26,7 +27,7 @@ MAX_CHARACTERS: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 64
 REMEMBERED_CHARACTERS: Final = 4096
 _LISTS: Final = (list, tuple)
-_Gathered = tuple[list[str], list[str], list[tuple[str, str]]]
+_Gathered = tuple[list[str], list[int], list[str], list[str], list[int]]
 """What `Leaves` is made of: making one takes longer than searching a small result again."""
 
 
@@ -50,15 +51,15 @@ def search(payload: object, /, *, fingerprints: FingerprintSet, returned: object
     try:
         if type(payload) is not dict and isinstance(payload, BaseModel):
             payload = payload.model_dump(mode="json", by_alias=True)
-        gathered: _Gathered = ([], [], [])
+        gathered: _Gathered = ([], [], [], [], [])
         copy = _copied(payload, gathered, 0, "")
-        text = "\n".join([*gathered[0], BARRIER, *gathered[1]])
+        text = "\n".join([*gathered[0], BARRIER, *gathered[3]])
         try:
             # Most results are small, and were sent before: no more is done for them than this.
             if len(text) <= REMEMBERED_CHARACTERS and _look_short(text, fingerprints) is None:
                 return copy
             leaves = Leaves(*gathered)
-            found = _found(copy, leaves, fingerprints=fingerprints)
+            found = _found(copy, leaves, text, fingerprints=fingerprints)
         except _HitError as error:
             leaves, found = Leaves(*gathered), error.found
         if found is not None and found in BY_CONTEXT and (declared := declared_in(returned)):
@@ -77,19 +78,18 @@ def is_clean(text: str, /, *, fingerprints: FingerprintSet) -> bool:
     try:
         if len(text) <= REMEMBERED_CHARACTERS and _look_short(text, fingerprints) is None:
             return True
-        return _found(text, Leaves([text], [], [("", text)]), fingerprints=fingerprints) is None
+        return _found(text, Leaves([text], [0], [""], [], []), text, fingerprints=fingerprints) is None
     except Exception:  # noqa: BLE001  # the same: no word is better than a secret
         return False
 
 
-def _found(payload: object, leaves: Leaves, *, fingerprints: FingerprintSet) -> str | None:
-    """What was found in a payload with these leaves."""
-    text = leaves.text
+def _found(payload: object, leaves: Leaves, text: str, *, fingerprints: FingerprintSet) -> str | None:
+    """What was found in a payload with these leaves and this text."""
     try:
         if len(text) <= REMEMBERED_CHARACTERS:
             worth = _look_short(text, fingerprints)
         elif len(text) <= MAX_CHARACTERS:
-            worth = _look(text, fingerprints, leaves)
+            worth = _look_long(leaves, fingerprints)
         else:
             return "it is too large"
     except _HitError as error:
@@ -105,76 +105,115 @@ class _HitError(Exception):
         self.found = found
 
 
-def _look(text: str, fingerprints: FingerprintSet, leaves: Leaves | None = None) -> Hint | None:
-    """Search for the vault's own secrets and those of others; what is left to look at in the fields. `leaves` of a
-    large text are looked at first: most of it is hex, and most looks end there."""
+def _look(text: str, fingerprints: FingerprintSet) -> Hint | None:
+    """Search for the vault's own secrets and those of others; what is left to look at in the fields."""
     if holds_secret(text, fingerprints=fingerprints):
         raise _HitError("a secret of the vault")
-    look = in_text(text if leaves is None else trimmed(leaves))
-    if leaves is not None and look.fields & IN_FIELDS:
-        look = in_text(text)
-    if look.found is not None:
-        raise _HitError(look.found)
-    if leaves is not None and leaves.long:
-        return look.fields | Hint.KEY_SIZED
-    return look.fields or None
+    return _others_in(text).fields or None
 
 
 # Lists, schemas and an unchanged balance are sent again and again.
 _look_short: Final = lru_cache(maxsize=256)(_look)
 
 
+def _look_long(leaves: Leaves, fingerprints: FingerprintSet) -> Hint:
+    """The same for a message that is too large to be remembered: most of it is hex, which is read by itself."""
+    parts = chain_data.sort(leaves.texts, leaves.plain)
+    hexadecimal = read_hex(parts.digits)
+    if (
+        hex_holds_secret(hexadecimal, leaves.texts, fingerprints=fingerprints)
+        or (parts.rest and holds_secret("\n".join(parts.rest), fingerprints=fingerprints))
+        or any(_row_holds(row, fingerprints) for row in chain_data.rows(leaves.names, leaves.cuts))
+    ):
+        raise _HitError("a secret of the vault")
+    short = trimmed(parts.unprefixed, hexadecimal.inside, leaves.names)
+    look = _others_in_short(short) if len(short) <= REMEMBERED_CHARACTERS else _others_in(short)
+    if look.fields & IN_FIELDS:
+        look = _others_in(leaves.text)
+    return look.fields | Hint.KEY_SIZED
+
+
+def _others_in(text: str) -> Look:
+    look = in_text(text)
+    if look.found is not None:
+        raise _HitError(look.found)
+    return look
+
+
+_others_in_short: Final = lru_cache(maxsize=64)(_others_in)
+
+
+@lru_cache(maxsize=1024)
+def _row_holds(row: chain_data.Row, fingerprints: FingerprintSet) -> bool:
+    """Objects of a kind have the same names, in each message of the kind."""
+    return holds_secret("\n".join([name for part in row for name in part]), fingerprints=fingerprints)
+
+
 def _copied(value: object, leaves: _Gathered, depth: int, name: str) -> Any:
     """A copy made of JSON types; its values go to `leaves` in order, so that a split secret is joined again."""
     # The exact types first, the commonest before the others: this runs over every node of every result.
     kind = type(value)
-    if kind is str:
-        _add(value, leaves, name)  # type: ignore[arg-type]  # it is one
-        return value
     if kind is dict or isinstance(value, dict):
-        if depth >= MAX_DEPTH:
-            raise ValueError("too deep")
-        copy: dict[str, Any] = {}
-        texts, names, long = leaves
-        for key, item in value.items():  # type: ignore[attr-defined]  # a dict
-            if type(key) is not str:
-                raise TypeError("a JSON key is text")
-            names.append(key)
-            if type(item) is str:
-                texts.append(item)
-                if len(item) >= LONG:
-                    long.append((key, item))
-                copy[key] = item
-            elif item is True or item is False or item is None:
-                copy[key] = item
-            else:
-                copy[key] = _copied(item, leaves, depth + 1, key)
-        return copy
+        return _copied_object(dict(value), leaves, depth)  # type: ignore[call-overload]  # it is one
+    if kind is list or isinstance(value, _LISTS):
+        return _copied_list(list(value), leaves, depth, name)  # type: ignore[call-overload]  # it is one
     if value is None or kind is bool:
         return value
-    if kind is list or isinstance(value, _LISTS):
-        if depth >= MAX_DEPTH:
-            raise ValueError("too deep")
-        return [_copied(item, leaves, depth + 1, name) for item in value]  # type: ignore[attr-defined]  # one of them
     return _copied_leaf(value, leaves, name)
 
 
-def _add(text: str, leaves: _Gathered, name: str) -> None:
-    leaves[0].append(text)
-    if len(text) >= LONG:
-        leaves[2].append((name, text))
+def _copied_object(copy: dict[str, Any], leaves: _Gathered, depth: int) -> dict[str, Any]:
+    if depth >= MAX_DEPTH:
+        raise ValueError("too deep")
+    texts, plain, holders, names, cuts = leaves
+    cuts.append(len(names))
+    for key, item in copy.items():
+        if type(key) is not str:
+            raise TypeError("a JSON key is text")
+        names.append(key)
+        if type(item) is str:
+            if item[:2] != "0x":
+                plain.append(len(texts))
+            texts.append(item)
+            holders.append(key)
+        elif item is not True and item is not False and item is not None:
+            copy[key] = _copied(item, leaves, depth + 1, key)
+    cuts.append(len(names))
+    return copy
+
+
+def _copied_list(copy: list[Any], leaves: _Gathered, depth: int, name: str) -> list[Any]:
+    if depth >= MAX_DEPTH:
+        raise ValueError("too deep")
+    texts, plain, holders, _, _ = leaves
+    for place, item in enumerate(copy):
+        if type(item) is str:
+            if item[:2] != "0x":
+                plain.append(len(texts))
+            texts.append(item)
+            holders.append(name)
+        else:
+            copy[place] = _copied(item, leaves, depth + 1, name)
+    return copy
 
 
 def _copied_leaf(value: object, leaves: _Gathered, name: str) -> Any:
+    copy, text = _leaf(value)
+    if text[:2] != "0x":
+        leaves[1].append(len(leaves[0]))
+    leaves[0].append(text)
+    leaves[2].append(name)
+    return copy
+
+
+def _leaf(value: object) -> tuple[object, str]:
+    """A value that holds no others, and how it reads."""
     if isinstance(value, str):
-        _add(str(value), leaves, name)
-        return str(value)
+        return str(value), str(value)
     if isinstance(value, int):
-        _add(f"{value:d}" if abs(value) < 1 << 4096 else f"{value:x}", leaves, name)
-        return int(value)
+        return int(value), f"{value:d}" if abs(value) < 1 << 4096 else f"{value:x}"
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError("not a JSON number")
-        _add(repr(value), leaves, name)
-        return value
+        return value, repr(value)
     raise TypeError("not a JSON type")

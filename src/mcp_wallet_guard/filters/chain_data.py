@@ -1,0 +1,168 @@
+"""Chain data is hex, and hex can be read in one piece: a large message with its hex apart from its other texts.
+
+What stands in hex leaves is looked for in two readings of all their digits together, at the two alignments of nibbles.
+Every other encoding of a random secret has letters beyond f, so all other leaves are kept as they are, with `EDGE`
+digits of the hex on either side of them, since a piece of a secret may look like hex. Names repeat from object to
+object: each row of them that is long enough to hold a secret is read once. What this cannot see, and how likely that
+is, is written in docs/adr/0305. Pure and linear. Threat: T-061, T-062.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from bisect import bisect_left
+from itertools import accumulate, pairwise
+from typing import Final, NamedTuple
+
+from mcp_wallet_guard.filters.decodings import bare
+from mcp_wallet_guard.filters.fingerprints import WINDOW_WORDS
+
+EDGE: Final = 72
+"""Digits that are kept of hex beside another text: that many letters of a secret in bech32 are digits by a chance of
+2^-86, in base64 of 2^-110."""
+
+REACH: Final = 320
+"""Characters of names in a row that are read together: 16 bytes of a secret in hex of hex of hex take 128, and eight
+words among 24 others about 300."""
+
+Row = tuple[tuple[str, ...], ...]
+"""Names in the order in which they stand in a message, cut where an object begins or ends."""
+
+_HEX_LEAF: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]*+)|([0-9]++)\.([0-9]++)")
+_NOT_HEX: Final = re.compile(rb"[^0-9a-fA-F]+")
+_ALL_HEX: Final = "0123456789abcdefABCDEF"
+_EMPTY: Final = "0" * 256
+_ZEROS: Final = "0" * 24
+_FEWER_ZEROS: Final = "0" * 12 + "aa" + "0" * 12
+"""Padding is half of what a node answers. Zeros that a secret begins or ends with stay; a letter, so that no decimal
+number goes on through it."""
+
+_SHORT_DECIMAL: Final = 4
+_MOST_ROWS: Final = 4
+
+
+class Sorted(NamedTuple):
+    """The texts of a message, sorted."""
+
+    digits: str
+    """Of all leaves in order, an even number, with long rows of zeros cut short, as is what is none in other texts."""
+
+    others: list[str]
+    """What is not nothing but hex."""
+
+    unprefixed: list[str]
+    """Every text that does not begin with 0x, and every one that is not hex."""
+
+    rest: list[str]
+    """The others with what stands beside them."""
+
+
+def sort(texts: list[str], plain: list[int], /) -> Sorted:
+    """Sort the values of a message. `plain` are the places of those that do not begin with 0x."""
+    digits = [text[2:] for text in texts]
+    others = _replace(digits, texts, plain)
+    try:
+        together = _shortened(digits)
+    except ValueError:
+        wrong = [place for place, each in enumerate(digits) if each.strip(_ALL_HEX)]
+        others = sorted({*others, *_replace(digits, texts, wrong)})
+        plain = sorted({*plain, *wrong})
+        together = _shortened(digits)
+    return Sorted(
+        together,
+        [texts[place] for place in others],
+        [texts[place] for place in plain],
+        _with_edges(texts, others) if others else [],
+    )
+
+
+def rows(names: list[str], cuts: list[int], /) -> list[Row]:
+    """Each different row of `names` that may hold a secret; `cuts` are the places where objects begin and end.
+
+    Whatever begins in a row and is not longer than `REACH` stands in one of these in one piece.
+    """
+    parts = [tuple(names[start:end]) for start, end in pairwise((*cuts, len(names))) if start != end]
+    different = list(dict.fromkeys(parts))
+    sizes = [len("".join(part)) for part in different]
+    number = {part: place for place, part in enumerate(different)}
+    order = [number[part] for part in parts]
+    ends = list(accumulate([sizes[each] for each in order]))
+    if not ends or ends[-1] <= REACH or not _are_plain(names):
+        return [tuple(parts)]
+    found = {tuple(order[place : bisect_left(ends, end + REACH) + 1]) for place, end in enumerate(ends)}
+    if sum([sizes[each] for row in found for each in row]) > _MOST_ROWS * ends[-1]:
+        return [tuple(parts)]
+    return [tuple([different[each] for each in row]) for row in found]
+
+
+def _are_plain(names: list[str]) -> bool:
+    """Whether these are letters and digits. An escaped secret is longer than `REACH`."""
+    together = "".join(dict.fromkeys(names)).replace("_", "").replace("-", "")
+    return together.isascii() and (together.isalnum() or not together)
+
+
+def _replace(digits: list[str], texts: list[str], places: list[int]) -> list[int]:
+    """Put what is hex in these texts into `digits`; the places of those that are not nothing but hex."""
+    others: list[int] = []
+    short: list[int] = []
+    for place in places:
+        text = texts[place]
+        found = _HEX_LEAF.fullmatch(text)
+        if found is None:
+            digits[place] = _hex_in(text)
+            others.append(place)
+            continue
+        digits[place] = "".join(found.groups(""))
+        if len(text) <= _SHORT_DECIMAL and text.isdecimal():
+            short.append(place)
+    return sorted({*others, *_in_a_row(short)})
+
+
+def _hex_in(text: str) -> str:
+    return _NOT_HEX.sub(_FEWER_ZEROS.encode(), bare(text.encode("utf-8", "surrogatepass"))).decode()
+
+
+def _in_a_row(places: list[int]) -> list[int]:
+    """Those of the places that follow on each other at least eight times: small integers, which are read as such."""
+    if len(places) < WINDOW_WORDS:
+        return []
+    found: set[int] = set()
+    for first, last in zip(places, places[WINDOW_WORDS - 1 :], strict=False):
+        if last - first == WINDOW_WORDS - 1:
+            found.update(range(first, last + 1))
+    return sorted(found)
+
+
+def _shortened(digits: list[str]) -> str:
+    """All digits in one. Raises ValueError when there are other characters among them."""
+    together = "".join(digits).replace(_EMPTY, _ZEROS)
+    pieces = [piece.lstrip("0") for piece in together.split(_ZEROS) if piece]
+    together = _FEWER_ZEROS.join(["", *pieces])
+    together += "0" * (len(together) & 1)
+    binascii.unhexlify(together)
+    return together
+
+
+def _with_edges(texts: list[str], others: list[int]) -> list[str]:
+    found: list[str] = []
+    start = 0
+    for place in others:
+        found += _edges(texts[start:place], before=start > 0, after=True)
+        found.append(texts[place])
+        start = place + 1
+    return found + _edges(texts[start:], before=start > 0, after=False)
+
+
+def _edges(leaves: list[str], *, before: bool, after: bool) -> list[str]:
+    """How leaves that are hex begin and end, when something else stands `before` or `after` them."""
+    if sum(map(len, leaves)) <= 2 * EDGE:
+        return leaves
+    head = _until_edge([leaf[: EDGE + 2] for leaf in leaves[:EDGE]]) if before else []
+    tail = _until_edge([leaf[-EDGE:] for leaf in leaves[: -EDGE - 1 : -1]]) if after else []
+    return [*head, *reversed(tail)]
+
+
+def _until_edge(leaves: list[str]) -> list[str]:
+    sizes = accumulate(len(leaf.removeprefix("0x")) for leaf in leaves)
+    return leaves[: bisect_left(list(sizes), EDGE) + 1]
