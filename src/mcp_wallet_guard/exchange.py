@@ -140,6 +140,10 @@ ActOutcome = Literal["carried_out", "failed", "unknown"]
 ActAnswer = Annotated[MayAct | Acted | Pending | RefusedAnswer, Field(discriminator="status")]
 ACT_ANSWER: Final[TypeAdapter[MayAct | Acted | Pending | RefusedAnswer]] = TypeAdapter(ActAnswer, config=PAYLOAD)
 
+ACT_RESULT: Final[TypeAdapter[Acted | Pending | RefusedAnswer]] = TypeAdapter(
+    Annotated[Acted | Pending | RefusedAnswer, Field(discriminator="status")], config=PAYLOAD
+)
+"""What an acting tool answers over MCP."""
 ActedAnswer = Annotated[Acted | RefusedAnswer, Field(discriminator="status")]
 ACTED_ANSWER: Final[TypeAdapter[Acted | RefusedAnswer]] = TypeAdapter(ActedAnswer, config=PAYLOAD)
 

@@ -284,6 +284,7 @@ async def connected(
     transport: Literal["memory", "stdio"] = "stdio",
     callback: Any = None,
     negotiated: bool = False,
+    kind: str = "wallet",
 ) -> AsyncIterator[Client]:
     """A real client of a new server: in this process, or in one of its own over stdio."""
     mode = "auto" if negotiated and era == "2026-07-28" else MODES[era]
@@ -293,7 +294,7 @@ async def connected(
         async with Client(build_wallet(home.settings, clock=clock), **options) as client:
             yield client
         return
-    command, *arguments = server_command(home)
+    command, *arguments = server_command(home, kind)
     async with Client(StdioServerParameters(command=command, args=arguments, cwd=ROOT), **options) as client:
         yield client
 

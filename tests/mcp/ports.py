@@ -72,6 +72,7 @@ class MemoryGuard:
         self.operations: dict[str, _Operation] = {}
         self.acts: dict[str, _Act] = {}
         self.begun: list[str] = []
+        self.tells_nobody = False
         self.paid: list[Transfer] = []
         self.reads: list[ReadRecord] = []
         self.proposals: list[Proposal] = []
@@ -159,6 +160,8 @@ class MemoryGuard:
         self, operation: str, /, *, principal: str, outcome: ActOutcome, result: str | None
     ) -> Acted | RefusedAnswer:
         self._alive()
+        if self.tells_nobody:
+            raise Unavailable("unavailable.daemon")
         row = self.acts.get(operation)
         if row is None or row.principal != principal or row.state != "begun" or row.outcome is not None:
             return _refused(InvalidInput("invalid_input.id"))

@@ -4,7 +4,7 @@ What stands in hex leaves is looked for in two readings of all their digits toge
 Every other encoding of a random secret has letters beyond f, so all other leaves are kept as they are, with `EDGE`
 digits of the hex on either side of them, since a piece of a secret may look like hex. Names repeat from object to
 object: each row of them that is long enough to hold a secret is read once. What this cannot see, and how likely that
-is, is written in docs/adr/0305. Pure and linear. Threat: T-061, T-062.
+is, is written in docs/adr/0306. Pure and linear. Threat: T-061, T-062.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mcp_types import CallToolResult, TextContent
 
 from mcp_wallet_guard.errors import GuardError
-from mcp_wallet_guard.exchange import ANSWER, Done, Pending, RefusedAnswer
+from mcp_wallet_guard.exchange import ACT_RESULT, ANSWER, Acted, Done, Pending, RefusedAnswer
 
 Answer = Done | Pending | RefusedAnswer
 
@@ -28,7 +28,12 @@ def output_schema() -> dict[str, Any]:
     return {"type": "object", **ANSWER.json_schema()}
 
 
-def to_result(answer: Answer, /) -> CallToolResult:
+def act_schema() -> dict[str, Any]:
+    """The schema of every acting tool's answer: acted, pending or refused."""
+    return {"type": "object", **ACT_RESULT.json_schema()}
+
+
+def to_result(answer: Answer | Acted, /) -> CallToolResult:
     """`answer` as structured content and, for hosts that show only text, as the same JSON in text."""
     data = answer.model_dump(mode="json")
     text = TextContent(type="text", text=json.dumps(data))

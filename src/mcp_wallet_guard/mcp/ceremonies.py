@@ -74,13 +74,13 @@ class Ceremonies:
         intent = await self._recall(key)
         if intent is None:
             intent = to_json(_checked(await body()))
-        asked = self._was_asked(host.state, key=key, intent=intent)
+        asked = was_asked(host.state, key=key, intent=intent)
         proposal = Proposal(principal=PRINCIPAL, tool=tool, intent=intent)
         answer = await self._propose(proposal, seconds=self._wait if asked and host.opened else 0)
         self._remember(key, intent=intent, answer=answer)
         if isinstance(answer, Pending) and answer.url is not None and not asked and not answer.approved:
             if host.takes_rounds:
-                state = _state(answer.operation, key=key, intent=intent)
+                state = client_state(answer.operation, key=key, intent=intent)
                 return host.ask_by_round(url=answer.url, state=state)
             if host.takes_requests:
                 answer = await self._ask_within(host, proposal, answer)
@@ -127,13 +127,16 @@ class Ceremonies:
         while len(self._memory) > REMEMBER_ENTRIES:
             self._memory.popitem(last=False)
 
-    def _was_asked(self, state: str | None, *, key: tuple[str, str, str], intent: dict[str, str]) -> bool:
-        if state is None:
-            return False
-        operation = state.partition("~")[0]
-        if not hmac.compare_digest(state.encode(), _state(operation, key=key, intent=intent).encode()):
-            raise InvalidInput("invalid_input.id", detail="a state that was made for another call")
-        return True
+
+def was_asked(state: str | None, /, *, key: tuple[str, str, str], intent: dict[str, str]) -> bool:
+    """Whether the client brought back the state of this very call. Raises InvalidInput("invalid_input.id") for one that
+    was made for another."""
+    if state is None:
+        return False
+    operation = state.partition("~")[0]
+    if not hmac.compare_digest(state.encode(), client_state(operation, key=key, intent=intent).encode()):
+        raise InvalidInput("invalid_input.id", detail="a state that was made for another call")
+    return True
 
 
 def _checked(intent: object) -> Intent:
@@ -143,7 +146,7 @@ def _checked(intent: object) -> Intent:
     raise Misconfigured("misconfigured.tool", detail="the handler did not return an intent")
 
 
-def _state(operation: str, *, key: tuple[str, str, str], intent: dict[str, str]) -> str:
+def client_state(operation: str, /, *, key: tuple[str, str, str], intent: dict[str, str]) -> str:
     """The opaque id and a digest of what it was made for. The SDK seals it; both hold without the seal."""
     made_for = json.dumps([operation, *key, intent], sort_keys=True)
     return f"{operation}~{hashlib.sha256(made_for.encode()).hexdigest()}"

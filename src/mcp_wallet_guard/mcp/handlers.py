@@ -123,6 +123,12 @@ async def run(handler: Handler, arguments: Mapping[str, Any], context: Context[A
     return await result if inspect.isawaitable(result) else result
 
 
+def check_returns_no_intent(handler: Handler, /) -> None:
+    """Raises Misconfigured for an acting tool that returns something to sign: nobody would sign it."""
+    if any(arm in INTENTS for arm in _arms(handler.returns)):
+        refuse(f"{handler.name!r} returns an intent: register it with @wallet.spends")
+
+
 def check_distinct(name: str, /, *, taken: Iterable[str]) -> None:
     """Raises Misconfigured when `name` is taken or reads like a taken one: ``pay`` and ``Pay``, ``pay_1`` and ``payl``.
 

@@ -1,4 +1,5 @@
-"""What an author of a wallet server uses: `protect(mcp, port)`, then ``@wallet.spends`` and ``@wallet.reads``.
+"""What an author of a wallet server uses: `protect(mcp, port)`, then ``@wallet.spends``, ``@wallet.acts`` and
+``@wallet.reads``.
 
 Each verb wraps *and* registers, so that the order of decorators cannot expose a naked function. Nothing here approves.
 Threat: T-001, T-005, T-056, T-107.
@@ -12,11 +13,19 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, final, overload
 from mcp.server.mcpserver import Context, MCPServer
 
 from mcp_wallet_guard.exchange import WalletInfo
-from mcp_wallet_guard.mcp.answers import output_schema
+from mcp_wallet_guard.mcp.acts import Acts
+from mcp_wallet_guard.mcp.answers import act_schema, output_schema
 from mcp_wallet_guard.mcp.base import GuardPort
 from mcp_wallet_guard.mcp.ceremonies import Ceremonies
 from mcp_wallet_guard.mcp.contents import DEFAULT_MAX_BYTES
-from mcp_wallet_guard.mcp.handlers import Handler, check_distinct, check_returns_intent, inspect_handler, refuse
+from mcp_wallet_guard.mcp.handlers import (
+    Handler,
+    check_distinct,
+    check_returns_intent,
+    check_returns_no_intent,
+    inspect_handler,
+    refuse,
+)
 from mcp_wallet_guard.mcp.labels import Label
 from mcp_wallet_guard.mcp.link import GuardLink
 from mcp_wallet_guard.mcp.listed import Plain, content_of, function_of, plain_prompt, plain_resource
@@ -102,7 +111,7 @@ class Protection:
         self._spending: Final[dict[str, tuple[GuardedTool[Any], Handler]]] = {}
         self._settlements: Final = Settlements(self._link, timer or LoopTimer())
         ceremonies = Ceremonies(self._link, self._settlements, wait_seconds=wait_seconds)
-        self._tools: Final = Tools(self._link, ceremonies)
+        self._tools: Final = Tools(self._link, ceremonies, Acts(self._link, wait_seconds=wait_seconds))
         self._adapter: Final = ServerAdapter(mcp, link=self._link, settlements=self._settlements)
         self._adapter.install()
         for name in reads:
@@ -155,6 +164,39 @@ class Protection:
             if on_settled is not None:
                 self._settlements.add(inspected.name, on_settled)
             return tool
+
+        return register if handler is None else register(handler)
+
+    @overload
+    def acts(self, handler: Callable[P, R], /) -> GuardedTool[P]: ...
+
+    @overload
+    def acts(
+        self, /, *, role: str | None = None, name: str | None = None
+    ) -> Callable[[Callable[P, R]], GuardedTool[P]]: ...
+
+    def acts(
+        self, handler: Callable[..., Any] | None = None, /, *, role: str | None = None, name: str | None = None
+    ) -> Any:
+        """Register a tool that does something itself which the guard does not sign: an order at an exchange, say.
+
+        The guard sees the request, not its effect. The tool's name and its validated arguments, in canonical form, are
+        what the owner reads and approves; then the body runs with exactly these, at most once. Policy must name the
+        tool (`[[policy.actions]]`). The answer is `Acted`, `Pending` or `RefusedAnswer`; what the body returns is
+        filtered and stands in `Acted.result`. A call equal to one that ran within ten minutes gets its outcome again
+        and runs nothing: for a deliberate second one, give the tool a parameter such as a reference.
+
+        A body that raises is `failed`, one that was cancelled or lost is `unknown`: it may have had its effect.
+        Raises Misconfigured("misconfigured.tool"); the detail says why.
+        """
+
+        def register(function: Callable[..., Any]) -> GuardedTool[Any]:
+            inspected = inspect_handler(function, name=name)
+            check_returns_no_intent(inspected)
+            check_distinct(inspected.name, taken=self._adapter.names())
+            wrapper = self._tools.acting(inspected)
+            self._adapter.register(inspected, wrapper, spends=True, output_schema=act_schema())
+            return GuardedTool(name=inspected.name, role=role)
 
         return register if handler is None else register(handler)
 

@@ -36,7 +36,7 @@ async def rehearse(
     given = _named(handler, positional, named)
     if handler.context is not None:
         context = given.pop(handler.context, context)
-    raw = {name: _as_json(value) for name, value in given.items()}
+    raw = {name: as_json(value) for name, value in given.items()}
     check_size(raw)
     check_secrets(raw, fingerprints=FingerprintSet())
     call: Call = metadata.validate_arguments(raw)[CALL]
@@ -52,12 +52,12 @@ def _named(handler: Handler, positional: tuple[Any, ...], named: Mapping[str, An
     return {**first, **named}
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any, /) -> Any:
     """What a client would send for `value`: JSON as it is, our own values and models as they are written."""
     if isinstance(value, _JSON):
         return value
     if isinstance(value, Mapping):
-        return {name: _as_json(item) for name, item in value.items()}
+        return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
+        return [as_json(item) for item in value]
     return TypeAdapter(type(value)).dump_python(value, mode="json")

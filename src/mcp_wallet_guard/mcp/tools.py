@@ -17,10 +17,11 @@ from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp_types import CallToolResult, InputRequiredResult
 
 from mcp_wallet_guard.errors import GuardError, Misconfigured, Tampered
-from mcp_wallet_guard.exchange import Done, ReadRecord
+from mcp_wallet_guard.exchange import Acted, Done, ReadRecord
 from mcp_wallet_guard.filters.inbound import check_secrets
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.mcp import answers
+from mcp_wallet_guard.mcp.acts import Acts
 from mcp_wallet_guard.mcp.arguments import Call
 from mcp_wallet_guard.mcp.ceremonies import PRINCIPAL, Ceremonies
 from mcp_wallet_guard.mcp.elicitation import Host
@@ -39,22 +40,46 @@ Wrapper = Callable[..., Awaitable[Outcome]]
 class Tools:
     """Makes wrappers around handlers, for one protected server."""
 
-    def __init__(self, link: GuardLink, ceremonies: Ceremonies, /) -> None:
+    def __init__(self, link: GuardLink, ceremonies: Ceremonies, acts: Acts, /) -> None:
         self._link = link
         self._ceremonies = ceremonies
+        self._acts = acts
 
     def spending(self, handler: Handler, /) -> Wrapper:
         """The handler proposes, the guard disposes."""
 
+        async def spend(call: Call, context: Context[Any, Any]) -> answers.Answer | InputRequiredResult:
+            return await self._ceremonies.spend(
+                tool=handler.name,
+                arguments=call.text,
+                host=Host(context, tool=handler.name),
+                body=functools.partial(run, handler, call.arguments, context),
+            )
+
+        return self._answering(handler, spend)
+
+    def acting(self, handler: Handler, /) -> Wrapper:
+        """The guard clears the request, the handler carries it out."""
+
+        async def act(call: Call, context: Context[Any, Any]) -> Acted | answers.Answer | InputRequiredResult:
+            return await self._acts.act(
+                tool=handler.name,
+                arguments=call.arguments,
+                host=Host(context, tool=handler.name),
+                body=functools.partial(run, handler, call.arguments, context),
+            )
+
+        return self._answering(handler, act)
+
+    def _answering(
+        self,
+        handler: Handler,
+        ask: Callable[[Call, Context[Any, Any]], Awaitable[Acted | answers.Answer | InputRequiredResult]],
+    ) -> Wrapper:
         async def call(call: Call, context: Context[Any, Any]) -> Outcome:
             try:
                 await self._admit(call)
-                outcome = await self._ceremonies.spend(
-                    tool=handler.name,
-                    arguments=call.text,
-                    host=Host(context, tool=handler.name),
-                    body=functools.partial(run, handler, call.arguments, context),
-                )
+                outcome = await ask(call, context)
             except GuardError as error:
                 _log(handler.name, error, incident=answers.new_incident())
                 return answers.to_result(answers.to_refused(error))
@@ -109,13 +134,15 @@ class Tools:
         if call.refusal is not None:
             raise call.refusal
 
-    async def _released(self, answer: answers.Answer) -> CallToolResult:
+    async def _released(self, answer: Acted | answers.Answer) -> CallToolResult:
         result = answers.to_result(answer)
         try:
             await self._check(result)
         except GuardError as error:
             incident = answers.new_incident()
             _log("answer", error, incident=incident)
+            if isinstance(answer, Acted):
+                return answers.to_result(answer.model_copy(update={"result": None, "incident": incident}))
             if isinstance(answer, Done):
                 return answers.to_result(answers.withheld(answer, incident=incident))
             return answers.to_result(answers.to_refused(Tampered("tampered.result")))
