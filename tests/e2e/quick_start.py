@@ -33,7 +33,7 @@ import time
 from pathlib import Path
 
 _real, _ahead = time.time, Path({path!r})
-time.time = lambda: _real() + float(_ahead.read_text() or 0)
+time.time = lambda: _real() + float(_ahead.read_text())
 """
 
 
@@ -81,7 +81,9 @@ class Person:
 
     def _code(self) -> str:
         if (wait := (self.used + 1) * 30 - self._now()) > 0:
-            self.ahead.write_text(str(float(self.ahead.read_text()) + wait), encoding="ascii")
+            draft = self.ahead.with_suffix(".new")
+            draft.write_text(str(float(self.ahead.read_text()) + wait + 1), encoding="ascii")
+            draft.replace(self.ahead)  # others read it all the time, and never half of it
         self.used = int(self._now()) // 30
         return pyotp.TOTP(self.secret).at(int(self._now()))
 
@@ -90,7 +92,8 @@ class Person:
 
 
 PROMPT: Final = re.compile(
-    r"(New passphrase[^\n]*: |The same again: |Passphrase: |Match code[^\n]*: |To finish[^\n]*: |Code from[^\n]*: )$"
+    r"(New passphrase[^\n]*: |The same again: |Passphrase: |Match code \(or: decline\): "
+    r"|To finish[^\n]*: |Code from[^\n]*: )$"
 )
 
 
@@ -115,14 +118,19 @@ class Terminal:
         )
         os.close(terminal)
 
+    @property
+    def read(self) -> str:
+        """The screen without pictures: what an error of a test shows."""
+        return re.sub(r"\x1b\[[0-9;]*m|\u2580| {4,}", "", self.screen)
+
     def until(self, text: str | None) -> None:
         """Go on until `text`, a regular expression, is on the screen; until the command ended when it is None."""
         end = time.monotonic() + TIMEOUT
         while not (text is not None and re.search(text, self.screen)):
             if time.monotonic() > end:
-                raise AssertionError(f"nothing came any more: {self.screen[-2000:]!r}")
+                raise AssertionError(f"nothing came any more: {self.read[-3000:]!r}")
             if not self._read() and text is not None:
-                raise AssertionError(f"it ended: {self.screen[-2000:]!r}")
+                raise AssertionError(f"it ended: {self.read[-3000:]!r}")
             if self.process.poll() is not None and text is None and not self._read():
                 return
 

@@ -69,8 +69,8 @@ class Reader:
         self.terminals[line.command] = terminal
         shown = r"(?s:.*)".join(r".*".join(map(re.escape, text.split("..."))) for text in line.shown)
         terminal.until(shown if line.stays else None)
-        assert line.stays or terminal.process.wait() == 0, (line.command, terminal.screen[-2000:])
-        assert re.search(shown, terminal.screen), (line.command, terminal.screen[-2000:])
+        if not (line.stays or terminal.process.wait() == 0) or not re.search(shown, terminal.screen):
+            pytest.fail(f"{line.command}\n{terminal.read[-3000:]}")
         if not has_environment and (self._folder / "wallet").exists():
             self._bring_packages()
 
@@ -96,7 +96,7 @@ def test_a_newcomer_who_follows_the_page_literally_succeeds(home: Path) -> None:
     init = next(screen for command, screen in screens.items() if " init " in command)
     assert re.search(r"Test payment: 0\.01 ETH to 0x[0-9a-fA-F]{40}, mined\.", init)
     codes = reader.person.typed
-    assert len(codes) == 3, "the enrolment's, the test payment's, the agent's"
+    assert len(codes) == 3, "\n".join(terminal.read for terminal in reader.terminals.values())
     secrets = [reader.person.secret, *codes, *re.findall(r"match code: (\S+)", "".join(screens.values()))]
     assert len(secrets) == 6
     assert [secret for secret in secrets if secret in agent.screen] == []
