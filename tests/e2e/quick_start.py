@@ -93,7 +93,7 @@ class Person:
 
 PROMPT: Final = re.compile(
     r"(New passphrase[^\n]*: |The same again: |Passphrase: |Match code \(or: decline\): "
-    r"|To finish[^\n]*: |Code from[^\n]*: )$"
+    r"|To finish[^\n]*: |Code from[^\n]*: )\Z"
 )
 
 

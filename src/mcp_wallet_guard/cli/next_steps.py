@@ -22,7 +22,6 @@ NEXT: Final[dict[str, str | None]] = {
     "rate_limited": "requests",
     "locked": "unlock",
     "not_running": "start",
-    "too_large": None,
     "policy.denied": None,
     "policy.missing": "policy apply",
     "policy.sealed": "policy apply",
