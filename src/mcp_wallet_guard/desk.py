@@ -167,15 +167,15 @@ class Desk:
             self._custody.touch()
             await self._count(lambda tx: _attempt(tx, vault, code, paired=True))
 
-    async def prove_code(self, code: str, /) -> None:
-        """Check a fresh code where the store may not be the one that counted. For `store acknowledge`, after which
-        no code up to now counts; the caller checked the passphrase."""
+    async def prove_code(self, code: str, /) -> int:
+        """Check a fresh code where the store may not be the one that counted; its time step, which the caller uses up.
+        For `store acknowledge`, after which no code up to now counts; the caller checked the passphrase."""
         async with self._lock:
             vault = self._custody.vault()
             factor_id = _factor_id(vault)
             row = await self._custody.transact(lambda tx: tx.get(FactorRow, factor_id))
             row = row or FactorRow(id=factor_id, kind=totp.KIND, last_step=-1)
-            _compare(vault, row, code, now=self._custody.clock.now())
+            return _compare(vault, row, code, now=self._custody.clock.now())
 
     async def unlock_factor(self, code: str, /) -> None:
         """Open a locked-out factor with a fresh code. The caller checked the passphrase."""

@@ -208,9 +208,8 @@ async def put_in_force(loaded: LoadedSettings, passphrase: Secret, /, *, clock: 
             raise Refused("policy.sealed")
         if custody.blocked is not None and await custody.transact(lambda tx: bool(tx.all(FactorRow))):
             raise Refused(custody.blocked)
-        if code is not None:
-            await owned.desk.prove_code(code)
-        await bind_factors(owned)
+        step = None if code is None else await owned.desk.prove_code(code)
+        await bind_factors(owned, last_step=step)
         await custody.apply_settings(canonical(loaded.settings), proven=code is not None)
 
 
@@ -224,11 +223,12 @@ async def acknowledge_store(loaded: LoadedSettings, passphrase: Secret, /, *, co
         await bind_factors(owned)
 
 
-async def bind_factors(owned: OwnedGuard, /) -> None:
-    """Write or renew the factors' rows so that no code of a step up to now counts, end every mandate, since the store
-    may have forgotten what was paid under it, and anchor the store."""
+async def bind_factors(owned: OwnedGuard, /, *, last_step: int | None = None) -> None:
+    """Write or renew the factors' rows so that no code of a step up to `last_step`, or else up to now, counts; end
+    every mandate, since the store may have forgotten what was paid under it; and anchor the store."""
     custody = owned.custody
-    factor_ids, step = custody.vault().factor_ids, totp.step_at(custody.clock.now())
+    factor_ids = custody.vault().factor_ids
+    step = totp.step_at(custody.clock.now()) if last_step is None else last_step
 
     def work(tx: Transaction) -> None:
         mandates.end_all(tx)

@@ -111,6 +111,9 @@ def test_without_a_code_that_counts_nothing_is_in_force_until_policy_apply_gets_
     vault, place = folder / "guard" / "vault.json", ["--dir", str(folder / "guard"), "--json"]
     assert read_public(vault).settings is None
 
+    again = run(*words(folder / "guard"), passphrase=PASSPHRASE, with_secrets=True)
+    assert again.code == "misconfigured.vault_exists"
+    assert "nothing is in force yet (mcp-wallet-guard policy apply)" in again.err
     bad = run("policy", "apply", *place, passphrase=PASSPHRASE, code=wrong(ran.screen))
     assert (bad.code, read_public(vault).settings) == ("factor.rejected", None)
     good = run("policy", "apply", *place, passphrase=PASSPHRASE, code=now(ran.screen))
@@ -203,3 +206,20 @@ def wrong(screen: str) -> str:
     at = int(time.time())
     near = {code_on(screen, at=at + 30 * step) for step in range(-3, 4)}
     return next(f"{digits:06d}" for digits in range(1000) if f"{digits:06d}" not in near)
+
+
+def test_the_code_after_the_proven_one_counts_also_when_its_time_had_begun(folder: Path) -> None:
+    """A person who is slow types the code of the step before; the next one on the display is the current one."""
+    clock = SharedClock.create(folder / "clock", start=int(time.time()))
+
+    def before(screen: str) -> str:
+        return code_on(screen, at=clock.now() - 30)
+
+    ran = run_on_terminal(*words(folder / "guard"), answers=[*TYPED, ("the code that", before)], clock=clock)
+    place = ["--dir", str(folder / "guard"), "--json"]
+    used, next_one = (
+        run("store", "acknowledge", *place, passphrase=PASSPHRASE, code=code_on(ran.screen, at=at), clock=clock)
+        for at in (clock.now() - 30, clock.now())
+    )
+
+    assert (ran.status, used.code, next_one.status) == (0, "factor.rejected", 0)

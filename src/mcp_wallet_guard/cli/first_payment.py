@@ -20,13 +20,14 @@ from mcp_wallet_guard.cli.questions import Wishes
 from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.config.known_chains import LOCAL
 from mcp_wallet_guard.egress import Egress
-from mcp_wallet_guard.errors import InvalidInput, PolicyDenied, Unavailable
+from mcp_wallet_guard.errors import GuardError, InvalidInput, PolicyDenied, Unavailable
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.operations.values import Address, Amount
 from mcp_wallet_guard.owner import OwnedGuard
 from mcp_wallet_guard.pinned_url import PinnedUrl
 from mcp_wallet_guard.secret import Secret
 
+PAID: Final = frozenset({"mined", "sent"})
 FUNDS: Final = 10**18
 AMOUNT: Final = Amount("0.01")
 _LOOKS: Final = 150
@@ -56,7 +57,8 @@ def check_possible(wished: Wishes, /) -> None:
 def pay(invocation: Invocation, loaded: LoadedSettings, passphrase: Secret, /) -> dict[str, Any]:
     """Fund the account, ask for one payment as a tool would, take the answer at the terminal, and sign.
 
-    What came of it: ``outcome``, and a ``receipt`` when it was paid. Raises what the guard raises.
+    What came of it: ``outcome``, and a ``receipt`` when it was paid. The wallet is there whatever comes of it, so what
+    the guard or the node raises is the outcome too, by its code.
     """
     account = loaded.settings.account.address
     with controlling_terminal() as terminal:
@@ -66,14 +68,17 @@ def pay(invocation: Invocation, loaded: LoadedSettings, passphrase: Secret, /) -
             async with setup.unlocked(loaded, passphrase, clock=invocation.clock) as owned:
                 return await _paid(invocation, owned, terminal, payee)
 
-        return run_async(work)
+        try:
+            return run_async(work)
+        except GuardError as error:
+            return {"outcome": error.code, "message": error.public, "detail": error.detail}
 
 
 def told(result: dict[str, Any], /) -> tuple[str, ...]:
     """The outcome as lines for a person."""
     receipt = result.get("receipt")
     if receipt is None:
-        return ("", f"Test payment: {result['message']}")
+        return ("", f"Test payment: {result['message']}", *([f"  {result['detail']}"] if result.get("detail") else []))
     return (
         "",
         f"Test payment: {receipt['amount']} {receipt['symbol']} to {receipt['to']}, {result['outcome']}.",

@@ -22,6 +22,7 @@ from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.config.presets import ask_everything
 from mcp_wallet_guard.config.settings import parse_settings
 from mcp_wallet_guard.errors import FactorRejected, InvalidInput, Misconfigured, Unavailable
+from mcp_wallet_guard.keys.vault import read_public
 from mcp_wallet_guard.operations.values import Account, Address
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.setup import ExistingWallet, NewWallet
@@ -45,7 +46,7 @@ def init(invocation: Invocation, /) -> Report:
     waiver = _waiver(invocation)
     server = host.check_server(invocation.options.server)
     if vault_path.exists():
-        raise Misconfigured("misconfigured.vault_exists", detail=str(vault_path))
+        raise Misconfigured("misconfigured.vault_exists", detail=_what_is_there(vault_path))
     if path.exists():
         raise Misconfigured("misconfigured.settings", detail=f"{path} exists already")
     wished = wishes(invocation.options)
@@ -81,6 +82,12 @@ def wallet_secrets(
         fields["factor_uri"] = factor_uri
         lines += factor_lines(factor_uri)
     return fields, (*lines, "")
+
+
+def _what_is_there(vault_path: Path) -> str:
+    """The vault's path, and what an earlier `init` left to be done."""
+    is_in_force = read_public(vault_path).settings is not None
+    return str(vault_path) if is_in_force else f"{vault_path}: nothing is in force yet ({PROGRAM} policy apply)"
 
 
 @contextmanager
@@ -161,6 +168,7 @@ def _report(
             *(() if paid is None else first_payment.told(paid)),
             *host.told(server, loaded.path),
         ),
+        exit_status=0 if paid is None or paid["outcome"] in first_payment.PAID else 1,
     )
 
 

@@ -58,15 +58,12 @@ class Asker:
         if given is not None or terminal is None:
             return parse(given if given is not None else default or "")
         hint = "" if default is None else f" [{default}]"
-        for left in reversed(range(MAX_TRIES)):
-            typed = terminal.ask(f"{question}{hint}: ", most=MAX_ANSWER)
+        for _ in range(MAX_TRIES - 1):
             try:
-                return parse(typed or default or "")
+                return parse(terminal.ask(f"{question}{hint}: ", most=MAX_ANSWER) or default or "")
             except GuardError as error:
-                if not left:
-                    raise
                 terminal.say(error.public, *([f"  {error.detail}"] if error.detail else []))
-        raise AssertionError("the last try returns or raises")
+        return parse(terminal.ask(f"{question}{hint}: ", most=MAX_ANSWER) or default or "")
 
     def several(self, question: str, parse: Callable[[str], T], /, *, given: list[str] | None) -> tuple[T, ...]:
         """One or more: those of an option, or what a person types until an empty line. Raises as `value`."""
