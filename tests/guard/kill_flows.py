@@ -20,6 +20,8 @@ from mcp_wallet_guard.errors import FactorRejected, GuardError
 from mcp_wallet_guard.evidence import Channel, FactorRow
 from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.journal.events import Kind
+from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.policy.rules import Payee
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.guard.rig import Misbehaviour, Rig, Wallet
 
@@ -37,6 +39,16 @@ async def passes(_: Wallet, __: Kept) -> str:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """How the wallet of a flow differs from the usual one."""
+
+    more: str = ""
+    contacts: tuple[Payee, ...] = ()
+    payee: Address | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """`stages` are what kills leave, in order. `dies` runs in a child of its own after `prepare` and is killed.
 
@@ -44,6 +56,7 @@ class Flow:
     """
 
     stages: tuple[str, ...]
+    made: Made = Made()
     prepare: Callable[[Wallet], Awaitable[Kept]] = nothing
     dies: Callable[[Wallet], Awaitable[None]] | None = None
     arrange: Callable[[SimulatedChain], None] | None = None

@@ -280,13 +280,14 @@ def make_rig(
     tokens: Sequence[FundedToken] = (),
     contacts: Sequence[Payee] = (),
     more: str = "",
+    payee: Address | None = None,
 ) -> Rig:
     """A new wallet with one ether, on a chain without arranged faults. Blocking."""
     chain.honest()
     chain.auto_mine = True
     clock = ScriptedClock(START)
     made = make_wallet(folder / "wallet", chain=chain, clock=clock, tokens=tokens, contacts=contacts, more=more)
-    payee = Address.from_bytes(b"\x11" + secrets.token_bytes(19))
+    payee = payee or Address.from_bytes(b"\x11" + secrets.token_bytes(19))
     return Rig(made=made, clock=clock, chain=chain, payee=payee, sent_before=frozenset(chain.sent))
 
 

@@ -32,6 +32,7 @@ from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.person import Authenticator
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests import database
+from tests.guard.kill_acts import ACTS
 from tests.guard.kill_doors import DOORS
 from tests.guard.kill_flows import QUESTIONS, Flow, Kept
 from tests.guard.kill_spends import SPENDS
@@ -39,7 +40,7 @@ from tests.guard.rig import ETHER, Rig, Wallet, make_rig
 from tests.invariants import check_guard
 from tests.processes import die, in_child
 
-FLOWS: Final = QUESTIONS | SPENDS | DOORS
+FLOWS: Final = QUESTIONS | SPENDS | DOORS | ACTS
 WRITES: Final = ("insert", "update", "delete")
 DRAFTS: Final = (".new", ".part")
 CHANGES: Final = ("open", "write", "pwrite", "rename", "replace", "link", "unlink")
@@ -91,7 +92,8 @@ class Stage:
         with pytest.MonkeyPatch.context() as patch:
             if not flow.sealed:
                 patch.setattr(setup, "put_in_force", _nothing)
-            self._rig = make_rig(folder / "prepared", chain)
+            made = flow.made
+            self._rig = make_rig(folder / "prepared", chain, contacts=made.contacts, more=made.more, payee=made.payee)
         if flow.sealed:
             anyio.run(self._prepare)
         if flow.dies is not None:
@@ -221,7 +223,8 @@ class Stage:
         assert signed.keys() <= ends.keys(), "something signed did not come to its end"
         kept = {signed[operation] for operation in signed if ends[operation] != "replaced"}
         assert kept == rig.sent(), "something signed was lost, or something else was sent"
-        wei = {e["subject"]: _wei(e["data"]["intent"]) for e in entries if "intent" in e["data"]}
+        asked = {e["subject"]: e["data"]["intent"] for e in entries if "intent" in e["data"]}
+        wei = {operation: _wei(asked[operation]) for operation in signed}
         assert rig.paid() == sum(wei[operation] for operation in signed if ends[operation] != "replaced")
 
 
