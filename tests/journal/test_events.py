@@ -98,6 +98,7 @@ def test_the_kinds_keep_their_names() -> None:
         Kind.STORE_BLOCKED: "store.blocked", Kind.GUARD_STARTED: "guard.started",
         Kind.GUARD_UNLOCKED: "guard.unlocked", Kind.GUARD_LOCKED: "guard.locked", Kind.WAIVER: "guard.waiver",
         Kind.POLICY_APPLIED: "policy.applied", Kind.FACTOR_ENROLLED: "factor.enrolled",
+        Kind.MANDATE_APPROVED: "mandate.approved", Kind.MANDATE_ENDED: "mandate.ended",
         Kind.FACTOR_ATTEMPT: "factor.attempt", Kind.FACTOR_LOCKED_OUT: "factor.locked_out",
         Kind.FACTOR_UNLOCKED: "factor.unlocked", Kind.FACTOR_USED: "factor.used",
         Kind.PAIRED: "approval.paired", Kind.PROPOSED: "operation.proposed",
