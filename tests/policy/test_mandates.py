@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import rfc8785
 
+from mcp_wallet_guard.clearsign.decode import decode
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.errors import Misconfigured, PolicyDenied
 from mcp_wallet_guard.evidence import Level, Obligations
@@ -201,6 +202,17 @@ def test_what_bounds_nothing_is_no_mandate(changes: dict[str, Any], detail: str)
         mandate(**changes)
     assert refused.value.code == "misconfigured.settings"
     assert detail in refused.value.detail
+
+
+def test_the_bounds_are_these() -> None:
+    assert (MAX_MANDATES, MAX_TOOLS, MAX_SECONDS) == (16, 16, 31_622_400)
+    assert frozenset({"payee.new", "fee.high", "fee.low"}) == HARMLESS
+
+
+def test_all_harmless_findings_together_are_harmless() -> None:
+    about = decoded()
+    assert mandate().covers(decode(about.operation), HARMLESS)
+    assert not mandate().covers(decode(about.operation), HARMLESS | {"payee.self"})
 
 
 def test_the_widest_bounds_are_allowed() -> None:
