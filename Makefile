@@ -13,7 +13,7 @@ DOCS    := docs/_build/html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format types imports coverage mutants docs bench bench-once live threats checklist lock clean
+.PHONY: help demo test check lint format types imports coverage mutants docs bench bench-once live threats checklist architecture lock clean
 
 help:
 	@echo "make demo     a guarded payment on a private chain, then the attacks that fail (ARGS=--interactive)"
@@ -27,6 +27,7 @@ help:
 	@echo "make live     tests that talk to the outside world"
 	@echo "make threats  write docs/threats.md from docs/threats.toml and the sources"
 	@echo "make checklist  write docs/checklist.md and its JSON twin from docs/checklist.toml"
+	@echo "make architecture  write the parts of docs/architecture.md that are read from the code"
 	@echo "make lock     resolve requirements/*.txt again (ARGS=--upgrade)"
 	@echo "make clean    remove all that was made here"
 
@@ -91,6 +92,9 @@ threats: $(STAMPS)/created
 
 checklist: $(STAMPS)/created
 	$(RUN) tools/checklist.py
+
+architecture: $(STAMPS)/test
+	$(RUN) tools/architecture.py
 
 live: $(STAMPS)/test
 	@if ls tests/live/test_*.py >/dev/null 2>&1; then \

@@ -21,7 +21,8 @@ def contracts() -> ConfigParser:
 
 def drawn() -> list[tuple[set[str], str]]:
     """Each row of the table of rooms: its names, and what its last column says of purity."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Rooms and import direction", 1)[1]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    text = page.split("## Rooms and import direction\n", 1)[1].split("\n## ", 1)[0]
     return [(set(NAME.findall(names)), purity) for names, purity in ROW.findall(text)]
 
 

@@ -10,7 +10,7 @@ import secrets
 import select
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,8 +177,9 @@ def make_home(
     policy: bool = True,
     contacts: Sequence[Payee] = (),
     more: str = "",
+    edit: Callable[[str], str] = str,
 ) -> Home:
-    """A new wallet in `base`, with its settings in force, `more` at their end. Blocking."""
+    """A new wallet in `base`, with its settings in force, changed by `edit` and with `more` at their end. Blocking."""
     clock_file = base / "clock"
     clock = SharedClock.create(clock_file, start=START)
     waiver = danger.cheap_kdf(reason=WAIVER) if cheap else None
@@ -195,7 +196,7 @@ def make_home(
         tokens=[(pin_token(chain, account.address, FundedToken()), Amount.parse("100"))] if policy else [],
         contacts=contacts,
     )
-    text = text.replace("wait_seconds = 25", "wait_seconds = 1")
+    text = edit(text).replace("wait_seconds = 25", "wait_seconds = 1")
     if not policy:
         start, end = text.index("[policy]"), text.index("[approval]")
         text = text[:start] + text[end:]
