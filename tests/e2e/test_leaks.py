@@ -156,20 +156,19 @@ def _text(raw: bytes) -> str:
     return raw.decode("latin-1") + ("" if raw.isascii() else raw.decode("utf-8", "replace"))
 
 
-@pytest.mark.parametrize("era", ERAS)
-async def test_the_private_key_leaves_by_no_source_in_no_encoding(era: Era, home: Home) -> None:
-    """T-057, T-058, T-060, T-061."""
-    await _leak(home, era, encoded("private key", raw_secrets(home.new)["private key"]))
+@pytest.mark.parametrize(("era", "sample"), [(ERAS[0], 1), (ERAS[1], 5)])
+async def test_the_private_key_leaves_by_no_source_in_no_encoding(era: Era, sample: int, home: Home) -> None:
+    """T-057, T-058, T-060, T-061: every encoding at every source; in the older era at another fifth of them each."""
+    await _leak(home, era, encoded("private key", raw_secrets(home.new)["private key"]), sample=sample)
 
 
-@pytest.mark.parametrize("era", ERAS)
-async def test_the_phrase_and_the_second_factor_leave_by_no_source(era: Era, home: Home) -> None:
+@pytest.mark.parametrize(("era", "sample"), [(ERAS[0], 3), (ERAS[1], 1)])
+async def test_the_phrase_and_the_second_factor_leave_by_no_source(era: Era, sample: int, home: Home) -> None:
     """T-057, T-058, T-060."""
-    await _leak(home, era, phrases(home.new) | factors(home.new))
+    await _leak(home, era, phrases(home.new) | factors(home.new), sample=sample)
 
 
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("name", ["entropy", "seed", "factor"])
+@pytest.mark.parametrize(("name", "era"), [("entropy", ERAS[0]), ("seed", ERAS[1]), ("factor", ERAS[0])])
 async def test_every_other_secret_is_known_in_every_encoding(name: str, era: Era, home: Home) -> None:
     """T-061: each value at another twelfth of the sources."""
     await _leak(home, era, encoded(name, raw_secrets(home.new)[name]), sample=12)
