@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from mcp_wallet_guard.evidence import ConfirmationView, Level
-    from mcp_wallet_guard.exchange import Done, Pending, Receipt, RefusedAnswer, Settled
+    from mcp_wallet_guard.exchange import Done, HistoryEntry, Pending, Receipt, RefusedAnswer, Settled
     from mcp_wallet_guard.operations.hashes import Bytes32, Signature, TxHash
     from mcp_wallet_guard.operations.intents import (
         ContractCall,
@@ -48,6 +48,7 @@ __all__ = [
     "ContractCall",
     "Done",
     "GuardError",
+    "HistoryEntry",
     "Intent",
     "InvalidInput",
     "Level",
@@ -75,7 +76,7 @@ _HOMES: Final[dict[str, str]] = {
         ("GuardError", "InvalidInput", "Misconfigured", "MissingExtra", "Refused", "Tampered", "Unavailable"), "errors"
     ),
     **dict.fromkeys(("ConfirmationView", "Level"), "evidence"),
-    **dict.fromkeys(("Done", "Pending", "Receipt", "RefusedAnswer", "Settled"), "exchange"),
+    **dict.fromkeys(("Done", "HistoryEntry", "Pending", "Receipt", "RefusedAnswer", "Settled"), "exchange"),
     **dict.fromkeys(("Bytes32", "Signature", "TxHash"), "operations.hashes"),
     **dict.fromkeys(
         ("ContractCall", "Intent", "TokenApproval", "TokenTransfer", "Transfer", "UnsignedTransaction"),

@@ -24,6 +24,7 @@ from mcp_wallet_guard.exchange import (
     ActionProposal,
     ActOutcome,
     Done,
+    HistoryEntry,
     MayAct,
     Pending,
     Proposal,
@@ -100,6 +101,10 @@ class EmbeddedGuard:
     async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         """See `GuardPort.balance`."""
         return await self._owned.balance(address, token=token)
+
+    async def history(self, last: int, /) -> tuple[HistoryEntry, ...]:
+        """See `GuardPort.history`."""
+        return await self._owned.history(last)
 
     async def fingerprints(self) -> FingerprintSet:
         """See `GuardPort.fingerprints`."""

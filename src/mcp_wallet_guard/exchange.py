@@ -93,6 +93,30 @@ class Settled(Model):
 
 
 @final
+class HistoryEntry(Model):
+    """One payment that the guard signed and sent, as it knows it: allow-listed fields only, no text of a caller.
+
+    `at` is unix seconds: when the guard sent it. `outcome`: `mined`, `sent` (not mined yet), `failed` (reverted),
+    `replaced` by another transaction of the account, or `unknown` (nobody said whether the chain has it). `fee` is
+    known once the chain decided. All other fields are None while the outcome is unknown, and where the receipt was
+    withheld because it held a secret.
+    """
+
+    operation: str
+    at: int
+    outcome: Literal["mined", "sent", "failed", "replaced", "unknown"]
+    to: str | None = None
+    amount: str | None = None
+    symbol: str | None = None
+    transaction_hash: str | None = None
+    fee: str | None = None
+
+
+MAX_HISTORY: Final = 100
+"""Payments that one question about the past tells."""
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """A tool's request: who, through which tool, and the intent as `operations.intents.to_json` writes it."""

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, final
 
 import anyio.to_thread
 
-from mcp_wallet_guard import mandates, reservations
+from mcp_wallet_guard import history, mandates, reservations
 from mcp_wallet_guard.answers import GuardStatus, LimitStatus, LogPage, LogReport, MandateStatus
 from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.ceremony import OPEN, state_of
@@ -27,6 +27,7 @@ from mcp_wallet_guard.exchange import (
     ActOutcome,
     ApprovalRequest,
     Done,
+    HistoryEntry,
     MayAct,
     Pending,
     Proposal,
@@ -101,6 +102,10 @@ class OwnedGuard:
     async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         """See `Guard.balance`."""
         return await self.guard.balance(address, token=token)
+
+    async def history(self, last: int, /) -> tuple[HistoryEntry, ...]:
+        """See `history.paid`."""
+        return await history.paid(self.custody, last)
 
     async def fingerprints(self) -> FingerprintSet:
         """See `Guard.fingerprints`."""

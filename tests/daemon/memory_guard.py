@@ -32,6 +32,7 @@ from mcp_wallet_guard.exchange import (
     ActOutcome,
     ApprovalRequest,
     Done,
+    HistoryEntry,
     MayAct,
     Pending,
     Proposal,
@@ -67,6 +68,13 @@ class MemoryGuard:
         self.owners: dict[str, str] = {}
         self.decided: dict[str, anyio.Event] = {}
         self.acts: dict[str, Acted] = {}
+        self.past = (
+            HistoryEntry(operation="o2", at=1_800_000_060, outcome="unknown"),
+            HistoryEntry(
+                operation="o1", at=1_800_000_000, outcome="mined", to="0x00", amount="0.1", symbol="ETH",
+                transaction_hash="0x11", fee="0.0001",
+            ),
+        )  # fmt: skip
         self.settings = b"{}"
         self.balance_hold: anyio.Event | None = None
         self.lock_hold: anyio.Event | None = None
@@ -144,6 +152,9 @@ class MemoryGuard:
         if self.balance_hold is not None:
             await self.balance_hold.wait()
         return "1000000000000000000" if address is None else "0"
+
+    async def history(self, last: int, /) -> tuple[HistoryEntry, ...]:
+        return self.past[:last]
 
     async def fingerprints(self) -> FingerprintSet:
         if self.locked:

@@ -59,7 +59,8 @@ async def test_without_a_guard_every_other_call_raises_not_running(directory: Pa
     record = ReadRecord(tool="t", principal="p", outcome="released")
     for call in (
         lambda: client.status("o", principal="p"), lambda: client.outcome("o", principal="p"), client.info,
-        lambda: client.balance(None), client.fingerprints, lambda: client.record_read(record),
+        lambda: client.balance(None), lambda: client.history(1), client.fingerprints,
+        lambda: client.record_read(record),
         owner.control_status, lambda: owner.unlock(Secret(PASSPHRASE)),
     ):  # fmt: skip
         with pytest.raises(Locked) as absent:

@@ -115,6 +115,11 @@ async def test_every_other_method_answers_as_the_guard_itself_does(directory: Pa
         assert await client.info() == await guard.info()
         assert await client.balance(None) == "1000000000000000000"
         assert await client.balance("0x00") == "0"
+        assert await client.history(100) == await guard.history(100) == guard.past
+        assert await client.history(1) == guard.past[:1]
+        for number in (0, 101, True):
+            with pytest.raises(InvalidInput):
+                await client.history(number)
         fingerprints = await client.fingerprints()
         assert fingerprints == await guard.fingerprints()
         assert fingerprints.contains(PROTECTED)

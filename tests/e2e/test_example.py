@@ -13,6 +13,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 
 from mcp_wallet_guard.evidence import Channel
+from mcp_wallet_guard.operations.values import Address
 from tests.e2e.rig import ERAS, MODES, ROOT, WEI, Era, Home, answer_of, done_once, pay, told
 
 pytestmark = pytest.mark.anyio
@@ -30,21 +31,27 @@ async def host(home: Home, era: Era) -> AsyncIterator[Client]:
         yield client
 
 
-async def balance(client: Client, home: Home) -> dict[str, Any]:
-    return answer_of(await client.call_tool("balance", {"address": home.address.value}))
+async def held(client: Client, holder: Address | None = None) -> dict[str, int]:
+    """Smallest units by symbol, as the tool tells them."""
+    told = answer_of(await client.call_tool("balances", {} if holder is None else {"address": holder.value}))
+    return {asset["symbol"]: int(asset["units"]) for asset in told["assets"]}
+
+
+async def pay_token(client: Client, **arguments: str) -> dict[str, Any]:
+    return answer_of(await client.call_tool("pay_token", arguments))
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_example_pays_once_its_owner_approved_on_the_page(era: Era, home: Home) -> None:
     payee = home.payee()
     async with host(home, era) as client:
-        before = await balance(client, home)
-        assert before == {"address": home.address.value, "wei": str(home.chain.balance(home.address))}
+        before = await held(client)
+        assert before["ETH"] == home.chain.balance(home.address)
         done = await done_once(client, home, payee)
         assert home.sent() == {done["receipt"]["transaction_hash"]}
         assert home.paid(payee) == WEI
         assert await pay(client, payee) == done | {"repeated": True}
-        assert int((await balance(client, home))["wei"]) < int(before["wei"]) - WEI
+        assert (await held(client))["ETH"] < before["ETH"] - WEI
     assert home.paid(payee) == WEI
 
 
@@ -81,7 +88,7 @@ async def test_the_example_pays_a_token_once_its_owner_approved_it(home: Home) -
     payee = home.payee()
     arguments = {"token": "USDC", "to": payee.value, "amount": "2.5"}
     async with host(home, ERAS[0]) as client:
-        pending = answer_of(await client.call_tool("pay_token", arguments))
+        pending = await pay_token(client, **arguments)
         assert told(pending) == ("pending", "")
         async with home.control() as control:
             request = await control.request(pending["operation"])
@@ -93,10 +100,34 @@ async def test_the_example_pays_a_token_once_its_owner_approved_it(home: Home) -
                 code=home.code(),
                 channel=Channel.TERMINAL,
             )
-        done = answer_of(await client.call_tool("pay_token", arguments))
+        done = await pay_token(client, **arguments)
         assert told(done) == ("done", "mined")
         assert (done["receipt"]["amount"], done["receipt"]["symbol"]) == ("2.5", "USDC")
-        held = answer_of(await client.call_tool("token_balance", {"token": "USDC", "address": payee.value}))
-        assert held == {"address": payee.value, "token": "USDC", "units": "2500000"}
-        more = answer_of(await client.call_tool("pay_token", arguments | {"amount": "100.1"}))
+        assert await held(client, payee) == {"ETH": 0, "USDC": 2_500_000}
+        more = await pay_token(client, **arguments | {"amount": "100.1"})
         assert told(more) == ("refused", "policy.cap")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        pytest.param({"token": "DAI"}, "invalid_input.token", id="a token that nobody pinned"),
+        pytest.param({"token": "0x" + "11" * 20}, "invalid_input.token", id="a contract that nobody pinned"),
+        pytest.param({"to": "the token"}, "policy.payee", id="to the token's own contract"),
+        pytest.param({"amount": "0.0000001"}, "invalid_input.precision", id="less than its smallest unit"),
+        pytest.param({"approve": "true"}, "invalid_input.unknown_argument", id="an argument that is none"),
+        pytest.param({"amount": "1e2"}, "invalid_input.amount", id="another way to write a number"),
+    ],
+)
+async def test_a_token_is_not_paid_around_its_pin(home: Home, change: dict[str, str], code: str) -> None:
+    (token,) = home.loaded.settings.tokens
+    arguments = {"token": "USDC", "to": home.payee().value, "amount": "2.5"} | change
+    if arguments["to"] == "the token":
+        arguments["to"] = str(token.address)
+    async with host(home, ERAS[0]) as client:
+        answer = await client.call_tool("pay_token", arguments)
+    refused = answer.structured_content
+    assert refused is not None, answer
+    assert refused["code"] == code
+    async with home.control() as control:
+        assert await control.requests() == ()

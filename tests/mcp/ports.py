@@ -15,6 +15,7 @@ from mcp_wallet_guard.exchange import (
     ActionProposal,
     ActOutcome,
     Done,
+    HistoryEntry,
     MayAct,
     Pending,
     Proposal,
@@ -76,6 +77,7 @@ class MemoryGuard:
         self.paid: list[Transfer] = []
         self.reads: list[ReadRecord] = []
         self.proposals: list[Proposal] = []
+        self.past: tuple[HistoryEntry, ...] = ()
         self.closed = 0
 
     # --- the person
@@ -194,6 +196,10 @@ class MemoryGuard:
     async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         self._alive()
         return "1000000000000000000"
+
+    async def history(self, last: int, /) -> tuple[HistoryEntry, ...]:
+        self._alive()
+        return self.past[:last]
 
     async def fingerprints(self) -> FingerprintSet:
         self._alive()

@@ -43,14 +43,14 @@ async def test_the_example_starts_without_a_guard_and_says_what_to_do(mode: str,
         assert [tool.name for tool in (await client.list_tools()).tools] == [
             "pay",
             "pay_token",
-            "balance",
-            "token_balance",
+            "balances",
+            "history",
         ]
         refused = await client.call_tool("pay", {"to": PAYEE, "amount": "0.1"})
         assert refused.structured_content is not None
         assert refused.structured_content["code"] == "not_running"
         assert "mcp-wallet-guard start" in refused.structured_content["message"]
-        assert (await client.call_tool("balance", {"address": PAYEE})).is_error
+        assert (await client.call_tool("balances", {"address": PAYEE})).is_error
 
 
 def test_every_line_on_stdout_is_json_rpc(settings: Path) -> None:

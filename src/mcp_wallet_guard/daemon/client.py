@@ -24,6 +24,7 @@ from mcp_wallet_guard.exchange import (
     ActOutcome,
     ApprovalRequest,
     Done,
+    HistoryEntry,
     MayAct,
     Pending,
     Proposal,
@@ -151,6 +152,9 @@ class DaemonClient:
 
     async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         return await self._line.call(methods.BALANCE, lambda: methods.BalanceArguments(address=address, token=token))
+
+    async def history(self, last: int, /) -> tuple[HistoryEntry, ...]:
+        return await self._line.call(methods.HISTORY, lambda: methods.HistoryArguments(last=last))
 
     async def fingerprints(self) -> FingerprintSet:
         data = await self._line.call(methods.FINGERPRINTS, methods.Nothing)

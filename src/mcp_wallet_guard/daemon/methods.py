@@ -22,11 +22,13 @@ from mcp_wallet_guard.exchange import (
     ACT_ANSWER,
     ACTED_ANSWER,
     ANSWER,
+    MAX_HISTORY,
     Acted,
     ActionProposal,
     ActOutcome,
     ApprovalRequest,
     Done,
+    HistoryEntry,
     MayAct,
     Pending,
     Proposal,
@@ -98,6 +100,11 @@ class OwnOperation(Arguments):
 class BalanceArguments(Arguments):
     address: Name | None
     token: Name | None = None
+
+
+@final
+class HistoryArguments(Arguments):
+    last: Annotated[int, Field(ge=1, le=MAX_HISTORY)]
 
 
 @final
@@ -258,6 +265,8 @@ BALANCE: Final = Method(
     result=_TEXT,
     run=lambda g, a: g.balance(a.address, token=a.token),
 )
+_PAST: Final = TypeAdapter(tuple[HistoryEntry, ...])
+HISTORY: Final = Method(name="history", arguments=HistoryArguments, result=_PAST, run=lambda g, a: g.history(a.last))
 FINGERPRINTS: Final = Method(
     name="fingerprints", arguments=Nothing, result=TypeAdapter(dict[str, Any]), run=_fingerprints
 )
@@ -373,7 +382,10 @@ SHUT_DOWN: Final = Method(
 
 AnyMethod = Method[Any, Any]
 METHODS: Final[dict[Role, dict[str, AnyMethod]]] = {
-    Role.MCP: {m.name: m for m in (PROPOSE, ACT, ACTED, STATUS, OUTCOME, INFO, BALANCE, FINGERPRINTS, RECORD_READ)},
+    Role.MCP: {
+        m.name: m
+        for m in (PROPOSE, ACT, ACTED, STATUS, OUTCOME, INFO, BALANCE, HISTORY, FINGERPRINTS, RECORD_READ)
+    },
     Role.CONTROL: {
         m.name: m
         for m in (

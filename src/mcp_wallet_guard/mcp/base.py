@@ -9,6 +9,7 @@ from mcp_wallet_guard.exchange import (
     ActionProposal,
     ActOutcome,
     Done,
+    HistoryEntry,
     MayAct,
     Pending,
     Proposal,
@@ -60,6 +61,10 @@ class GuardPort(Protocol):
 
     async def balance(self, address: str | None, /, *, token: str | None = None) -> str:
         """What `address`, or the wallet's account, holds, as decimal text: wei, or smallest units of a pinned token."""
+        ...
+
+    async def history(self, last: int, /) -> tuple[HistoryEntry, ...]:
+        """The newest `last` payments (1 to 100) that were signed and sent, the newest first, as `balance` is read."""
         ...
 
     async def fingerprints(self) -> FingerprintSet:

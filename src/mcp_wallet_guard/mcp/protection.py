@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, final, overload
 
 from mcp.server.mcpserver import Context, MCPServer
 
-from mcp_wallet_guard.exchange import WalletInfo
+from mcp_wallet_guard.exchange import HistoryEntry, WalletInfo
 from mcp_wallet_guard.mcp.acts import Acts
 from mcp_wallet_guard.mcp.answers import act_schema, output_schema
 from mcp_wallet_guard.mcp.base import GuardPort
@@ -297,6 +297,12 @@ class Protection:
         the pinned token with this symbol or address. Raises GuardError."""
         async with self._link.port() as port:
             return await port.balance(None if address is None else address.value, token=token)
+
+    async def history(self, last: int = 20) -> tuple[HistoryEntry, ...]:
+        """What the wallet paid lately, the newest first: at most `last` (1 to 100) payments that the guard signed and
+        sent. Raises GuardError."""
+        async with self._link.port() as port:
+            return await port.history(last)
 
     def _classify_read(self, name: str) -> None:
         tool = self._adapter.tool(name)
