@@ -20,6 +20,7 @@ async def test_every_call_of_the_port_reaches_the_guard(rig: Rig) -> None:
     try:
         assert (await guard.info()).locked
         assert await guard.balance(None) == str(FUNDS)
+        assert await guard.history(5) == ()
         assert (await guard.fingerprints()).empty
         await guard.owned.unlock(passphrase())
         assert not (await guard.fingerprints()).empty
