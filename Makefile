@@ -3,7 +3,7 @@
 
 PYTHON  ?= python3
 ARGS    ?=
-WORKERS ?= 2
+WORKERS ?= 3
 
 BIN     := .venv/bin
 STAMPS  := .venv/stamps
@@ -17,7 +17,7 @@ DOCS    := docs/_build/html
 
 help:
 	@echo "make demo     a guarded payment on a private chain, then the attacks that fail (ARGS=--interactive)"
-	@echo "make test     all tests"
+	@echo "make test     the tests, but for the slow sweeps that make check runs too (ARGS='-m \"not live\"' for all)"
 	@echo "make check    lint, types, imports, tests with coverage, mutants, docs, each benchmark once"
 	@echo "make lint     ruff, mypy, basedpyright, import contracts, rules of the repository"
 	@echo "make format   let ruff rewrite"
@@ -37,7 +37,7 @@ demo: $(STAMPS)/demo
 	$(BIN)/mcp-wallet-guard demo $(ARGS)
 
 test: $(STAMPS)/test
-	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not live and not slow" $(ARGS)
 
 check: $(STAMPS)/check
 	$(MAKE) lint

@@ -7,13 +7,10 @@ from typing import Final
 from mcp_wallet_guard.evidence import MandateRow, OperationRow
 from mcp_wallet_guard.exchange import Acted, ActionProposal, Done, MayAct, Pending, RefusedAnswer
 from mcp_wallet_guard.operations.actions import Action
-from mcp_wallet_guard.operations.values import Address
-from mcp_wallet_guard.policy.rules import Payee
 from tests.guard.kill_flows import Flow, Kept, Made, apply, outcome
 from tests.guard.kill_spends import stage_of
 from tests.guard.rig import SMALL_MANDATE, Wallet
 
-FRIEND: Final = Address.from_bytes(b"\x11" + b"\xf0" * 19)
 ACTIONS: Final = '\n[[policy.actions]]\ntool = "order"\ncount = 9\nwindow = "1d"\n'
 BODY: Final = Action("order", {"pair": "ETH/USDC"}).body.decode()
 
@@ -133,7 +130,7 @@ async def after_granting(wallet: Wallet, _: Kept) -> str:
 
 
 ORDERS: Final = Made(more=ACTIONS)
-SMALL: Final = Made(more=SMALL_MANDATE, contacts=(Payee(name="Bob", address=FRIEND),), payee=FRIEND)
+SMALL: Final = Made(more=SMALL_MANDATE, knows_payee=True)
 
 ACTS: dict[str, Flow] = {
     "ask for an action": Flow(made=ORDERS, stages=("nothing", "asked"), act=acts, after=after_asking),

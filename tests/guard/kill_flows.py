@@ -20,8 +20,6 @@ from mcp_wallet_guard.errors import FactorRejected, GuardError
 from mcp_wallet_guard.evidence import Channel, FactorRow
 from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.journal.events import Kind
-from mcp_wallet_guard.operations.values import Address
-from mcp_wallet_guard.policy.rules import Payee
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.guard.rig import Misbehaviour, Rig, Wallet
 
@@ -40,11 +38,10 @@ async def passes(_: Wallet, __: Kept) -> str:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """How the wallet of a flow differs from the usual one."""
+    """How the wallet of a flow differs from the usual one. A known payee is a contact with the name Bob."""
 
     more: str = ""
-    contacts: tuple[Payee, ...] = ()
-    payee: Address | None = None
+    knows_payee: bool = False
 
 
 @final

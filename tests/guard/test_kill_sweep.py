@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import random
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,8 @@ import pytest
 from mcp_wallet_guard import setup
 from mcp_wallet_guard.assembly import build_guard
 from mcp_wallet_guard.journal.events import Kind
+from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.policy.rules import Payee
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.person import Authenticator
@@ -92,8 +95,9 @@ class Stage:
         with pytest.MonkeyPatch.context() as patch:
             if not flow.sealed:
                 patch.setattr(setup, "put_in_force", _nothing)
-            made = flow.made
-            self._rig = make_rig(folder / "prepared", chain, contacts=made.contacts, more=made.more, payee=made.payee)
+            payee = Address.from_bytes(b"\x11" + secrets.token_bytes(19))
+            contacts = [Payee(name="Bob", address=payee)] if flow.made.knows_payee else []
+            self._rig = make_rig(folder / "prepared", chain, contacts=contacts, more=flow.made.more, payee=payee)
         if flow.sealed:
             anyio.run(self._prepare)
         if flow.dies is not None:

@@ -146,7 +146,7 @@ def test_frozen_bytes_that_are_no_canonical_transaction_are_refused() -> None:
 
 
 def test_an_operation_of_another_kind_or_chain_is_refused() -> None:
-    refused(replace(OPERATION, kind="eip712"), sign())
+    refused(replace(OPERATION, kind="eip712"), sign(), hashes=OPERATION.signing_hashes)
     elsewhere = Account(name="main", chain=ChainId(1), address=SENDER)
     refused(replace(OPERATION, account=elsewhere), sign())
 
