@@ -17,14 +17,14 @@ DOCS    := docs/_build/html
 
 help:
 	@echo "make demo     a guarded payment on a private chain, then the attacks that fail (ARGS=--interactive)"
-	@echo "make test     the tests, but for the slow sweeps that make check runs too (ARGS='-m \"not live\"' for all)"
-	@echo "make check    lint, types, imports, tests with coverage, mutants, docs, each benchmark once"
+	@echo "make test     the tests, but for the slow sweeps, which make live runs (ARGS='-m \"not live\"' for all)"
+	@echo "make check    lint, types, imports, tests with coverage, the demonstration, mutants, docs, each benchmark once"
 	@echo "make lint     ruff, mypy, basedpyright, import contracts, rules of the repository"
 	@echo "make format   let ruff rewrite"
 	@echo "make mutants  mutation testing of ceremony, proofs, policy, journal (ARGS='--all')"
 	@echo "make docs     build $(DOCS)/index.html"
 	@echo "make bench    measure, and judge against the limits"
-	@echo "make live     tests that talk to the outside world"
+	@echo "make live     the slow sweeps over whole processes, and tests that talk to the outside world"
 	@echo "make threats  write docs/threats.md from docs/threats.toml and the sources"
 	@echo "make checklist  write docs/checklist.md and its JSON twin from docs/checklist.toml"
 	@echo "make architecture  write the parts of docs/architecture.md that are read from the code"
@@ -69,7 +69,8 @@ imports: $(STAMPS)/lint
 coverage: $(STAMPS)/check
 	$(RUN) tools/coverage_bars.py --own --workers $(WORKERS)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal -m "not live and not slow"
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal tests/demo
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet
 	$(RUN) tools/coverage_bars.py build/coverage.json
@@ -96,12 +97,8 @@ checklist: $(STAMPS)/created
 architecture: $(STAMPS)/test
 	$(RUN) tools/architecture.py
 
-live: $(STAMPS)/test
-	@if ls tests/live/test_*.py >/dev/null 2>&1; then \
-	    $(RUN) -m pytest -m live tests/live $(ARGS); \
-	else \
-	    echo "No live tests yet: everything is proved on this machine alone."; \
-	fi
+live: $(STAMPS)/check
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "live or slow" --ignore=tests/demo $(ARGS)
 
 # --------------------------------------------------------------------------------------------- environments
 
