@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, Literal, final
 
 from pydantic import Field, TypeAdapter
 
-from mcp_wallet_guard.evidence import PAYLOAD, ConfirmationView, Model
+from mcp_wallet_guard.confirmation import ConfirmationView
+from mcp_wallet_guard.evidence import PAYLOAD, Model
 
 
 @final
