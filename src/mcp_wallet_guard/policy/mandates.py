@@ -20,11 +20,10 @@ from mcp_wallet_guard.clearsign.decode import Payment
 from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.operations.intents import EffectKind
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
-from mcp_wallet_guard.policy.limits import Limit
+from mcp_wallet_guard.policy.limits import MAX_SECONDS, Limit
 
 MAX_MANDATES: Final = 16
 MAX_TOOLS: Final = 16
-MAX_SECONDS: Final = 366 * 86_400
 HARMLESS: Final = frozenset({"payee.new", "fee.high", "fee.low"})
 """Findings beside which a mandate still covers a payment; its fee has a bound of its own. Any other one is asked."""
 
