@@ -18,7 +18,8 @@ from mcp_wallet_guard.operations.frozen import KIND_ACTION, FrozenOperation
 from mcp_wallet_guard.operations.names import is_tool_name
 from mcp_wallet_guard.operations.values import Account
 
-MAX_BYTES: Final = 16_384
+MAX_BODY: Final = 16_384
+"""Bytes of an action in canonical form."""
 MAX_ARGUMENTS: Final = 32
 _EFFECT_TAG: Final = b"mcp-wallet-guard/action/v1"
 _ARGUMENT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
@@ -40,7 +41,7 @@ class Action:
 
 def parse_action(body: bytes, /) -> Action:
     """Strict inverse of `Action.body`. Raises InvalidInput("invalid_input", "invalid_input.size")."""
-    if len(body) > MAX_BYTES:
+    if len(body) > MAX_BODY:
         raise InvalidInput("invalid_input.size")
     try:
         document = strict_json.loads(body)
