@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from mcp_wallet_guard import bookkeeping
+from mcp_wallet_guard import bookkeeping, counters
 from mcp_wallet_guard.ceremony import (
     Move,
     check_authorized,
@@ -23,12 +23,11 @@ from mcp_wallet_guard.ceremony import (
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import CATALOGUE, InvalidInput, Tampered
-from mcp_wallet_guard.evidence import LimitRow, OperationRow, State
+from mcp_wallet_guard.evidence import OperationRow, State
 from mcp_wallet_guard.exchange import Acted, ActOutcome, Pending, RefusedAnswer
 from mcp_wallet_guard.operations.actions import Action, action_hash, parse_action
 from mcp_wallet_guard.operations.frozen import KIND_ACTION, FrozenOperation
 from mcp_wallet_guard.policy.engine import Reserved, check_action, check_permitted, check_same_revision
-from mcp_wallet_guard.policy.limits import Spent, check_limit
 from mcp_wallet_guard.policy.rules import ActionRule
 from mcp_wallet_guard.proofs import Runnable
 from mcp_wallet_guard.stores.base import Transaction
@@ -53,17 +52,9 @@ SENTENCES: Final[dict[str, str]] = {
 _RESULT: Final[TypeAdapter[JsonValue]] = TypeAdapter(JsonValue)
 
 
-def spent(tx: Transaction, rule: ActionRule, /) -> Spent:
-    """How often the tool was begun within the rule's window."""
-    row = tx.get(LimitRow, rule.id)
-    return Spent() if row is None else Spent.parse(row.spent).within(rule.limit, tx.now)
-
-
-def check_room(tx: Transaction, rule: ActionRule, /) -> Spent:
+def check_room(tx: Transaction, rule: ActionRule, /) -> None:
     """Raises OverBudget("over_budget") when the tool was begun as often as the rule allows."""
-    seen = spent(tx, rule)
-    check_limit(rule.limit, seen, units=0)
-    return seen
+    counters.check_room(tx, rule.id, rule.limit, units=0)
 
 
 def operation_of(row: OperationRow, settings: Settings, /) -> tuple[FrozenOperation, Action]:
@@ -121,8 +112,7 @@ def consume(
         principal=principal,
     )
     rule = check_action(settings.policy, action.tool)
-    seen = check_room(tx, rule)
-    tx.put(LimitRow(id=rule.id, spent=seen.plus(rule.limit.bucket(tx.now), 0).text))
+    counters.take(tx, rule.id, rule.limit, units=0)
     tx.put(consumed)
     tx.put(replace(approval, consumed_at=tx.now))
     bookkeeping.note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
