@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from mcp_wallet_guard import bookkeeping, counters
+from mcp_wallet_guard.answers import undone_answer
 from mcp_wallet_guard.ceremony import (
     Move,
     check_authorized,
@@ -22,7 +23,7 @@ from mcp_wallet_guard.ceremony import (
 )
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.errors import CATALOGUE, InvalidInput, Tampered
+from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.evidence import OperationRow, State
 from mcp_wallet_guard.exchange import Acted, ActOutcome, Pending, RefusedAnswer
 from mcp_wallet_guard.operations.actions import Action, action_hash, parse_action
@@ -41,13 +42,8 @@ SENTENCES: Final[dict[str, str]] = {
     "carried_out": "The owner approved it, and the tool ran.",
     "failed": "The owner approved it, and the tool failed. It may have had an effect all the same: find out first.",
     "unknown": "The tool was begun, and nobody said how it ended. It may have had its effect: find out first.",
-    "pending": (
-        "The owner must approve this outside this conversation: with the link in the wallet's links folder, or with "
-        "'mcp-wallet-guard approve'. After that, make the same call again with the same arguments."
-    ),
-    "approved": "The owner approved this. Make the same call again with the same arguments within two minutes.",
 }
-"""Every sentence about an action that a model may read."""
+"""Every sentence about an action that was begun. Before that they are those of `answers`."""
 
 _RESULT: Final[TypeAdapter[JsonValue]] = TypeAdapter(JsonValue)
 
@@ -137,19 +133,9 @@ def abandon(tx: Transaction, /) -> None:
 
 def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = None) -> Acted | Pending | RefusedAnswer:
     """The answer that an action's row stands for. `url` is the approval page's address with the opaque id only."""
-    state = state_of(row)
-    if state in {State.FROZEN, State.APPROVED}:
-        approved = state is State.APPROVED
-        message = SENTENCES["approved" if approved else "pending"]
-        return Pending(
-            operation=row.id,
-            approved=approved,
-            expires_at=row.expires_at,
-            url=None if approved else url,
-            message=message,
-        )
-    if row.code is not None:
-        return RefusedAnswer(code=row.code, message=CATALOGUE[row.code], operation=row.id)
+    undone = undone_answer(row, url=url)
+    if undone is not None:
+        return undone
     outcome: ActOutcome = "unknown"
     if row.outcome in {"carried_out", "failed"}:
         outcome = row.outcome  # type: ignore[assignment]  # one of the two
