@@ -17,7 +17,7 @@ from mcp_wallet_guard import acts, bookkeeping, strict_json
 from mcp_wallet_guard.answers import Waiters
 from mcp_wallet_guard.approvals.links import new_link_secret, new_operation_id
 from mcp_wallet_guard.canonical import canonical_bytes
-from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
+from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
@@ -84,7 +84,7 @@ class Actions:
         first = await self._ask(action, principal, page_url)
         if not isinstance(first, Pending) or wait_seconds <= 0:
             return first
-        is_open = partial(self._is_open, first.operation)
+        is_open = partial(self._desk.is_undecided, first.operation)
         answered = await self._waiters.wait(first.operation, seconds=wait_seconds, is_open=is_open)
         return await self._ask(action, principal, page_url) if answered else first
 
@@ -230,11 +230,7 @@ class Actions:
         return MayAct(operation=row.id)
 
     async def _close(self, row: OperationRow, move: Move, code: str) -> None:
-        def work(tx: Transaction) -> None:
-            if tx.get(OperationRow, row.id) == row:
-                bookkeeping.close(tx, row, move, code=code)
-
-        await self._custody.transact(work)
+        await self._custody.transact(lambda tx: bookkeeping.close_unmoved(tx, row, move, code=code))
         await self._closed((row.id,))
 
     async def _kept(self, operation: str, result: str | None) -> str | None:
@@ -250,10 +246,6 @@ class Actions:
         except Tampered:
             await note_incident(self._custody, operation)
             return None
-
-    async def _is_open(self, operation: str) -> bool:
-        row = await self._custody.transact(lambda tx: tx.get(OperationRow, operation))
-        return row is not None and state_of(row) is State.FROZEN
 
 
 def _answer(row: OperationRow, page_url: PageUrl) -> Acted | Pending | RefusedAnswer:

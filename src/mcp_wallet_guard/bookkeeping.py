@@ -213,6 +213,12 @@ def close(tx: Transaction, row: OperationRow, move: Move, /, *, code: str) -> Op
     return closed
 
 
+def close_unmoved(tx: Transaction, row: OperationRow, move: Move, /, *, code: str) -> None:
+    """`close`, unless `row` is not what is stored any more: whoever moved it on has answered."""
+    if tx.get(OperationRow, row.id) == row:
+        close(tx, row, move, code=code)
+
+
 def open_rows(tx: Transaction, operation: str, /) -> tuple[OperationRow, ApprovalRow]:
     """A frozen, undecided operation and its approval.
 

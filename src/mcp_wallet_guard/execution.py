@@ -194,13 +194,8 @@ class Executor:
             raise
 
     async def _close(self, row: OperationRow, move: Move, code: str) -> None:
-        """Close what may not be signed, unless it was closed meanwhile."""
-
-        def work(tx: Transaction) -> None:
-            if tx.get(OperationRow, row.id) == row:
-                bookkeeping.close(tx, row, move, code=code)
-
-        await self._custody.transact(work)
+        """Close what may not be signed."""
+        await self._custody.transact(lambda tx: bookkeeping.close_unmoved(tx, row, move, code=code))
 
     async def _sign(self, session: Session, row: OperationRow, signable: Signable) -> Signed | None:
         """The verified signature, or None when there is none: the row says how it ended then."""

@@ -105,7 +105,7 @@ class Guard:
             first = await self._ask(proposal, intent)
             if not isinstance(first, Pending) or first.queued or wait_seconds <= 0:
                 return first
-            seconds, is_open = min(wait_seconds, MAX_WAIT_SECONDS), partial(self._is_open, first.operation)
+            seconds, is_open = min(wait_seconds, MAX_WAIT_SECONDS), partial(self.desk.is_undecided, first.operation)
             answered = await self._waiters.wait(first.operation, seconds=seconds, is_open=is_open)
             return await self._ask(proposal, intent) if answered else first
         except GuardError as error:
@@ -334,10 +334,6 @@ class Guard:
         if state_of(stored) is State.APPROVED:  # by a mandate: nobody is asked
             stored = await self.executor.execute(stored, principal=proposal.principal)
         return self._answer(stored)
-
-    async def _is_open(self, operation: str) -> bool:
-        row = await self.custody.transact(lambda tx: tx.get(OperationRow, operation))
-        return row is not None and state_of(row) is State.FROZEN
 
     async def _sweep(self) -> None:
         self._swept_at = self.custody.clock.now()
