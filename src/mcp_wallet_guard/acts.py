@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from mcp_wallet_guard import bookkeeping, counters
+from mcp_wallet_guard import bookkeeping, counters, frozen_rows
 from mcp_wallet_guard.answers import undone_answer
 from mcp_wallet_guard.ceremony import (
     Move,
@@ -61,15 +61,9 @@ def operation_of(row: OperationRow, settings: Settings, /) -> tuple[FrozenOperat
         action = parse_action(row.intent.encode())
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the request does not parse") from None
-    operation = FrozenOperation(
-        kind=KIND_ACTION,
-        account=settings.account,
-        unsigned_bytes=row.unsigned_bytes,
-        effect_hash=row.effect_hash,
-        expires_at=row.expires_at,
-    )
-    if operation.digest != row.digest or action_hash(action, settings.account) != row.effect_hash:
-        raise Tampered("tampered.operation", detail="the row's columns disagree with its bytes")
+    operation = frozen_rows.restored(row, settings, kind=KIND_ACTION)
+    if action_hash(action, settings.account) != row.effect_hash:
+        raise Tampered("tampered.operation", detail=frozen_rows.DISAGREES)
     return operation, action
 
 
