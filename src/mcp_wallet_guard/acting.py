@@ -17,15 +17,16 @@ from mcp_wallet_guard import acts, bookkeeping, strict_json
 from mcp_wallet_guard.answers import Waiters
 from mcp_wallet_guard.approvals.links import new_link_secret, new_operation_id
 from mcp_wallet_guard.canonical import canonical_bytes
-from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized
+from mcp_wallet_guard.ceremony import Equal, Move, check_authorized
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import Declined, Expired, GuardError, InvalidInput, OverBudget, PolicyDenied, Tampered
-from mcp_wallet_guard.evidence import ApprovalRow, OperationRow, State, canonical
+from mcp_wallet_guard.evidence import OperationRow, State
 from mcp_wallet_guard.exchange import MAX_RESULT, Acted, ActionProposal, ActOutcome, MayAct, Pending, RefusedAnswer
 from mcp_wallet_guard.execution import note_incident
 from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.frozen_rows import approval_for, frozen_row
 from mcp_wallet_guard.operations.actions import Action, action_hash, freeze_action, parse_action
 from mcp_wallet_guard.policy.engine import Reserved, check_action, check_permitted
 from mcp_wallet_guard.refusals import Refusals
@@ -162,18 +163,7 @@ class Actions:
             changed_at=now,
             expires_at=expires_at,
         )
-        frozen = advance(
-            proposed,
-            Move.FREEZE,
-            at=now,
-            nonce=0,
-            unsigned_bytes=operation.unsigned_bytes,
-            digest=operation.digest,
-            view=canonical(decoded.view),
-            view_hash=decoded.view_hash,
-            facts=canonical(None),
-            policy_revision=session.revision,
-        )
+        frozen = frozen_row(proposed, decoded, facts=None, nonce=0, revision=session.revision, at=now)
         link_secret, link_hash = new_link_secret()
 
         def work(tx: Transaction) -> None:
@@ -188,18 +178,7 @@ class Actions:
             permitted = check_permitted(
                 settings.policy, decoded, revision=session.revision, facts=None, reserved=Reserved()
             )
-            approval = ApprovalRow(
-                operation=frozen.id,
-                digest=operation.digest,
-                view_hash=decoded.view_hash,
-                policy_revision=session.revision,
-                principal=principal,
-                expires_at=expires_at,
-                level=int(permitted.obligations.level),
-                approvers=permitted.obligations.approvers,
-                link_hash=link_hash,
-                match_salt=secrets.token_bytes(16),
-            )
+            approval = approval_for(frozen, permitted, link_hash=link_hash, match_salt=secrets.token_bytes(16))
             bookkeeping.ask(tx, frozen, approval)
 
         with anyio.CancelScope(shield=True):

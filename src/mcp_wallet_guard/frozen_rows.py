@@ -1,17 +1,58 @@
-"""What is frozen, as the columns of a stored row: read back, and compared with the bytes."""
+"""What is frozen, as the columns of stored rows: written with the question about it, read back, and compared with the
+bytes."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from mcp_wallet_guard import strict_json
+from mcp_wallet_guard.ceremony import Move, advance
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.evidence import OperationRow
+from mcp_wallet_guard.evidence import ApprovalRow, Facts, OperationRow, canonical
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
 from mcp_wallet_guard.operations.intents import Effect, from_json
+from mcp_wallet_guard.proofs import Decoded, Permitted
 
 DISAGREES: Final = "the row's columns disagree with its bytes"
+
+
+def frozen_row(
+    row: OperationRow, decoded: Decoded, /, *, facts: Facts | None, nonce: int, revision: int, at: int
+) -> OperationRow:
+    """The proposed `row` with what was frozen for it and what its view shows. `at` is unix seconds. Raises as
+    `advance`."""
+    operation = decoded.operation
+    return advance(
+        row,
+        Move.FREEZE,
+        at=at,
+        expires_at=operation.expires_at,
+        nonce=nonce,
+        unsigned_bytes=operation.unsigned_bytes,
+        digest=operation.digest,
+        view=canonical(decoded.view),
+        view_hash=decoded.view_hash,
+        facts=canonical(facts),
+        policy_revision=revision,
+    )
+
+
+def approval_for(frozen: OperationRow, permitted: Permitted, /, *, link_hash: bytes, match_salt: bytes) -> ApprovalRow:
+    """The question about a frozen row: what was permitted is what a person, or a mandate, is asked for."""
+    return ApprovalRow(
+        operation=frozen.id,
+        digest=permitted.operation_digest,
+        view_hash=permitted.view_hash,
+        policy_revision=permitted.policy_revision,
+        principal=frozen.principal,
+        expires_at=frozen.expires_at,
+        level=int(permitted.obligations.level),
+        approvers=permitted.obligations.approvers,
+        link_hash=link_hash,
+        match_salt=match_salt,
+        mandate=permitted.obligations.mandate,
+    )
 
 
 def operation_of(row: OperationRow, settings: Settings, /) -> FrozenOperation:
