@@ -19,6 +19,7 @@ from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.names import is_entry_name, is_tool_name
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
+from mcp_wallet_guard.policy.contracts import ContractRule, check_contracts
 from mcp_wallet_guard.policy.limits import MAX_LIMITS, Limit
 from mcp_wallet_guard.policy.mandates import MAX_MANDATES, Mandate
 
@@ -97,7 +98,7 @@ class Policy:
 
     `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them;
     `limits` are over time; `mandates` are what may be approved in advance;
-    `actions` are tools that do something themselves.
+    `actions` are tools that do something themselves; `contracts` may be called.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -112,6 +113,7 @@ class Policy:
     limits: tuple[Limit, ...] = ()
     mandates: tuple[Mandate, ...] = ()
     actions: tuple[ActionRule, ...] = ()
+    contracts: tuple[ContractRule, ...] = ()
     waiver: LowerLevel | None = None
 
     def __post_init__(self) -> None:
@@ -120,6 +122,7 @@ class Policy:
         self._check_limits()
         self._check_mandates()
         self._check_actions()
+        check_contracts(self.contracts)
         _check_limit("max_per_transaction", self.max_per_transaction)
         if self.max_fee is not None:
             _check_limit("max_fee", self.max_fee)
@@ -174,6 +177,10 @@ class Policy:
     def action_rule(self, tool: str, /) -> ActionRule | None:
         """How often this tool may be asked for, None when it may not."""
         return next((rule for rule in self.actions if rule.tool == tool), None)
+
+    def contract_rule(self, address: Address, /) -> ContractRule | None:
+        """How this contract may be called, None when it may not."""
+        return next((rule for rule in self.contracts if rule.address == address), None)
 
     def token_rule(self, contract: Address, /) -> TokenRule | None:
         """What may be done with the token of this contract, None when nothing may."""
