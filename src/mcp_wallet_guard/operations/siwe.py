@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Final, NoReturn, final
+from typing import Final, final
 
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations import rfc3339
@@ -30,9 +30,7 @@ _AUTHORITY: Final = (
     rf"(?:(?P<user>(?:[{_UNRESERVED}{_SUB}:]|{_PERCENT})*)@)?"
     rf"(?P<host>{_LITERAL}|(?:[{_UNRESERVED}{_SUB}]|{_PERCENT})*)(?::[0-9]*)?"
 )
-_HIERARCHY: Final = (
-    rf"(?://{_AUTHORITY}(?:/{_PCHAR}*)*|/(?:{_PCHAR}+(?:/{_PCHAR}*)*)?|{_PCHAR}+(?:/{_PCHAR}*)*|)"
-)
+_HIERARCHY: Final = rf"(?://{_AUTHORITY}(?:/{_PCHAR}*)*|/(?:{_PCHAR}+(?:/{_PCHAR}*)*)?|{_PCHAR}+(?:/{_PCHAR}*)*|)"
 _DOMAIN: Final = re.compile(_AUTHORITY)
 _ORIGIN: Final = re.compile(rf"(?:({_SCHEME})://)?(.*)")
 _URI: Final = re.compile(rf"{_SCHEME}:{_HIERARCHY}(?:\?(?:{_PCHAR}|[/?])*)?(?:#(?:{_PCHAR}|[/?])*)?")
@@ -93,7 +91,7 @@ def is_sign_in_like(text: str, /) -> bool:
 def parse_sign_in(text: str, /) -> SignIn:
     """Raises InvalidInput("invalid_input.message") unless `text` is a sign-in to the letter."""
     if type(text) is not str or len(text) > MAX_CHARACTERS:
-        _refuse("too long")
+        raise _invalid("too long")
     lines = _Lines(text.split("\n"))
     scheme, domain = _origin(lines.take())
     address = _address(lines.take())
@@ -140,7 +138,7 @@ def encode_sign_in(sign_in: SignIn, /) -> str:
         lines += ["Resources:", *(f"- {resource}" for resource in sign_in.resources)]
     text = "\n".join(lines)
     if parse_sign_in(text) != sign_in:
-        _refuse("the fields are not those of a sign-in")
+        raise _invalid("the fields are not those of a sign-in")
     return text
 
 
@@ -156,18 +154,18 @@ class _Lines:
     def take(self) -> str:
         line = self.peek()
         if line is None:
-            _refuse("the text ends early")
+            raise _invalid("the text ends early")
         self._at += 1
         return line
 
     def expect(self, text: str) -> None:
         if self.take() != text:
-            _refuse("a line is not the one that the standard has there")
+            raise _invalid("a line is not the one that the standard has there")
 
     def after(self, prefix: str) -> str:
         value = self.maybe(prefix)
         if value is None:
-            _refuse(f"there is no line {prefix.strip()}")
+            raise _invalid(f"there is no line {prefix.strip()}")
         return value
 
     def maybe(self, prefix: str) -> str | None:
@@ -179,18 +177,18 @@ class _Lines:
 
     def end(self) -> None:
         if self.peek() is not None:
-            _refuse("there is text after the end")
+            raise _invalid("there is text after the end")
 
 
 def _origin(line: str) -> tuple[str | None, str]:
     if not line.endswith(_OPENING):
-        _refuse("the first line is another one")
+        raise _invalid("the first line is another one")
     match = _ORIGIN.fullmatch(line.removesuffix(_OPENING))
     if match is None or not match[2]:
-        _refuse("there is no domain")
+        raise _invalid("there is no domain")
     found = _DOMAIN.fullmatch(match[2])
     if found is None or not found["host"]:
-        _refuse("the domain is not an authority of RFC 3986")
+        raise _invalid("the domain is not an authority of RFC 3986")
     _check_literal(found["six"])
     return match[1], match[2]
 
@@ -199,7 +197,7 @@ def _address(line: str) -> Address:
     try:
         return Address.parse(line)
     except InvalidInput:
-        _refuse("the address is not one with its checksum")
+        raise _invalid("the address is not one with its checksum") from None
 
 
 def _statement(lines: _Lines) -> str | None:
@@ -219,14 +217,14 @@ def _resources(lines: _Lines) -> tuple[str, ...] | None:
     while (resource := lines.maybe("- ")) is not None:
         found.append(_uri(resource))
     if len(found) > MAX_RESOURCES:
-        _refuse("there are too many resources")
+        raise _invalid("there are too many resources")
     return tuple(found)
 
 
 def _uri(text: str) -> str:
     match = _URI.fullmatch(text)
     if match is None:
-        _refuse("a URI is none of RFC 3986")
+        raise _invalid("a URI is none of RFC 3986")
     _check_literal(match["six"])
     return text
 
@@ -237,13 +235,13 @@ def _check_literal(text: str | None) -> None:
     try:
         ipaddress.IPv6Address(text)
     except ValueError:
-        _refuse("an address in brackets is no IPv6 address")
+        raise _invalid("an address in brackets is no IPv6 address") from None
 
 
 def _chain(text: str) -> ChainId:
     number = int(_matching(_CHAIN, text, "chain id"))
     if number >= 2**64:
-        _refuse("the chain id is too large")
+        raise _invalid("the chain id is too large")
     return ChainId(number)
 
 
@@ -251,15 +249,15 @@ def _date(text: str) -> str:
     try:
         rfc3339.parse_seconds(text)
     except ValueError:
-        _refuse("a date is none of RFC 3339")
+        raise _invalid("a date is none of RFC 3339") from None
     return text
 
 
 def _matching(pattern: re.Pattern[str], text: str, what: str) -> str:
     if pattern.fullmatch(text) is None:
-        _refuse(f"the {what} has another form")
+        raise _invalid(f"the {what} has another form")
     return text
 
 
-def _refuse(detail: str) -> NoReturn:
-    raise InvalidInput("invalid_input.message", detail=f"sign-in: {detail}")
+def _invalid(detail: str) -> InvalidInput:
+    return InvalidInput("invalid_input.message", detail=f"sign-in: {detail}")

@@ -1,15 +1,16 @@
 """EIP-712 typed data, version 4: JSON <-> fields, and the hashes that are signed.
 
 Read by one strict reader of our own, so that what a person sees is what is hashed: every key of domain and message is
-declared, every declared one is there, and nothing has a second reading. Versions 1 and 3 are refused. `TypedData.message`
-is a tree: `Struct` (its `type`, and `members` by name), tuples for arrays, and bool, int, bytes, str, Address as leaves.
+declared, every declared one is there, and nothing has a second reading. Versions 1 and 3 are refused.
+`TypedData.message` is a tree: `Struct` (its `type`, and `members` by name), tuples for arrays, and bool, int, bytes,
+str and Address as leaves.
 Source: EIP-712; the version is that of eth_signTypedData_v4. Threat: T-032, T-033.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, final
 
 from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.canonical import canonical_bytes
@@ -24,7 +25,7 @@ __all__ = [
     "message_hash", "parse_typed_data", "signing_hash", "to_json", "type_hash",
 ]  # fmt: skip
 
-MAX_BYTES: Final = 262_144
+MAX_BYTES: Final = 131_072
 _MEMBERS: Final = frozenset({"types", "primaryType", "domain", "message"})
 
 
@@ -58,24 +59,26 @@ class TypedData:
     message: Struct
 
 
-def parse_typed_data(source: str | bytes | dict[str, Any], /) -> TypedData:
+def parse_typed_data(source: str | bytes | dict[str, Any], /, *, any_address_case: bool = False) -> TypedData:
     """From the JSON text or the JSON object that it is. Raises InvalidInput("invalid_input.typed_data") alone; nothing
     of the input is in `public`.
 
     An `EIP712Domain` that is not declared is that of the domain's keys. Types that the message does not use may be
-    declared.
+    declared. A mixed-case address has its EIP-55 checksum, so that a mistyped digit is found; `any_address_case` waives
+    that for examples that others made up, and changes no hash.
     """
     raw = _loaded(source)
     if type(raw) is list:
-        _refuse("typed data version 1, a list of values, is not signed")
+        raise _invalid("typed data version 1, a list of values, is not signed")
     if type(raw) is not dict or raw.keys() != _MEMBERS:
-        _refuse("typed data has exactly types, primaryType, domain and message")
+        raise _invalid("typed data has exactly types, primaryType, domain and message")
     primary, domain = raw["primaryType"], raw["domain"]
     types = kinds.read_types(_with_domain(raw["types"], domain))
     if type(primary) is not str or primary in {"", DOMAIN_TYPE} or primary not in types:
-        _refuse("primaryType is not a declared type of a message")
-    message = Reader(types).struct(raw["message"], primary, at="message")
-    return TypedData(types=types, primary_type=primary, domain=_domain(domain, types), message=message)
+        raise _invalid("primaryType is not a declared type of a message")
+    message = Reader(types, any_address_case=any_address_case).struct(raw["message"], primary, at="message")
+    found = Reader(types, any_address_case=any_address_case).struct(domain, DOMAIN_TYPE, at="domain")
+    return TypedData(types=types, primary_type=primary, domain=_domain(found), message=message)
 
 
 def to_json(typed: TypedData, /) -> str:
@@ -125,30 +128,30 @@ def _loaded(source: object) -> Any:
         try:
             source = source.encode("utf-8")
         except UnicodeEncodeError:
-            _refuse("the text is not Unicode")
+            raise _invalid("the text is not Unicode") from None
     if type(source) is not bytes:
         return source
     if len(source) > MAX_BYTES:
-        _refuse("the text is too long")
+        raise _invalid("the text is too long")
     try:
         return strict_json.loads(source)
     except ValueError:
-        _refuse("the text is not strict JSON")
+        raise _invalid("the text is not strict JSON") from None
 
 
 def _with_domain(types: object, domain: object) -> object:
     """The types with an `EIP712Domain`: the one declared, or one made of the domain's keys."""
     if type(types) is not dict or type(domain) is not dict:
-        _refuse("types and domain are objects")
+        raise _invalid("types and domain are objects")
     if not domain.keys() <= {field.name for field in DOMAIN_FIELDS}:
-        _refuse("the domain has a member that the standard does not know")
+        raise _invalid("the domain has a member that the standard does not know")
     present = [{"name": f.name, "type": f.type} for f in DOMAIN_FIELDS if f.name in domain]
     return {DOMAIN_TYPE: present, **types}
 
 
-def _domain(raw: dict[str, Any], types: Types) -> Domain:
-    # The reader finds declared members that are missing, and others; each value then has the type that it reads.
-    members: dict[str, Any] = dict(Reader(types).struct(raw, DOMAIN_TYPE, at="domain").members)
+def _domain(struct: Struct) -> Domain:
+    # The types of the declared members are the standard's, so each value is of the type that stands here.
+    members: dict[str, Any] = dict(struct.members)
     return Domain(
         name=members.get("name"),
         version=members.get("version"),
@@ -158,5 +161,5 @@ def _domain(raw: dict[str, Any], types: Types) -> Domain:
     )
 
 
-def _refuse(detail: str) -> NoReturn:
-    raise InvalidInput("invalid_input.typed_data", detail=detail)
+def _invalid(detail: str) -> InvalidInput:
+    return InvalidInput("invalid_input.typed_data", detail=detail)

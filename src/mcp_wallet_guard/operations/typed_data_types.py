@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, Literal, NoReturn, final
+from typing import Final, Literal, final
 
 from mcp_wallet_guard.errors import InvalidInput
 
@@ -113,9 +113,9 @@ def base_of(text: str, /) -> str:
         if array is None:
             return text
         if array.length is not None and array.length > MAX_LENGTH:
-            _refuse("an array is too long")
+            raise _invalid("an array is too long")
         text = array.item
-    _refuse("an array has too many dimensions")
+    raise _invalid("an array has too many dimensions")
 
 
 def read_types(raw: object, /) -> Types:
@@ -125,14 +125,14 @@ def read_types(raw: object, /) -> Types:
     Raises InvalidInput("invalid_input.typed_data").
     """
     if type(raw) is not dict or not 0 < len(raw) <= MAX_TYPES:
-        _refuse("types is an object of 1 to 64 struct types")
+        raise _invalid("types is an object of 1 to 64 struct types")
     types = {_type_name(name): _members(members, name) for name, members in raw.items()}
     _check_domain(types.get(DOMAIN_TYPE))
     for members in types.values():
         for member in members:
             base = base_of(member.type)
             if atom_of(base) is None and (base not in types or base == DOMAIN_TYPE):
-                _refuse("a member has a type that is not declared")
+                raise _invalid("a member has a type that is not declared")
     _check_recursion(types)
     return MappingProxyType(types)
 
@@ -143,7 +143,7 @@ def encode_type(types: Types, name: str, /) -> str:
     Raises InvalidInput("invalid_input.typed_data") for a type that is not there.
     """
     if name not in types:
-        _refuse("no such type")
+        raise _invalid("no such type")
     used: set[str] = set()
     waiting = [name]
     while waiting:
@@ -167,37 +167,37 @@ def _uses(types: Types, name: str) -> list[str]:
 
 def _type_name(raw: object) -> str:
     if type(raw) is not str or len(raw) > _NAME_LIMIT or _TYPE_NAME.fullmatch(raw) is None:
-        _refuse("a type's name is not an identifier")
+        raise _invalid("a type's name is not an identifier")
     if _RESERVED.fullmatch(raw) is not None:
-        _refuse("a type takes the name of an atomic type")
+        raise _invalid("a type takes the name of an atomic type")
     return raw
 
 
 def _members(raw: object, owner: str) -> tuple[Field, ...]:
     if type(raw) is not list or len(raw) > MAX_MEMBERS:
-        _refuse("a type is a list of at most 64 members")
+        raise _invalid("a type is a list of at most 64 members")
     if not raw and owner != DOMAIN_TYPE:
-        _refuse("a type has no members")
+        raise _invalid("a type has no members")
     fields = tuple(_field(each) for each in raw)
     if len({field.name for field in fields}) != len(fields):
-        _refuse("a type has two members of one name")
+        raise _invalid("a type has two members of one name")
     return fields
 
 
 def _field(raw: object) -> Field:
     if type(raw) is not dict or raw.keys() != {"name", "type"}:
-        _refuse("a type's member has exactly a name and a type")
+        raise _invalid("a type's member has exactly a name and a type")
     name, kind = raw["name"], raw["type"]
     if type(name) is not str or len(name) > _NAME_LIMIT or _MEMBER_NAME.fullmatch(name) is None:
-        _refuse("a member's name is not an identifier")
+        raise _invalid("a member's name is not an identifier")
     if type(kind) is not str or len(kind) > _NAME_LIMIT:
-        _refuse("a member's type is not a type")
+        raise _invalid("a member's type is not a type")
     return Field(kind, name)
 
 
 def _check_domain(declared: tuple[Field, ...] | None) -> None:
     if declared is not None and declared != tuple(field for field in DOMAIN_FIELDS if field in declared):
-        _refuse("EIP712Domain is declared otherwise than the standard does")
+        raise _invalid("EIP712Domain is declared otherwise than the standard does")
 
 
 def _check_recursion(types: Types) -> None:
@@ -206,9 +206,9 @@ def _check_recursion(types: Types) -> None:
     while open_uses:
         done = {name for name, uses in open_uses.items() if not uses}
         if not done:
-            _refuse("a type contains itself")
+            raise _invalid("a type contains itself")
         open_uses = {name: uses - done for name, uses in open_uses.items() if name not in done}
 
 
-def _refuse(detail: str) -> NoReturn:
-    raise InvalidInput("invalid_input.typed_data", detail=detail)
+def _invalid(detail: str) -> InvalidInput:
+    return InvalidInput("invalid_input.typed_data", detail=detail)

@@ -11,16 +11,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, NoReturn, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations.typed_data_types import Atom, Types, array_of, atom_of, encode_type
 from mcp_wallet_guard.operations.values import Address, keccak256
 
-MAX_VALUES: Final = 20_000
-"""Leaves, arrays and structs of one message."""
+MAX_COST: Final = 20_000
+"""Of one message: its integers and booleans. Others count as several, by the hashes that they take."""
 MAX_CHARACTERS: Final = 131_072
 """Of all texts of one message together."""
+_COSTS: Final = {"uint": 1, "int": 1, "bool": 1, "fixed_bytes": 1, "address": 16}
+_HASHED: Final = 4
 
 _EXACT: Final = 2**53 - 1
 _DECIMAL: Final = re.compile(r"-?[1-9][0-9]{0,77}|0")
@@ -51,40 +53,44 @@ class Struct:
 class Reader:
     """Reads one message: counts what it reads, so that no input costs more than its ceiling."""
 
-    __slots__ = ("_characters", "_left", "_types")
+    __slots__ = ("_any_case", "_characters", "_left", "_types")
 
-    def __init__(self, types: Types, /) -> None:
+    def __init__(self, types: Types, /, *, any_address_case: bool = False) -> None:
         self._types = types
-        self._left = MAX_VALUES
+        self._any_case = any_address_case
+        self._left = MAX_COST
         self._characters = MAX_CHARACTERS
 
     def read(self, raw: object, kind: str, /, *, at: str) -> Value:
         """The value that the JSON value `raw` is as a `kind`. `at` names the place in errors."""
-        self._left -= 1
-        if self._left < 0:
-            refuse(at, "there are too many values")
         array = array_of(kind)
+        atom = None if array is not None else atom_of(kind)
+        self._left -= _HASHED if atom is None else _COSTS.get(atom.kind, _HASHED)
+        if self._left < 0:
+            raise invalid(at, "there are too many values")
         if array is not None:
             if type(raw) is not list or array.length not in {None, len(raw)}:
-                refuse(at, "this is not an array of that length")
+                raise invalid(at, "this is not an array of that length")
             return tuple(self.read(item, array.item, at=f"{at}[{i}]") for i, item in enumerate(raw))
-        atom = atom_of(kind)
-        if atom is None:
-            return self.struct(raw, kind, at=at)
-        if type(raw) is str:
-            self._characters -= len(raw)
-            if self._characters < 0:
-                refuse(at, "there is too much text")
-        return leaf(raw, atom, at=at)
+        return self.struct(raw, kind, at=at) if atom is None else self._leaf(raw, atom, at)
 
     def struct(self, raw: object, kind: str, /, *, at: str) -> Struct:
         """The struct of the type `kind` that the JSON object `raw` is."""
         fields = self._types[kind]
         if type(raw) is not dict:
-            refuse(at, "this is not an object; null and structs left out are of version 3")
+            raise invalid(at, "this is not an object; null and structs left out are of version 3")
         if raw.keys() != {field.name for field in fields}:
-            refuse(at, "a member is missing, or there is one that the type does not declare")
+            raise invalid(at, "a member is missing, or there is one that the type does not declare")
         return Struct(kind, {f.name: self.read(raw[f.name], f.type, at=f"{at}.{f.name}") for f in fields})
+
+    def _leaf(self, raw: object, atom: Atom, at: str) -> bool | int | bytes | str | Address:
+        if type(raw) is str:
+            self._characters -= len(raw)
+            if self._characters < 0:
+                raise invalid(at, "there is too much text")
+        if atom.kind == "address":
+            return _address(raw, at, any_case=self._any_case)
+        return leaf(raw, atom, at=at)
 
 
 def leaf(raw: object, atom: Atom, /, *, at: str) -> bool | int | bytes | str | Address:
@@ -92,17 +98,17 @@ def leaf(raw: object, atom: Atom, /, *, at: str) -> bool | int | bytes | str | A
     match atom.kind:
         case "bool":
             if type(raw) is not bool:
-                refuse(at, "a bool is true or false")
+                raise invalid(at, "a bool is true or false")
             return raw
         case "string":
             return _text(raw, at)
         case "address":
-            return _address(raw, at)
+            return _address(raw, at, any_case=False)
         case "bytes" | "fixed_bytes":
             if type(raw) is not str or _BYTES.fullmatch(raw) is None:
-                refuse(at, "bytes are 0x and an even number of hex digits")
+                raise invalid(at, "bytes are 0x and an even number of hex digits")
             if atom.size and len(raw) != 2 + 2 * atom.size:
-                refuse(at, f"this is not {atom.size} bytes")
+                raise invalid(at, f"this is not {atom.size} bytes")
             return bytes.fromhex(raw[2:])
         case "uint" | "int":
             return _integer(raw, atom, at)
@@ -145,7 +151,7 @@ class Hasher:
     def encoded(self, value: Struct, /) -> bytes:
         """The type hash, then 32 bytes a member."""
         if value.type not in self._types or value.members.keys() != {f.name for f in self._types[value.type]}:
-            refuse(value.type, "the struct is not of its type")
+            raise invalid(value.type, "the struct is not of its type")
         words = [self._word(value.members[field.name], field.type) for field in self._types[value.type]]
         return self.type_hash(value.type) + b"".join(words)
 
@@ -153,13 +159,13 @@ class Hasher:
         array = array_of(kind)
         if array is not None:
             if not isinstance(value, tuple) or array.length not in {None, len(value)}:
-                refuse(kind, "this is not an array of that length")
+                raise invalid(kind, "this is not an array of that length")
             return keccak256(b"".join(self._word(item, array.item) for item in value))
         atom = atom_of(kind)
         if atom is not None:
             return _leaf_word(value, atom)
         if not isinstance(value, Struct) or value.type != kind:
-            refuse(kind, "this is another struct")
+            raise invalid(kind, "this is another struct")
         return self.struct(value)
 
 
@@ -177,24 +183,24 @@ def _leaf_word(value: Value, atom: Atom) -> bytes:
         return value.ljust(32, b"\0")
     if atom.kind in {"uint", "int"} and isinstance(value, int):
         return (_integer(value, atom, atom.kind) % 2**256).to_bytes(32)
-    refuse(atom.kind, "this is no value of that type")
+    raise invalid(atom.kind, "this is no value of that type")
 
 
 def _text(raw: object, at: str) -> str:
     if type(raw) is not str:
-        refuse(at, "this is not text")
+        raise invalid(at, "this is not text")
     if not raw.isascii() and any("\ud800" <= character <= "\udfff" for character in raw):
-        refuse(at, "text has half of a surrogate pair")
+        raise invalid(at, "text has half of a surrogate pair")
     return raw
 
 
-def _address(raw: object, at: str) -> Address:
+def _address(raw: object, at: str, *, any_case: bool) -> Address:
     if type(raw) is not str or _ADDRESS.fullmatch(raw) is None:
-        refuse(at, "an address is 0x and 40 hex digits")
+        raise invalid(at, "an address is 0x and 40 hex digits")
     address = Address.from_bytes(bytes.fromhex(raw[2:]))
     digits = raw[2:]
-    if digits not in {digits.lower(), digits.upper()} and address.value != raw:
-        refuse(at, "the address has a wrong EIP-55 checksum")
+    if not any_case and digits not in {digits.lower(), digits.upper()} and address.value != raw:
+        raise invalid(at, "the address has a wrong EIP-55 checksum")
     return address
 
 
@@ -204,10 +210,10 @@ def _integer(raw: object, atom: Atom, at: str) -> int:
     elif type(raw) is int:
         value = raw
     else:
-        refuse(at, "an integer is a JSON integer, decimal text or 0x text")
+        raise invalid(at, "an integer is a JSON integer, decimal text or 0x text")
     low, high = (0, 2**atom.size) if atom.kind == "uint" else (-(2 ** (atom.size - 1)), 2 ** (atom.size - 1))
     if not low <= value < high:
-        refuse(at, f"this does not fit {atom.kind}{atom.size}")
+        raise invalid(at, f"this does not fit {atom.kind}{atom.size}")
     return value
 
 
@@ -216,9 +222,9 @@ def _parsed(text: str, at: str) -> int:
         return int(text)
     if _HEX.fullmatch(text) is not None:
         return int(text, 16)
-    refuse(at, "an integer is written in another way")
+    raise invalid(at, "an integer is written in another way")
 
 
-def refuse(at: str, why: str, /) -> NoReturn:
+def invalid(at: str, why: str, /) -> InvalidInput:
     """`at` is a path of checked names; `why` is ours."""
-    raise InvalidInput("invalid_input.typed_data", detail=f"{at}: {why}")
+    return InvalidInput("invalid_input.typed_data", detail=f"{at}: {why}")
