@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, TypeVar, final
 
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations.typed_data_types import Atom, Types, array_of, atom_of, encode_type
@@ -30,6 +30,8 @@ _HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _BYTES: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
+T = TypeVar("T")
+Kind: TypeAlias = type[T]
 Value: TypeAlias = "bool | int | bytes | str | Address | Struct | tuple[Value, ...]"
 """A leaf by its type, a struct, or the items of an array."""
 
@@ -48,6 +50,13 @@ class Struct:
     def __getitem__(self, name: str, /) -> Value:
         """The member of that name. Raises KeyError."""
         return self.members[name]
+
+    def member(self, name: str, kind: Kind[T], /) -> T:
+        """The member of that name, which is a `kind`. Raises InvalidInput("invalid_input.typed_data")."""
+        value = self.members.get(name)
+        if not isinstance(value, kind):
+            raise invalid(self.type, "a member is missing or of another type")
+        return value
 
 
 class Reader:
