@@ -107,6 +107,7 @@ def _refuse() -> Never:
 # that is known to be inside the data. `_Dynamic` reads one that starts at a place, and says where it ends.
 
 _Static = Callable[[bytes, int], Value]
+_Tuple = Callable[[bytes, int], tuple[Value, ...]]
 _Dynamic = Callable[[bytes, int, Budget], tuple[Value, int]]
 _Frame = Callable[[bytes, int, Budget], tuple[tuple[Value, ...], int]]
 
@@ -118,9 +119,10 @@ def _plan(parameters: tuple[Parameter, ...]) -> _Frame:
 
 def _frame(types: Sequence[AbiType]) -> _Frame:
     """Heads one after another, then the tails of the dynamic ones in the same order."""
-    places = list(accumulate((each.head for each in types), initial=0))
-    head = places.pop()
+    *places, head = accumulate((each.head for each in types), initial=0)
     nodes = sum(each.nodes for each in types)
+    if not any(each.is_dynamic for each in types):
+        return _static_frame(_static_tuple(types), head=head, nodes=nodes)
     steps = [
         (place, _static(each), _dynamic(each) if each.is_dynamic else None)
         for place, each in zip(places, types, strict=True)
@@ -140,6 +142,16 @@ def _frame(types: Sequence[AbiType]) -> _Frame:
                 value, end = dynamic(data, end, budget)
             values.append(value)
         return tuple(values), end
+
+    return read
+
+
+def _static_frame(content: _Tuple, /, *, head: int, nodes: int) -> _Frame:
+    def read(data: bytes, at: int, budget: Budget) -> tuple[tuple[Value, ...], int]:
+        if at + head > len(data):
+            _refuse()
+        budget.spend(nodes=nodes)
+        return content(data, at), at + head
 
     return read
 
@@ -200,18 +212,22 @@ def _array(item: AbiType, length: int | None) -> _Dynamic:
 def _static(type_: AbiType) -> _Static:
     """How a head is read: the value itself, or the offset of a dynamic one."""
     if type_.is_dynamic:
-        return _uint(256)
+        return _word
     if type_.item is not None:
         return _static_array(_static(type_.item), head=type_.item.head, length=type_.length or 0)
     if type_.components:
         return _static_tuple([each.type for each in type_.components])
     if type_.kind is AbiKind.UINT:
-        return _uint(type_.size)
+        return _word if type_.size == 256 else _uint(type_.size)
     if type_.kind is AbiKind.INT:
         return _int(type_.size)
     if type_.kind is AbiKind.FIXED_BYTES:
         return _fixed_bytes(type_.size)
     return _bool if type_.kind is AbiKind.BOOL else _address
+
+
+def _word(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 32])
 
 
 def _uint(bits: int) -> _Static:
@@ -267,7 +283,7 @@ def _static_array(item: _Static, *, head: int, length: int) -> _Static:
     return read
 
 
-def _static_tuple(types: Sequence[AbiType]) -> _Static:
+def _static_tuple(types: Sequence[AbiType]) -> _Tuple:
     places = accumulate((each.head for each in types), initial=0)
     steps = [(place, _static(each)) for place, each in zip(places, types, strict=False)]
 
