@@ -10,10 +10,10 @@ from mcp_wallet_guard.clearsign.reading import Effect, Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.parties import allowances, is_collection, spenders
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Fact, Gap, Hit, Saying, Severity
-from mcp_wallet_guard.clearsign.tree import AssetKind, Direction, PartKind
+from mcp_wallet_guard.clearsign.tree import AssetKind, AssetRef, Direction, PartKind
 from mcp_wallet_guard.operations.erc20 import is_unlimited
 
-_FUNGIBLE: Final = frozenset({AssetKind.NATIVE, AssetKind.ERC20})
+_FUNGIBLE: Final = frozenset({AssetKind.NATIVE, AssetKind.ERC20, AssetKind.ERC6909, AssetKind.ERC1155})
 _NEVER: Final = 2**40
 """Unix seconds from here on mean "never": the year 36812. Types of 48 and 256 bits have their maxima there."""
 
@@ -28,10 +28,7 @@ def _unlimited(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
         consequence, asset = effect.consequence, effect.consequence.asset
         if is_collection(consequence):
             continue
-        fungible = asset is None or asset.kind in _FUNGIBLE or asset.kind is AssetKind.ERC6909
-        if consequence.unlimited or (consequence.amount is None and fungible):
-            yield Hit(code="approval.unlimited", path=effect.path, facts=_facts(effect))
-        elif consequence.amount is not None and fungible and is_unlimited(consequence.amount):
+        if consequence.unlimited or (_is_fungible(asset) and _has_no_limit(consequence.amount)):
             yield Hit(code="approval.unlimited", path=effect.path, facts=_facts(effect))
         elif asset is not None and asset.kind is AssetKind.ERC20 and consequence.amount is not None:
             claim = known.token(asset.contract)
@@ -41,18 +38,26 @@ def _unlimited(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
                 yield Hit(code="approval.above_supply", path=effect.path, facts=_facts(effect), source=Evidence.NODE)
 
 
-def _standing(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _is_fungible(asset: AssetRef | None) -> bool:
+    return asset is None or asset.kind in _FUNGIBLE
+
+
+def _has_no_limit(amount: int | None) -> bool:
+    return amount is None or is_unlimited(amount)
+
+
+def _standing(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for effect in allowances(reading):
         yield Hit(code="approval.standing", path=effect.path, facts=_facts(effect))
 
 
-def _collection(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _collection(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for effect in allowances(reading):
         if is_collection(effect.consequence):
             yield Hit(code="approval.collection", path=effect.path, facts=_facts(effect))
 
 
-def _signed(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _signed(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for effect in allowances(reading):
         if effect.part.kind is PartKind.TYPED_DATA:
             yield Hit(code="approval.signed", path=effect.path, facts=_facts(effect))

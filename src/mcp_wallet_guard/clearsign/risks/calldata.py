@@ -18,22 +18,22 @@ def with_oddity(reading: Reading, code: str, /) -> Iterator[Part]:
     return (part for part in reading.parts if any(oddity.code == code for oddity in part.oddities))
 
 
-def _blind(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _blind(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for part in reading.parts:
         if part.clarity is Clarity.BLIND:
             yield Hit(code="calldata.blind", path=part.path, facts=(("bytes", len(part.data)),))
-        elif part.clarity is Clarity.PARTIAL:
+        elif part.clarity is Clarity.PARTIAL and not any(inner.clarity is Clarity.BLIND for inner in part.walk()):
             yield Hit(code="calldata.partial", path=part.path, facts=(("bytes", len(part.data)),))
 
 
-def _malformed(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _malformed(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     if reading.invalid in _REFUSED:
         yield Hit(code="calldata.malformed", path=reading.root.path)
     for part in with_oddity(reading, "calldata.malformed"):
         yield Hit(code="calldata.malformed", path=part.path)
 
 
-def _trailing(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _trailing(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for part in reading.parts:
         for oddity in part.oddities:
             if oddity.code == "calldata.trailing":

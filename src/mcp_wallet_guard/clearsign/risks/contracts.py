@@ -63,13 +63,13 @@ def _no_code(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Hit(code="call.no_code", path=party.path, facts=party.facts, source=Evidence.NODE)
 
 
-def _stuck(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _stuck(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for part in reading.parts:
         if part.kind in CALLS and part.value and part.signature in _NOT_PAYABLE:
             yield Hit(code="call.not_payable", path=part.path)
 
 
-def _creates(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _creates(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     if reading.envelope is not None and reading.envelope.creates:
         yield Hit(code="contract.create", path=reading.root.path)
     for part in reading.parts:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_wallet_guard.clearsign.reading import Effect, Reading
+from mcp_wallet_guard.clearsign.risks.calldata import with_oddity
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.parties import delegations, is_signers
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Fact, Gap, Hit, Saying, Severity
@@ -34,12 +35,12 @@ def _changes(reading: Reading, controls: frozenset[str]) -> Iterator[Effect]:
     return (effect for effect in reading.of(Direction.CONTROL) if effect.consequence.control in controls)
 
 
-def _ownership(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _ownership(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for effect in _changes(reading, _OWNERSHIP):
         yield Hit(code="control.ownership", path=effect.path, facts=_facts(effect))
 
 
-def _upgrade(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _upgrade(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for effect in _changes(reading, _UPGRADES):
         yield Hit(code="control.upgrade", path=effect.path, facts=_facts(effect))
 
@@ -66,10 +67,9 @@ def _delegatecalls(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Hit(code="delegatecall.nested", path=path, facts=facts)
         elif target not in (known.multisends or ()):
             yield Hit(code="delegatecall.unknown", path=path, facts=facts, source=Evidence.LIST)
-    for part in reading.parts:
-        odd = any(oddity.code == "safe.delegatecall" for oddity in part.oddities)
+    for part in with_oddity(reading, "safe.delegatecall"):
         inside = part.path + ("." if part.path else "")
-        if odd and not any(path.split("#")[0] == part.path or path.startswith(inside) for path in told):
+        if not any(path.split("#")[0] == part.path or path.startswith(inside) for path in told):
             yield Hit(code="delegatecall.unknown", path=part.path, facts=(("address", "a contract that is not named"),))
 
 
@@ -91,10 +91,9 @@ def _is_told(target: Address | None, part: Part) -> bool:
     return any(child.kind is PartKind.DELEGATECALL and child.target == target for child in part.parts)
 
 
-def _refund(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
-    for part in reading.parts:
-        if any(oddity.code == "safe.refund" for oddity in part.oddities):
-            yield Hit(code="safe.refund", path=part.path)
+def _refund(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
+    for part in with_oddity(reading, "safe.refund"):
+        yield Hit(code="safe.refund", path=part.path)
 
 
 def _delegates(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
@@ -108,13 +107,11 @@ def _delegates(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Hit(code="account.unknown_delegate", path=delegation.path, facts=facts, source=Evidence.LIST)
 
 
-def _every_chain(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _every_chain(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     found = [delegation.path for delegation in delegations(reading) if delegation.chain is None]
-    for part in reading.parts:
-        if any(oddity.code == "authorization.every_chain" for oddity in part.oddities):
-            found.append(part.path)
-    for path in found[:1]:
-        yield Hit(code="account.every_chain", path=path)
+    found += [part.path for part in with_oddity(reading, "authorization.every_chain")]
+    if found:
+        yield Hit(code="account.every_chain", path=found[0])
 
 
 def _owners(reading: Reading, known: Known) -> Iterator[Hit | Gap]:

@@ -16,7 +16,7 @@ HOST_LIMIT: Final = 80
 _OLD: Final = frozenset({Method.TYPED_DATA_V1, Method.TYPED_DATA_V3})
 
 
-def _digests(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _digests(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     if reading.method is None:
         yield Gap(missing="method")
     if reading.method is Method.ETH_SIGN:

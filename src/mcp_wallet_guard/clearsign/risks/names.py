@@ -18,7 +18,7 @@ from mcp_wallet_guard.operations.values import Address, keccak256
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
-def _checksums(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _checksums(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     if reading.written is None:
         yield Gap(missing="written")
         return

@@ -31,7 +31,7 @@ def _blocked(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
                 yield Hit(code="list.not_allowed", path=party.path, facts=party.facts, source=Evidence.LIST)
 
 
-def _nobodys(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+def _nobodys(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for party in (*payees(reading), *spenders(reading)):
         lost = nobodys(party.address)
         if lost is not None:
@@ -227,7 +227,7 @@ CHECKS: Final = (
             Saying(
                 code="payee.first_time",
                 severity=Severity.WARNING,
-                sentence="This wallet never paid {address} before, and you gave it no name.",
+                sentence="This wallet never paid {address} before.",
             ),
             Saying(
                 code="payee.new",

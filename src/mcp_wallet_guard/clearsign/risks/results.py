@@ -1,7 +1,9 @@
 """What a check says: typed data, from which a person's sentence and the view's findings are made.
 
 A check that lacks a source says `not_checked`, which is listed and is never a pass. Sentences are ours; facts in them
-are numbers, full addresses, words of ours, or foreign text that `clearsign.text.quoted` made safe. Threat: T-021, T-043.
+are numbers, full addresses, words of ours, or foreign text that `clearsign.text.quoted` made safe.
+
+Threat: T-021, T-043.
 """
 
 from __future__ import annotations
@@ -115,8 +117,8 @@ Examine = Callable[[Reading, Known], Iterable[Hit | Gap]]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check. `subject` is the clause after "whether". `sayings` are what it may raise, its own code first. `effects` is
-    whether it judges by what the parts do, so that one part that cannot be read leaves it unchecked."""
+    """One check. `subject` is the clause after "whether". `sayings` are what it may raise, its own code first.
+    `effects` is whether it judges by what the parts do, so that one that cannot be read leaves it unchecked."""
 
     number: int
     subject: str

@@ -11,7 +11,7 @@ from mcp_wallet_guard.clearsign.risks.parties import is_signers
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
 from mcp_wallet_guard.clearsign.simulated import Allowance, SimulationOutcome
 from mcp_wallet_guard.clearsign.text import quoted
-from mcp_wallet_guard.clearsign.tree import AssetRef, Bound, Consequence, Direction
+from mcp_wallet_guard.clearsign.tree import Bound, Consequence, Direction
 from mcp_wallet_guard.operations.values import Address
 
 REASON_LIMIT: Final = 80
@@ -56,7 +56,8 @@ def _moved(run: SimulationOutcome, reading: Reading) -> Iterator[Hit]:
     shown = _shown(reading)
     moved = {movement.asset: movement.amount for movement in run.movements if movement.account == reading.signer}
     for asset, amount in moved.items():
-        if asset not in shown and amount < 0:
+        # "All of a collection" has the collection's id, which that of each of its tokens begins with.
+        if amount < 0 and asset not in shown and asset.rpartition("/")[0] not in shown:
             yield Hit(code="simulation.other_assets", path="", facts=(("asset", asset),), source=Evidence.SIMULATION)
     for asset, (least, most) in shown.items():
         amount = moved.get(asset, 0)
@@ -72,9 +73,9 @@ def _received(run: SimulationOutcome, reading: Reading, known: Known) -> Iterato
     due: dict[tuple[Address, str], int] = {}
     for effect in reading.of(Direction.OUT):
         c, payee = effect.consequence, effect.consequence.counterparty
-        if c.asset is None or c.amount is None or c.bound is not Bound.EXACT or payee in {None, c.owner}:
+        if c.asset is None or c.amount is None or c.bound is not Bound.EXACT or payee is None:
             continue
-        if payee is not None and payee != reading.signer and known.claim(payee).has_code is False:
+        if payee not in {c.owner, reading.signer} and known.claim(payee).has_code is False:
             key = (payee, c.asset.id)
             due[key] = due.get(key, 0) + c.amount
     for (payee, asset), amount in due.items():
@@ -94,15 +95,10 @@ def _shown(reading: Reading) -> dict[str, _Range]:
         c = effect.consequence
         if c.asset is None or not is_signers(c.owner, reading) or c.counterparty == reading.signer:
             continue
-        for asset in _ids(c.asset):
-            least, most = shown.get(asset, (0, 0))
-            less, more = _range(c)
-            shown[asset] = (_sum(least, less), _sum(most, more))
+        least, most = shown.get(c.asset.id, (0, 0))
+        less, more = _range(c)
+        shown[c.asset.id] = (_sum(least, less), _sum(most, more))
     return shown
-
-
-def _ids(asset: AssetRef) -> tuple[str, ...]:
-    return (asset.id,)
 
 
 def _range(c: Consequence) -> _Range:
