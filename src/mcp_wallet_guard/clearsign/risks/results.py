@@ -16,7 +16,7 @@ from typing import Final, Literal, final
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.text import is_plain
-from mcp_wallet_guard.evidence import Finding
+from mcp_wallet_guard.confirmation import Finding
 
 Fact = tuple[str, int | str]
 
@@ -172,10 +172,19 @@ class Result:
         return self.status is Status.RAISED and self.severity is Severity.REFUSE
 
     def finding(self) -> Finding:
-        """For a view. Raises ValueError unless it was raised."""
-        if self.status is not Status.RAISED:
-            raise ValueError("only what was raised is a finding")
-        return Finding(code=self.code, severity=_SHOWN[self.severity], text=self.sentence)
+        """For a view. Raises ValueError for what passed, which is none."""
+        if self.status is Status.PASSED:
+            raise ValueError("what passed is no finding")
+        more = f" (and {self.more} more like it)" if self.more else ""
+        return Finding(
+            code=self.code,
+            severity=_SHOWN[self.severity],
+            text=self.sentence + more,
+            path=self.path,
+            facts=tuple((name, str(value)) for name, value in self.facts),
+            evidence=self.source.value,
+            status="raised" if self.status is Status.RAISED else "not_checked",
+        )
 
 
 _SHOWN: Final[dict[Severity, Literal["notice", "warning", "danger"]]] = {

@@ -28,7 +28,7 @@ from mcp_wallet_guard.clearsign.risks import (
 )
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.results import Check, Result, Severity, Status, results_of
-from mcp_wallet_guard.evidence import Finding
+from mcp_wallet_guard.confirmation import Finding
 
 _FILES: Final = (
     approvals, calldata, contracts, control, fees, messages, names, orders, recipients, repeats, simulations, typed,
