@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mcp_wallet_guard.clearsign.tree import Clarity, Consequence, Direction, Oddity, Part, PartKind, Shown, ShownKind
-from mcp_wallet_guard.operations.authorizations import Authorization, encode
+from mcp_wallet_guard.operations.authorizations import Authorization, encode_authorization
 from mcp_wallet_guard.operations.values import Address, ChainId
 
 EVERY_CHAIN: Final = "authorization.every_chain"
@@ -24,14 +24,14 @@ def read_authorization(authorization: Authorization, /, *, chain: ChainId, signe
         oddities.append(Oddity(code=EVERY_CHAIN))
     elif number != chain.number:
         oddities.append(Oddity(code=OTHER_CHAIN, facts=(("chain", str(number)),)))
-    revokes = authorization.revokes
+    revokes = authorization.is_revocation
     return Part(
         path=path,
         kind=PartKind.AUTHORIZATION,
         chain=ChainId(number) if 0 < number < 2**64 else None,
         target=delegate,
         sender=signer,
-        data=encode(authorization),
+        data=encode_authorization(authorization),
         clarity=Clarity.CLEAR,
         standard="EIP-7702",
         title="Takes the account's code away" if revokes else "Sets the account's code",
