@@ -63,7 +63,7 @@ def read_call(
             read=read,
             kind=kind,
             path=path,
-        )  # fmt: skip
+        )
     )
 
 

@@ -30,6 +30,8 @@ Reader = Callable[..., None]
 """Takes the draft, then the function's arguments, and says what they do."""
 
 EVERYTHING: Final = UINT256_MAX
+CONSEQUENCE_NODES: Final = 32
+"""What a consequence costs of a budget."""
 
 
 def malformed(detail: str, /) -> InvalidInput:
@@ -41,10 +43,14 @@ def malformed(detail: str, /) -> InvalidInput:
 class Draft:
     """What becomes a part. Paths are those of `tree.Shown`; a path that nothing is said of is shown by its type."""
 
-    __slots__ = ("call", "clarity", "consequences", "notes", "oddities", "parts", "standard", "title")
+    __slots__ = ("call", "clarity", "consequences", "me", "notes", "oddities", "parts", "standard", "this", "title")
 
     def __init__(self, call: Call, /, *, title: str, standard: str) -> None:
         self.call = call
+        self.me = call.sender
+        """Who calls."""
+        self.this = call.runs_as
+        """As whom the code runs."""
         self.title = title
         self.standard = standard
         self.clarity = Clarity.CLEAR
@@ -54,16 +60,6 @@ class Draft:
         self.oddities: list[Oddity] = []
 
     # ------------------------------------------------------------------------------------------------- who, what
-
-    @property
-    def me(self) -> Address | None:
-        """Who calls."""
-        return self.call.sender
-
-    @property
-    def this(self) -> Address | None:
-        """As whom the code runs."""
-        return self.call.runs_as
 
     @property
     def knows(self) -> Knowledge:
@@ -191,6 +187,7 @@ class Draft:
 
     def control(self, code: str, /, *, of: Address | None, to: Address | None = None) -> None:
         """Who decides over `of` changes, in favour of `to`. `code` is one of `tree.CONTROLS`."""
+        self.call.budget.spend(nodes=CONSEQUENCE_NODES)
         self.consequences.append(Consequence(direction=Direction.CONTROL, owner=of, counterparty=to, control=code))
 
     # ------------------------------------------------------------------------------------------------------- else
@@ -207,6 +204,7 @@ class Draft:
         counterparty: Address | None, bound: Bound = Bound.EXACT, unlimited: bool = False,
         expires_at: int | None = None,
     ) -> None:  # fmt: skip
+        self.call.budget.spend(nodes=CONSEQUENCE_NODES)
         self.consequences.append(
             Consequence(
                 direction=direction,
@@ -217,5 +215,5 @@ class Draft:
                 counterparty=counterparty,
                 unlimited=unlimited,
                 expires_at=expires_at,
-            )  # fmt: skip
+            )
         )

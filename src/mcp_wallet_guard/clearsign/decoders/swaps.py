@@ -99,7 +99,7 @@ def _unpacked(shown_path: str, path: bytes, budget: Budget) -> tuple[list[Addres
                     kind=ShownKind.INTEGER,
                     raw=parts,
                     text=percent(parts),
-                )  # fmt: skip
+                )
             )
     return tokens, tuple(shown)
 

@@ -75,7 +75,7 @@ def find(selector: bytes, /) -> Known | None:
 @lru_cache(maxsize=1)
 def _by_selector() -> dict[bytes, Known]:
     # The types alone, without parsing some two hundred functions of which a call needs one.
-    found = {}
+    found: dict[bytes, Known] = {}
     for functions in STANDARDS:
         for known in functions.known:
             selector = keccak256(_NAME.sub("", known.text).encode("ascii"))[:4]

@@ -163,7 +163,7 @@ def refund(draft: Draft) -> None:
 @V3.reads("wrapETH(uint256 value)", title="Wrap native currency in the router", payable=True)
 def wrap(draft: Draft, value: int) -> None:
     _known(draft)
-    draft.call.purse.wei = 0
+    draft.call.purse.wei -= min(value, draft.call.purse.wei)
     draft.amount("#.value", draft.native)
 
 
