@@ -52,6 +52,20 @@ def decode_int(item: Item, /, *, limit: int) -> int:
     return value
 
 
+def decode_bytes(item: Item, /, *, size: int | None = None) -> bytes:
+    """A byte string, of `size` bytes where that is given."""
+    if not isinstance(item, bytes) or size not in {None, len(item)}:
+        raise InvalidInput("invalid_input.transaction")
+    return item
+
+
+def decode_list(item: Item, /, *, most: int, least: int = 0) -> list[Item]:
+    """A list of `least` to `most` items."""
+    if not isinstance(item, list) or not least <= len(item) <= most:
+        raise InvalidInput("invalid_input.transaction")
+    return item
+
+
 def _head(offset: int, length: int) -> bytes:
     if length < 56:
         return bytes([offset + length])
