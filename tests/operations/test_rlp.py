@@ -113,6 +113,21 @@ def test_a_number_above_its_limit_is_refused() -> None:
         rlp.decode_int(b"\x01\x00", limit=255)
 
 
+def test_a_string_of_another_size_and_a_list_of_another_length_are_refused() -> None:
+    assert rlp.decode_bytes(bytes(32), size=32) == bytes(32)
+    assert rlp.decode_bytes(bytes(5)) == bytes(5)
+    assert rlp.decode_list([b"", b""], least=2, most=2) == [b"", b""]
+    assert rlp.decode_list([], most=2) == []
+    wrong: list[rlp.Item] = [[], [b"a"], bytes(31), bytes(33)]
+    for item in wrong:
+        with pytest.raises(InvalidInput):
+            rlp.decode_bytes(item, size=32)
+    wrong = [b"", b"ab", [], [b""], [b"", b"", b""]]
+    for item in wrong:
+        with pytest.raises(InvalidInput):
+            rlp.decode_list(item, least=2, most=2)
+
+
 @pytest.mark.skipif(not SHARED.exists(), reason="the public vectors are not beside this repository")
 def test_the_transactions_of_ethers_keep_their_bytes() -> None:
     cases = json.loads(gzip.decompress(SHARED.read_bytes()))["cases"]
