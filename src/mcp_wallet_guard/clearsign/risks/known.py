@@ -6,8 +6,9 @@ that there is none. What a node claims stands apart, under `node` and `simulatio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Final, Literal, final
+from typing import Annotated, Any, Final, Literal, Self, final
 
 from pydantic import Field, ValidationError
 
@@ -22,6 +23,14 @@ Chain = Annotated[str, Field(pattern=r"^eip155:[1-9][0-9]{0,19}$")]
 Seconds = Annotated[int, Field(ge=0, lt=2**53)]
 """Unix time, or a span of it."""
 Count = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class Indexed(Model):
+    """A model with indexes that are made on first use. A copy makes its own: pydantic's would keep the old ones."""
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002 (pydantic's signature)
+        """A copy with some fields changed, all of them validated. Fields are immutable, so `deep` is the same."""
+        return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | dict(update or {}))
 
 
 @final
@@ -60,7 +69,7 @@ class Request(Model):
 
 
 @final
-class History(Model):
+class History(Indexed):
     """What this wallet did: whom it paid, which contracts it called, who got an allowance, what was asked lately."""
 
     paid: tuple[Seen, ...] = ()
@@ -137,7 +146,7 @@ class TokenClaim(Model):
 
 
 @final
-class NodeClaims(Model):
+class NodeClaims(Indexed):
     """One node's word about the wallet's chain. `nonce` and `balance` (wei) are the signer's. Fees are wei per gas."""
 
     chain: Chain | None = None
@@ -185,7 +194,7 @@ _NOTHING: Final = AccountClaim(address=Address("0x000000000000000000000000000000
 
 
 @final
-class Known(Model):
+class Known(Indexed):
     """Everything at once. `chain` is the wallet's own. `now` is when this was collected. `allowed` is None also for an
     owner who keeps no such list. `simulation` are the runs, in order."""
 

@@ -12,6 +12,7 @@ from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, 
 from mcp_wallet_guard.clearsign.simulated import Allowance, SimulationOutcome
 from mcp_wallet_guard.clearsign.text import quoted
 from mcp_wallet_guard.clearsign.tree import Bound, Consequence, Direction
+from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.values import Address
 
 REASON_LIMIT: Final = 80
@@ -42,7 +43,9 @@ def _of_run(run: SimulationOutcome, reading: Reading, known: Known) -> Iterator[
     yield from _moved(run, reading)
     yield from _received(run, reading, known)
     for allowance in run.allowances or ():
-        if allowance.owner == reading.signer and allowance.amount != 0 and not _is_shown(allowance, reading):
+        if allowance.owner != reading.signer or allowance.amount == 0:
+            continue
+        if not _is_shown(allowance, reading) and not _is_old(allowance, known):
             facts = (("address", allowance.spender.value), ("asset", allowance.asset))
             yield Hit(code="simulation.new_approval", path="", facts=facts, source=Evidence.SIMULATION)
     if reading.signer in (run.code_changes or ()) and not _delegates(reading):
@@ -120,11 +123,23 @@ def _is_shown(allowance: Allowance, reading: Reading) -> bool:
         c = effect.consequence
         if c.asset is None or c.counterparty != allowance.spender or not is_signers(c.owner, reading):
             continue
-        if c.asset.id != allowance.asset:
+        if _place(c.asset.id) != _place(allowance.asset):
             continue
         if c.unlimited or c.amount is None or (allowance.amount is not None and allowance.amount <= c.amount):
             return True
     return False
+
+
+def _place(asset: str) -> str:
+    """Contract and number alone: the event for a whole collection does not tell of which kind it is."""
+    return asset.rpartition(":")[2]
+
+
+def _is_old(allowance: Allowance, known: Known) -> bool:
+    """Whether it is what is left of an earlier allowance: many tokens say so whenever some of it is used."""
+    if allowance.amount is None or is_unlimited(allowance.amount) or known.history is None:
+        return False
+    return any(seen.address == allowance.spender for seen in known.history.allowed)
 
 
 def _delegates(reading: Reading) -> bool:
