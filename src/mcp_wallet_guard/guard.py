@@ -44,6 +44,7 @@ from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.frozen import effect_hash, freeze
 from mcp_wallet_guard.operations.intents import (
     Effect,
+    EffectKind,
     Intent,
     UnsignedTransaction,
     amount_of,
@@ -55,7 +56,7 @@ from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
-from mcp_wallet_guard.session import Session, facts_of
+from mcp_wallet_guard.session import Session, facts_of, facts_of_call
 from mcp_wallet_guard.stores.base import Transaction
 
 LOCAL_OWNER: Final = "local"
@@ -286,7 +287,10 @@ class Guard:
         session.chain.check_fees(tx_fields)
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
-        facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
+        if effect.kind == EffectKind.CONTRACT_CALL:
+            facts = facts_of_call(settings, claims, operation, nonce=nonce, now=now)
+        else:
+            facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
         decoded = check_decoded(operation, facts, effect=effect)
         link_secret, link_hash = new_link_secret()
         frozen = frozen_row(row, decoded, facts=facts, nonce=nonce, revision=session.revision, at=now)

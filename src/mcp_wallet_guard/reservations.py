@@ -6,11 +6,13 @@ cannot both count on the same money.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mcp_wallet_guard import counters
+from mcp_wallet_guard.clearsign.contract_calls import spending_of
+from mcp_wallet_guard.config.naming import names_of
 from mcp_wallet_guard.config.settings import Settings
+from mcp_wallet_guard.errors import PolicyDenied
 from mcp_wallet_guard.evidence import ReservationRow
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, amount_of, called, payee_of
@@ -26,14 +28,16 @@ def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effe
     Raises OverBudget("over_budget"). What a limit counted is never given back: whatever becomes of the payment,
     somebody may have its signature (Threat: T-018, T-019).
     """
-    for limit in _limits(effect, settings):
-        counters.take(tx, limit.id, limit, units=amount_of(effect) if limit.asset is not None else 0)
+    for limit, units in _limits(effect, settings).items():
+        counters.take(tx, limit.id, limit, units=units)
+    asset, units = at_once(effect, settings)
+    beside = 0 if asset == settings.native else effect.value
     tx.put(
         ReservationRow(
             operation=operation_id,
-            asset=asset_of(effect, settings).id,
-            units=str(units_of(effect)),
-            fee=str(operation.transaction.max_fee),
+            asset=asset.id,
+            units=str(units),
+            fee=str(operation.transaction.max_fee + beside),
             at=tx.now,
             state="reserved",
         )
@@ -43,8 +47,8 @@ def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effe
 def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> None:
     """Raises OverBudget("over_budget") when a payment does not fit in one of the limits over time that it counts
     for."""
-    for limit in _limits(effect, settings):
-        counters.check_room(tx, limit.id, limit, units=amount_of(effect))
+    for limit, units in _limits(effect, settings).items():
+        counters.check_room(tx, limit.id, limit, units=units)
 
 
 def reserved(tx: Transaction, settings: Settings, to: Address, /) -> Reserved:
@@ -71,11 +75,45 @@ def asset_of(effect: Effect, settings: Settings, /) -> Asset:
     return token or settings.native
 
 
-def units_of(effect: Effect, /) -> int:
-    """How much leaves at once, in the smallest unit of `asset_of`. An approval takes nothing itself."""
-    return 0 if effect.kind == EffectKind.TOKEN_APPROVAL else amount_of(effect)
+def at_once(effect: Effect, settings: Settings, /) -> tuple[Asset, int]:
+    """What leaves at once beside the fee, in the smallest unit. An approval takes nothing itself."""
+    if effect.kind != EffectKind.CONTRACT_CALL:
+        units = 0 if effect.kind == EffectKind.TOKEN_APPROVAL else amount_of(effect)
+        return asset_of(effect, settings), units
+    spending = spending_of(effect, names_of(settings))
+    token = None if spending.token is None else settings.token_at(spending.token)
+    return (settings.native, effect.value) if token is None else (token, spending.leaves)
 
 
-def _limits(effect: Effect, settings: Settings) -> Iterator[Limit]:
+def counted(effect: Effect, settings: Settings, /) -> tuple[tuple[Asset, int], ...]:
+    """What counts against limits over time, in the smallest unit of each asset: what leaves, and what may be taken.
+
+    Raises PolicyDenied("policy.undecodable", "policy.token") for a call that no limit could count.
+    """
+    if effect.kind != EffectKind.CONTRACT_CALL:
+        return ((asset_of(effect, settings), amount_of(effect)),)
+    spending = spending_of(effect, names_of(settings))
+    if spending.token is None:
+        return ((settings.native, effect.value),)
+    token = settings.token_at(spending.token)
+    if token is None:
+        raise PolicyDenied("policy.token", detail="the call moves a token that is not pinned")
+    return ((settings.native, effect.value), (token, int(spending.units)))
+
+
+def payees_of(effect: Effect, settings: Settings, /) -> frozenset[Address]:
+    """Everybody who gets something, or may take it: of a call also those whom it names inside."""
+    if effect.kind != EffectKind.CONTRACT_CALL:
+        return frozenset({payee_of(effect)})
+    return frozenset({effect.to}) | spending_of(effect, names_of(settings)).parties
+
+
+def _limits(effect: Effect, settings: Settings) -> dict[Limit, int]:
+    """The limits that a payment counts for, and how much in each; a limit on the number of payments counts one."""
     limits = () if settings.policy is None else settings.policy.limits
-    return covering(limits, asset_of(effect, settings), payee_of(effect))
+    found: dict[Limit, int] = {}
+    for asset, units in counted(effect, settings):
+        for payee in payees_of(effect, settings):
+            for limit in covering(limits, asset, payee):
+                found[limit] = units if limit.asset is not None else 0
+    return found

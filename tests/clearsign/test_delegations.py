@@ -6,7 +6,7 @@ import pytest
 
 from mcp_wallet_guard.clearsign.delegations import read_authorization
 from mcp_wallet_guard.clearsign.tree import CONTROLS, Direction, PartKind
-from mcp_wallet_guard.operations.authorizations import Authorization, encode
+from mcp_wallet_guard.operations.authorizations import Authorization, encode_authorization
 from mcp_wallet_guard.operations.values import Address
 from tests.clearsign.statements import MAINNET, OWNER, SPENDER, at, codes
 
@@ -16,7 +16,7 @@ def test_a_delegation_hands_the_account_over() -> None:
     part = read_authorization(authorization, chain=MAINNET, signer=OWNER)
     (control,) = part.consequences
     assert (part.kind, part.target, part.data, codes(part)) == (
-        PartKind.AUTHORIZATION, SPENDER, encode(authorization), set()
+        PartKind.AUTHORIZATION, SPENDER, encode_authorization(authorization), set()
     )  # fmt: skip
     assert (control.direction, control.owner, control.counterparty) == (Direction.CONTROL, OWNER, SPENDER)
     assert control.control == "account.delegate"

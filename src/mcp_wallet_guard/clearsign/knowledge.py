@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Final, Literal, final
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from mcp_wallet_guard.clearsign.lookup import AddressName, TokenName
+from mcp_wallet_guard.clearsign.lookup import AddressName, Lookup, TokenName
 from mcp_wallet_guard.clearsign.token_lists import Tokens
-from mcp_wallet_guard.clearsign.tree import Source
-from mcp_wallet_guard.evidence import Model
+from mcp_wallet_guard.clearsign.tree import TRUSTED, AssetKind, Source
+from mcp_wallet_guard.errors import Tampered
+from mcp_wallet_guard.evidence import Model, canonical
 from mcp_wallet_guard.operations.values import Address, Asset, ChainId
 
 MAX_NAMES: Final = 4_096
@@ -63,6 +64,17 @@ class Names(Model):
     tokens: Annotated[tuple[FrozenToken, ...], Field(max_length=MAX_NAMES)] = ()
     names: Annotated[tuple[FrozenName, ...], Field(max_length=MAX_NAMES)] = ()
     blocks: Annotated[tuple[FrozenBlock, ...], Field(max_length=MAX_NAMES)] = ()
+
+    @classmethod
+    def from_json(cls, text: str, /) -> Names:
+        """Exactly what `evidence.canonical` wrote. Raises Tampered("tampered.operation") for any other text."""
+        try:
+            names = cls.model_validate_json(text)
+            if canonical(names) == text:
+                return names
+        except ValidationError:
+            pass
+        raise Tampered("tampered.operation", detail="the names are not as they were written")
 
     def token(self, chain: ChainId, contract: Address | None, /) -> TokenName | None:
         """See `Lookup`."""
@@ -161,6 +173,24 @@ class Sources:
             if (chain, contract) in tokens:
                 return _named(tokens[chain, contract], Source.LIST)
         return self._claims.get((chain, contract))
+
+
+@final
+class KnownContracts:
+    """What the trusted sources of a `Lookup` say of the contracts of one chain: see `decoders.base.Knowledge`."""
+
+    def __init__(self, lookup: Lookup, chain: ChainId, /) -> None:
+        self._lookup: Final = lookup
+        self._chain: Final = chain
+
+    def kind_of(self, contract: Address, /) -> AssetKind | None:
+        """ERC-20 for a token that the owner or a list pins. A contract's own claim says nothing."""
+        token = self._lookup.token(self._chain, contract)
+        return AssetKind.ERC20 if token is not None and token.source in TRUSTED else None
+
+    def underlying_of(self, _vault: Address, /) -> Address | None:
+        """Nobody who is trusted says it here."""
+        return None
 
 
 def _named(asset: Asset, source: Source) -> TokenName:

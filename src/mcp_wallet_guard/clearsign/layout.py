@@ -82,8 +82,8 @@ def _lines(view: ConfirmationView) -> Iterator[Line]:
     free = [field for field in view.fields if _is_free(field)]
     for field in (*(each for each in view.fields if each not in free), *free):
         yield from _field(field, 0)
-    for each in view.not_checked:
-        yield Line(role=Role.UNCHECKED, label="NOT CHECKED", value=each.text, name=each.code)
+    for reason, subjects in _unchecked(view).items():
+        yield Line(role=Role.UNCHECKED, label="NOT CHECKED", value=reason + "; ".join(subjects), name="not_checked")
     yield _digest("Operation", view.operation_digest)
     for name, label in _DIGESTS:
         digest = getattr(view.digests, name)
@@ -94,6 +94,18 @@ def _lines(view: ConfirmationView) -> Iterator[Line]:
 
 def _digest(label: str, digest: str) -> Line:
     return Line(role=Role.DIGEST, label=label, value=text.grouped(digest), name=label)
+
+
+def _unchecked(view: ConfirmationView) -> dict[str, list[str]]:
+    """Why something was not checked -> what that was, so that one missing source is one line."""
+    found: dict[str, list[str]] = {}
+    for each in view.not_checked:
+        reason, colon, subject = each.text.removesuffix(".").partition(":")
+        because = reason.removeprefix("Not checked, because ")
+        subjects = found.setdefault(because + (f"{colon} " if colon else ""), [])
+        if subject.strip() not in subjects:
+            subjects.append(subject.strip())
+    return found
 
 
 def _finding(finding: Finding) -> Line:

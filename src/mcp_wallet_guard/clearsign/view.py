@@ -14,8 +14,11 @@ from typing import Any, Final, Literal
 from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.clearsign.actions import render_action
+from mcp_wallet_guard.clearsign.contract_calls import render_call
 from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import findings
+from mcp_wallet_guard.clearsign.knowledge import Names
+from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewFee, ViewField, ViewParty
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.evidence import Facts
@@ -57,9 +60,11 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     Raises PolicyDenied("policy.undecodable") for bytes that cannot be shown in full, and
     Tampered("tampered.operation") for facts about another chain.
     """
-    payment = decode(operation, token=_token(facts, operation.account.chain))
     if facts.chain != str(operation.account.chain):
         raise Tampered("tampered.operation", detail="the facts are about another chain")
+    if facts.names is not None and facts.known is not None:
+        return render_call(operation, names=Names.from_json(facts.names), known=Known.from_json(facts.known))
+    payment = decode(operation, token=_token(facts, operation.account.chain))
     native = Asset(operation.account.chain, facts.symbol, facts.decimals)
     return ConfirmationView(
         kind=_VIEW_KINDS[payment.kind],

@@ -60,7 +60,10 @@ def _party(policy: Policy, rule: ContractRule, effect: ViewEffect) -> Iterator[D
         yield "policy.payee", "nobody knows who gets it"
         return
     address = Address(effect.counterparty.address)
-    if address != rule.address and effect.counterparty.relation != "self" and not policy.allows_payee(address):
+    # What is sent to a token's own contract is lost, also where that contract may be called.
+    is_token = effect.asset is not None and effect.asset.endswith(f"erc20:{address.value.lower()}")
+    may_get = (address == rule.address and not is_token) or effect.counterparty.relation == "self"
+    if not may_get and not policy.allows_payee(address):
         yield "policy.payee", f"{address} may not be paid"
 
 

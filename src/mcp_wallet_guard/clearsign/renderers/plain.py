@@ -12,6 +12,8 @@ NARROW: Final = 60
 """Below this many columns a label stands on a line of its own."""
 MIN_WIDTH: Final = 20
 _INDENT: Final = 2
+_COLUMN: Final = 20
+"""Where values begin at most: an address in groups has 52 columns and stands in one line."""
 _BLANK_BEFORE: Final = (Role.DANGER, Role.EFFECT, Role.FIELD, Role.UNCHECKED, Role.DIGEST)
 _GROUPS: Final = {Role.WARNING: Role.DANGER, Role.NOTICE: Role.DANGER, Role.LEVEL: Role.DANGER}
 
@@ -25,7 +27,7 @@ def plain_text(view: ConfirmationView, /, *, width: int = text.LINE_WIDTH) -> st
         raise ValueError("a line has at least 20 columns")
     laid = lines(view)
     widest = max(_label_width(line) for line in laid) + 2
-    column = 0 if width < NARROW else min(widest, width // 3)
+    column = 0 if width < NARROW else min(widest, _COLUMN)
     shown: list[str] = []
     group = Role.INTENT
     for line in laid:

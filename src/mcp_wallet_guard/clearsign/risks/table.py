@@ -39,6 +39,11 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
 )
 """By number, 1 to 45."""
 
+REFUSED: Final = frozenset(
+    saying.code for check in CHECKS for saying in check.sayings if saying.severity is Severity.REFUSE
+)
+"""Codes of what is not signed, whoever says yes."""
+
 _WORST: Final = (Severity.REFUSE, Severity.DANGER, Severity.WARNING, Severity.NOTICE)
 
 
