@@ -136,7 +136,9 @@ def spelled(type_: AbiType, value: Any) -> Value:
 def spelled_bytes(value: Any) -> bytes:
     """Hex; a list of pieces, names being the 20 bytes of an address; or {"function": .., "arguments": ..}."""
     if isinstance(value, list):
-        return b"".join(WHO[each].raw if isinstance(each, str) and each in WHO else spelled_bytes(each) for each in value)
+        return b"".join(
+            WHO[each].raw if isinstance(each, str) and each in WHO else spelled_bytes(each) for each in value
+        )
     if isinstance(value, dict):
         whole = spelled_call(value["function"], value["arguments"])
         return whole[4:] if value.get("bare") else whole
