@@ -142,7 +142,7 @@ def spelled_bytes(value: Any) -> bytes:
     if isinstance(value, dict):
         whole = spelled_call(value["function"], value["arguments"])
         return whole[4:] if value.get("bare") else whole
-    return bytes.fromhex(value.removeprefix("0x"))
+    return WHO[value].raw if value in WHO else bytes.fromhex(value.removeprefix("0x"))
 
 
 def spelled_call(text: str, arguments: list[Any]) -> bytes:
