@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mcp_wallet_guard.clearsign.decoders.accounts import _EXECUTIONS
+from mcp_wallet_guard.clearsign.decoders.accounts import EXECUTIONS
 from mcp_wallet_guard.clearsign.decoders.permit2 import SINGLE
 from mcp_wallet_guard.clearsign.tree import Clarity, Consequence, Direction, Part
 from mcp_wallet_guard.operations import abi
@@ -47,7 +47,7 @@ def execute(data: bytes) -> bytes:
 
 
 def execute_mode(data: bytes) -> bytes:
-    batch = abi.encode(parse_function(f"f({_EXECUTIONS})").inputs, (((USDC, 0, data),),))
+    batch = abi.encode(parse_function(f"f({EXECUTIONS})").inputs, (((USDC, 0, data),),))
     return calldata("execute(bytes32 mode,bytes executionCalldata)", b"\1" + bytes(31), batch)
 
 
@@ -161,7 +161,7 @@ def test_a_transfer_by_delegate_call_is_no_transfer() -> None:
 
 
 def test_an_unlimited_permit_in_a_universal_router_program_is_unlimited() -> None:
-    """Threat: T-028, T-030."""
+    """Threat: T-028."""
     permit = abi.encode(
         parse_function(f"f({SINGLE} permitSingle,bytes signature)").inputs,
         (((USDC, 2**160 - 1, 2**48 - 1, 0), STRANGER, 2**256 - 1), b"\1" * 65),
@@ -172,6 +172,15 @@ def test_an_unlimited_permit_in_a_universal_router_program_is_unlimited() -> Non
     (allowed,) = part.consequences
     assert (allowed.owner, allowed.counterparty, allowed.unlimited) == (ME, STRANGER, True)
     assert allowed.expires_at == 2**48 - 1
+
+
+def test_a_permit_that_is_sent_as_a_call_allows_what_its_owner_signed() -> None:
+    """Threat: T-028. Whoever sends it, whatever it is wrapped in."""
+    text = "permit(address owner,address spender,uint256 value,uint256 deadline,uint8 v,bytes32 r,bytes32 s)"
+    data = calldata(text, ME, STRANGER, UNLIMITED, 1, 27, bytes(32), bytes(32))
+    part = read(aggregate(data), to=WHO["MULTICALL3"], sender=FRIEND)
+
+    assert [done(each) for each in all_of(part)] == ["allow me -> stranger: 2**256-1 of erc20:USDC unlimited"]
 
 
 def test_a_command_with_an_unknown_bit_is_unknown() -> None:
@@ -239,7 +248,7 @@ def test_a_refund_of_gas_leaves_the_safe_without_a_bound() -> None:
 
 def test_the_zero_address_in_a_batch_of_an_account_is_the_account() -> None:
     install = calldata("installModule(uint256 moduleTypeId,address module,bytes initData)", 2, STRANGER, b"")
-    batch = abi.encode(parse_function(f"f({_EXECUTIONS})").inputs, (((WHO["ZERO"], 0, install),),))
+    batch = abi.encode(parse_function(f"f({EXECUTIONS})").inputs, (((WHO["ZERO"], 0, install),),))
     part = read(calldata("execute(bytes32 mode,bytes executionCalldata)", b"\1" + bytes(31), batch), to=ACCOUNT)
 
     assert [done(each) for each in all_of(part)] == ["control account.module of ACCOUNT to stranger"]

@@ -81,7 +81,7 @@ def read(
     data: bytes, *, to: Address | None = USDC, value: int | None = 0, sender: Address | None = ME, **more: Any
 ) -> Part:
     """What `data` does when it is sent to `to`."""
-    settings = {"chain": CHAIN, "knows": Known(), "budget": Budget.default()} | more
+    settings: dict[str, Any] = {"chain": CHAIN, "knows": Known(), "budget": Budget.default()} | more
     return read_call(data, target=to, sender=sender, value=value, **settings)
 
 

@@ -68,18 +68,18 @@ def test_published_selectors_are_in_the_table(selector: str, signature: str) -> 
 
 def test_two_functions_of_one_selector_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     twin = Functions("A twin")
-    twin.reads("transfer(address someone,uint256 much)", title="Send")(lambda draft, *_: None)
+    twin.reads("transfer(address someone,uint256 much)", title="Send")(ownership.renounce_ownership)
     monkeypatch.setattr(table, "STANDARDS", (*table.STANDARDS, twin))
-    table._by_selector.cache_clear()
+    table.by_selector.cache_clear()
     try:
         with pytest.raises(ValueError, match="transfer"):
             table.find(bytes(4))
     finally:
-        table._by_selector.cache_clear()
+        table.by_selector.cache_clear()
 
 
 def every_parameter(parameters: tuple[Parameter, ...]) -> list[Parameter]:
-    found = []
+    found: list[Parameter] = []
     for each in parameters:
         type_ = each.type
         while type_.item is not None:
@@ -133,7 +133,7 @@ def test_a_reader_takes_what_its_function_gives(known: Known) -> None:
 
 
 def test_the_names_of_roles_hash_to_them() -> None:
-    named = {role: name for role, name in ownership._ROLES.items() if any(role)}
+    named = {role: name for role, name in ownership.ROLES.items() if any(role)}
 
     assert named == {keccak256(name.encode()): name for name in named.values()}
 
