@@ -13,7 +13,7 @@ DOCS    := docs/_build/html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format types imports coverage mutants docs bench bench-once live threats checklist architecture lock clean
+.PHONY: help demo test check lint format types imports coverage mutants docs bench bench-once live threats checklist architecture decoders lock clean
 
 help:
 	@echo "make demo     a guarded payment on a private chain, then the attacks that fail (ARGS=--interactive)"
@@ -28,6 +28,7 @@ help:
 	@echo "make threats  write docs/threats.md from docs/threats.toml and the sources"
 	@echo "make checklist  write docs/checklist.md and its JSON twin from docs/checklist.toml"
 	@echo "make architecture  write the parts of docs/architecture.md that are read from the code"
+	@echo "make decoders  write the list of docs/decoders.md from the table of functions"
 	@echo "make lock     resolve requirements/*.txt again (ARGS=--upgrade)"
 	@echo "make clean    remove all that was made here"
 
@@ -96,6 +97,9 @@ checklist: $(STAMPS)/created
 
 architecture: $(STAMPS)/test
 	$(RUN) tools/architecture.py
+
+decoders: $(STAMPS)/test
+	$(RUN) tools/decoders.py
 
 live: $(STAMPS)/check
 	$(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "live or slow" --ignore=tests/demo $(ARGS)

@@ -19,7 +19,7 @@ ERC7579: Final = Functions("ERC-7579")
 Execution = tuple[Address, int, bytes]
 """Target, value, data."""
 
-_EXECUTIONS: Final = "(address target,uint256 value,bytes data)[] executions"
+EXECUTIONS: Final = "(address target,uint256 value,bytes data)[] executions"
 _SINGLE, _BATCH, _STATIC, _DELEGATE = b"\x00", b"\x01", b"\xfe", b"\xff"
 _TRY: Final = 1
 _PLAIN_SELECTOR: Final = bytes(4)
@@ -57,7 +57,7 @@ def execute_batch_values(
         draft.calls(f"#.func.[{number}]", data, target=target, sender=draft.this, value=value)
 
 
-@ACCOUNT.reads(f"executeBatch({_EXECUTIONS})", title="Let an account call several times", payable=True)
+@ACCOUNT.reads(f"executeBatch({EXECUTIONS})", title="Let an account call several times", payable=True)
 def execute_executions(draft: Draft, executions: tuple[Execution, ...]) -> None:
     _executions(draft, "#", executions)
 
@@ -121,9 +121,9 @@ def _batches(draft: Draft, at: str, batches: tuple[bytes, ...]) -> None:
 def _batch(draft: Draft, at: str, data: bytes, *, may_have_data: bool) -> None:
     # The offset of the first argument tells how many there are.
     if may_have_data and int.from_bytes(data[:32]) == 64:
-        draft.opened(at, data, f"batch({_EXECUTIONS},bytes opData)", _with_data)
+        draft.opened(at, data, f"batch({EXECUTIONS},bytes opData)", _with_data)
     else:
-        draft.opened(at, data, f"batch({_EXECUTIONS})", _executions)
+        draft.opened(at, data, f"batch({EXECUTIONS})", _executions)
 
 
 def _with_data(draft: Draft, at: str, executions: tuple[Execution, ...], _authorization: bytes) -> None:

@@ -30,7 +30,7 @@ Reader = Callable[..., None]
 """Takes the draft, then the function's arguments, and says what they do."""
 
 EVERYTHING: Final = UINT256_MAX
-CONSEQUENCE_NODES: Final = 32
+CONSEQUENCE_NODES: Final = 64
 """What a consequence costs of a budget."""
 
 

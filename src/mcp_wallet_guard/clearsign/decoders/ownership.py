@@ -12,7 +12,7 @@ OWNABLE: Final = Functions("Ownable")
 ACCESS_CONTROL: Final = Functions("AccessControl")
 _NOBODY: Final = bytes(20)
 _DEFAULT_ADMIN: Final = bytes(32)
-_ROLES: Final = {
+ROLES: Final = {
     _DEFAULT_ADMIN: "the administrator of all roles",
     bytes.fromhex("9f2df0fed2c77648de5860a4cc508cd0818c85b8b8a1ab4ceeef8d981c8956a6"): "MINTER_ROLE",
     bytes.fromhex("65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a"): "PAUSER_ROLE",
@@ -60,7 +60,7 @@ def accept_admin(draft: Draft) -> None:
 
 @ACCESS_CONTROL.reads("grantRole(bytes32 role,address account)", title="Give an address a role in a contract")
 def grant_role(draft: Draft, role: bytes, account: Address) -> None:
-    draft.says("#.role", _ROLES.get(role))
+    draft.says("#.role", ROLES.get(role))
     draft.control("role.grant", of=draft.this, to=account)
 
 
@@ -70,5 +70,5 @@ def grant_role(draft: Draft, role: bytes, account: Address) -> None:
     title="Take a role in a contract from an address",
 )
 def revoke_role(draft: Draft, role: bytes, account: Address) -> None:
-    draft.says("#.role", _ROLES.get(role))
+    draft.says("#.role", ROLES.get(role))
     draft.control("role.revoke", of=draft.this, to=account)

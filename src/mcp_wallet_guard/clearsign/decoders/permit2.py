@@ -1,4 +1,4 @@
-"""Permit2, complete: allowances that it keeps, and transfers by signature. Threat: T-028, T-030."""
+"""Permit2, complete: allowances that it keeps, and transfers by signature. Threat: T-028."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Allowances and transfers by signature, sent as calls: ERC-2612, DAI's permit, ERC-4494, ERC-3009.
 
-A call's ``deadline`` bounds when the signature is taken, not how long the allowance lasts. Threat: T-028, T-029.
+A call's ``deadline`` bounds when the signature is taken, not how long the allowance lasts. Threat: T-028.
 """
 
 from __future__ import annotations

@@ -86,6 +86,7 @@ def sign_message(draft: Draft, _message: bytes) -> None:
     title="Create a Safe",
 )
 def create_proxy(draft: Draft, _singleton: Address, initializer: bytes, _salt: int) -> None:
+    draft.lower(Clarity.DECODED)  # whose code it is that becomes the Safe's, the bytes only name
     draft.control("create", of=draft.me)
     if initializer:
         draft.calls("#.initializer", initializer, target=None, sender=draft.this, value=0)

@@ -22,7 +22,7 @@ _BY_TYPE: Final = {
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen, as freezing doubles the cost of making thousands
 class Note:
     """What a reader says of one argument. `inputs` and `values` are what bytes were opened to, `children` what is shown
     in place of them otherwise."""

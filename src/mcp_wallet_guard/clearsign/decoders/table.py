@@ -69,12 +69,13 @@ _NAME: Final = re.compile(r" \w+")
 
 def find(selector: bytes, /) -> Known | None:
     """The function of four bytes."""
-    return _by_selector().get(selector)
+    return by_selector().get(selector)
 
 
 @lru_cache(maxsize=1)
-def _by_selector() -> dict[bytes, Known]:
-    # The types alone, without parsing some two hundred functions of which a call needs one.
+def by_selector() -> dict[bytes, Known]:
+    """All functions. Raises ValueError for two of one selector."""
+    # The types alone, without parsing all the functions of which a call needs one.
     found: dict[bytes, Known] = {}
     for functions in STANDARDS:
         for known in functions.known:

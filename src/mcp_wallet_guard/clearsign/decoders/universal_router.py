@@ -1,7 +1,7 @@
 """Uniswap's Universal Router: a program of commands, each with arguments of its own.
 
 A command that is not in the table, or that a router of another version reads in another way, is shown as bytes, and the
-part is PARTIAL. Source: Uniswap universal-router, "Commands" and "Dispatcher". Threat: T-020, T-030.
+part is PARTIAL. Source: Uniswap universal-router, "Commands" and "Dispatcher". Threat: T-020.
 """
 
 from __future__ import annotations

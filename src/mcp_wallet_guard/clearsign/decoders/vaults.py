@@ -6,7 +6,7 @@ from typing import Final
 
 from mcp_wallet_guard.clearsign.decoders.draft import Draft
 from mcp_wallet_guard.clearsign.decoders.functions import Functions
-from mcp_wallet_guard.clearsign.tree import AssetRef, Bound, Clarity
+from mcp_wallet_guard.clearsign.tree import AssetRef, Clarity
 from mcp_wallet_guard.operations.values import Address
 
 ERC4626: Final = Functions("ERC-4626")
@@ -39,7 +39,7 @@ def withdraw(draft: Draft, assets: int, receiver: Address, owner: Address) -> No
 def redeem(draft: Draft, shares: int, receiver: Address, owner: Address) -> None:
     draft.amount("#.shares", draft.token)
     draft.out(draft.token, shares, owner=owner, to=draft.this)
-    draft.receives(_underlying(draft), None, owner=receiver, of=draft.this, bound=Bound.AT_LEAST)
+    draft.receives(_underlying(draft), None, owner=receiver, of=draft.this)
 
 
 def _underlying(draft: Draft) -> AssetRef | None:

@@ -11,7 +11,6 @@ from typing import Final
 from mcp_wallet_guard.clearsign.decoders.draft import Draft
 from mcp_wallet_guard.clearsign.decoders.functions import Functions
 from mcp_wallet_guard.clearsign.decoders.places import WRAPPED
-from mcp_wallet_guard.operations.values import Address
 
 WETH: Final = Functions("WETH9")
 
@@ -32,11 +31,3 @@ def withdraw(draft: Draft, amount: int) -> None:
         draft.receives(draft.native, amount, owner=draft.me, of=draft.this)
     else:
         draft.title = "Withdraw"
-
-
-@WETH.reads("depositTo(address to)", title="Wrap native currency for an address", payable=True)
-def deposit_to(draft: Draft, to: Address) -> None:
-    if draft.is_at(WRAPPED):
-        draft.receives(draft.token, draft.call.value, owner=to, of=draft.this)
-    else:
-        draft.title = "Deposit native currency"
