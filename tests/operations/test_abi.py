@@ -67,14 +67,12 @@ def test_every_call_of_the_public_registry_is_canonical_but_for_a_tag_behind_it(
     """What strictness costs honest users: nothing. Of 374 calls 27 have bytes behind their arguments."""
     registry = json.loads(gzip.decompress(REGISTRY.read_bytes()))
     functions: dict[bytes, Function] = {}
-    for descriptor in registry["descriptors"].values():
-        for text in descriptor.get("display", {}).get("formats", {}):
-            try:
+    for name, descriptor in registry["descriptors"].items():
+        if "eip712" not in name:
+            for text in descriptor.get("display", {}).get("formats", {}):
                 function = parse_function(text)
-            except InvalidInput:
-                assert text.count("(") > 1 or "bytes calldata," in text  # types of EIP-712, where names are free
-                continue
-            functions[function.selector] = function
+                functions[function.selector] = function
+    assert len(functions) > 400
     read: Counter[bool] = Counter()
     for file in registry["testsv2"].values():
         for case in file["tests"]:
