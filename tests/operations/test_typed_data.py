@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,15 @@ CHANGES: dict[str, tuple[Change, str]] = {
     ),
     "a member with a third key": (lambda d: d["types"]["Mail"][0].update(note="x"), "exactly a name"),
     "a member twice": (lambda d: d["types"]["Mail"].append({"name": "to", "type": "bool"}), "two members"),
+    "65 members": (
+        lambda d: d["types"].update(A=[{"name": f"m{n}", "type": "bool"} for n in range(65)]), "at most 64 members"
+    ),
+    "too much text": (
+        lambda d: (
+            d["types"].update(Mail=[{"name": "x", "type": "string[]"}]), d.update(message={"x": ["a" * 65_537] * 2})
+        ),
+        "too much text",
+    ),
     "a type without members": (lambda d: d["types"].update(A=[]), "no members"),
     "an array of no items": (lambda d: d["types"]["Mail"].append({"name": "x", "type": "bool[0]"}), "not declared"),
     "an array of 02 items": (lambda d: d["types"]["Mail"].append({"name": "x", "type": "bool[02]"}), "not declared"),
@@ -348,6 +358,25 @@ def test_a_tree_made_by_hand_is_hashed_only_if_it_is_of_its_types(message: Struc
     made = TypedData(types=typed.types, primary_type="T", domain=typed.domain, message=message)
     with pytest.raises(InvalidInput):
         signing_hash(made)
+
+
+def test_a_tree_made_by_hand_has_its_arrays_and_structs_checked() -> None:
+    typed = parse_typed_data(one("P[1]", [{"a": True}], P=[{"name": "a", "type": "bool"}]))
+    for wrong in ((), (Struct("T", {"a": True}),), (True,), Struct("P", {"a": True})):
+        made = replace(typed, message=Struct("T", {"x": wrong}))
+        with pytest.raises(InvalidInput):
+            signing_hash(made)
+    assert signing_hash(replace(typed, message=Struct("T", {"x": (Struct("P", {"a": True}),)}))) == signing_hash(typed)
+
+
+def test_types_and_members_are_asked_for_by_name_and_kind() -> None:
+    typed = parse_typed_data(mail())
+    assert typed.message.member("contents", str) == "Hello, Bob!"
+    for name, kind in (("contents", int), ("nothing", str)):
+        with pytest.raises(InvalidInput):
+            typed.message.member(name, kind)
+    with pytest.raises(InvalidInput):
+        typed_data.type_hash(typed, "Horse")
 
 
 def test_what_was_read_cannot_be_changed_afterwards() -> None:
