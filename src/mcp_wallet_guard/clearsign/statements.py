@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from mcp_wallet_guard.clearsign.nested_signatures import WRAPPERS, Nested, read_nested
+from mcp_wallet_guard.clearsign.orders import read_order
 from mcp_wallet_guard.clearsign.permit2 import is_permit2_type, read_permit2
 from mcp_wallet_guard.clearsign.permits import read_permit
 from mcp_wallet_guard.clearsign.personal_messages import read_message
@@ -78,7 +79,8 @@ def _meaning(typed: TypedData, kind: str, place: Place, budget: Budget, read_cal
     nested = read_nested(typed)
     if nested is not None:
         return _nested(nested, place, budget, read_call)
-    return read_permit2(kind, typed.message, place) or read_permit(kind, typed.message, place)
+    readers = (read_permit2, read_permit, read_order)
+    return next((found for read in readers if (found := read(kind, typed.message, place)) is not None), None)
 
 
 def _nested(nested: Nested, place: Place, budget: Budget, read_call: ReadCall | None) -> Meaning:
