@@ -190,6 +190,7 @@ LOOKALIKES = {
     "another order of members": WITNESS.replace("uint256 nonce,uint256 deadline", "uint256 deadline,uint256 nonce"),
     "tokens of another shape": WITNESS.replace("(address token,uint256 amount)", "(uint256 amount,address token)"),
     "two witnesses": WITNESS.replace("Order witness)", "Order witness,uint256 extra)"),
+    "a batch of one": WITNESS.replace("PermitWitness", "PermitBatchWitness"),
     "no witness": WITNESS.replace(",Order witness)", ")"),
 }
 

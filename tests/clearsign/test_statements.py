@@ -108,12 +108,6 @@ def test_a_spender_deep_inside_an_unknown_message_is_told() -> None:
     assert "typed.allowance_like" not in codes(read(document))
 
 
-@pytest.mark.parametrize("kind", ["PersonalSign(bytes prefixed)", "TypedDataSign(bytes x)"])
-def test_a_message_around_a_message_is_told(kind: str) -> None:
-    name = kind.split(" ")[1][:-1]
-    assert "typed.nested" in codes(read(typed(kind, {name: "0x00"})))
-
-
 def test_a_part_is_the_same_however_the_json_was_written() -> None:
     """What a person sees depends on what is signed alone."""
     document = permit()

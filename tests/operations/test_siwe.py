@@ -112,7 +112,7 @@ def test_other_texts_are_none(text: str) -> None:
     refused(text)
 
 
-@pytest.mark.parametrize("text", [None, 5, b"bytes", EXAMPLE + "\n- a:b" * 4000])
+@pytest.mark.parametrize("text", [None, 5, b"bytes", EXAMPLE + "\n- a:b" * 4000, EXAMPLE + "\n- a:b" * 63])
 def test_what_is_too_long_or_no_text_is_refused(text: Any) -> None:
     refused(text)
 

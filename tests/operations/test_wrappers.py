@@ -90,6 +90,12 @@ def test_owners_signatures_with_hidden_or_shared_bytes_are_refused() -> None:
             parse_owner_signatures(raw)
 
 
+@pytest.mark.parametrize("kind", OwnerKind)
+def test_a_part_without_what_its_kind_needs_is_not_written(kind: OwnerKind) -> None:
+    with pytest.raises(InvalidInput):
+        encode_owner_signatures((OwnerSignature(kind=kind, owner=None, data=b"short"),))
+
+
 @given(st.binary(max_size=200))
 def test_random_signatures_raise_one_exception_type(raw: bytes) -> None:
     for parse in (wrappers.parse_wrapper, wrappers.parse_owner_signatures):

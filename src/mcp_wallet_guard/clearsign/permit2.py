@@ -29,7 +29,8 @@ TRANSFER: Final = f"PermitTransferFrom(TokenPermissions permitted,{_ONCE}){_TOKE
 BATCH_TRANSFER: Final = f"PermitBatchTransferFrom(TokenPermissions[] permitted,{_ONCE}){_TOKENS}"
 # The witness's type and name are its author's; what stands before is not, nor the one type that both use.
 _WITNESS: Final = re.compile(
-    rf"Permit(?:Batch)?WitnessTransferFrom\(TokenPermissions(?:\[\])? permitted,{_ONCE},[^,()]+\)"
+    r"(?:PermitWitnessTransferFrom\(TokenPermissions|PermitBatchWitnessTransferFrom\(TokenPermissions\[\])"
+    rf" permitted,{_ONCE},[^,()]+\)"
 )
 _USABLE: Final = "Signature can be used until"
 

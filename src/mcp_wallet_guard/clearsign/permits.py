@@ -37,6 +37,8 @@ def deadline_oddities(seconds: int, /) -> tuple[Oddity, ...]:
 
 def read_permit(kind: str, message: Struct, place: Place, /) -> Meaning | None:
     """What a message of the type `kind` does at the token `place.contract`; None for other types."""
+    if place.contract is None:
+        return None
     match kind:
         case _ if kind == ERC2612:
             return _permit(message, place)

@@ -20,7 +20,7 @@ from mcp_wallet_guard.clearsign.tree import (
     PartKind,
     ShownKind,
 )
-from mcp_wallet_guard.clearsign.typed_members import Meaning, Note, Place
+from mcp_wallet_guard.clearsign.typed_members import Meaning, Note, Place, around
 from mcp_wallet_guard.operations.abi import Budget
 from mcp_wallet_guard.operations.safe import NOBODY, Operation, SafeMessage, SafeTransaction, Statement
 from mcp_wallet_guard.operations.values import Address, ChainId
@@ -50,11 +50,11 @@ def read_safe(statement: Statement, place: Place, /, *, budget: Budget, read_cal
 
 
 def _message(statement: SafeMessage, place: Place, oddities: tuple[Oddity, ...]) -> Meaning:
-    inner = read_message(statement.message, chain=place.chain, signer=statement.safe, path="0")
+    inner = read_message(statement.message, chain=place.chain, signer=statement.safe, path=place.inside)
     return Meaning(
         standard="Safe",
         title="Says something as the Safe",
-        clarity=_around(inner.clarity),
+        clarity=around(inner.clarity),
         notes={"#.message": Note(label="Message")},
         parts=(inner,),
         oddities=oddities,
@@ -79,7 +79,7 @@ def _transaction(statement: SafeTransaction, place: Place, oddities: tuple[Oddit
     return Meaning(
         standard="Safe",
         title="Agrees to a transaction of the Safe",
-        clarity=_around(inner.clarity),
+        clarity=around(inner.clarity),
         notes={
             "#.to": Note(label="To"),
             "#.value": Note(label="Value", kind=ShownKind.AMOUNT, asset=native),
@@ -104,7 +104,7 @@ def _inner(statement: SafeTransaction, place: Place, budget: Budget, read_call: 
     if read_call is not None:
         return read_call(
             statement.data,
-            path="0",
+            path=place.inside,
             kind=kind,
             chain=place.chain,
             target=statement.to,
@@ -114,7 +114,7 @@ def _inner(statement: SafeTransaction, place: Place, budget: Budget, read_call: 
         )
     plain = kind is PartKind.CALL and not statement.data
     return Part(
-        path="0",
+        path=place.inside,
         kind=kind,
         chain=place.chain,
         target=statement.to,
@@ -151,8 +151,3 @@ def _gas_token(statement: SafeTransaction, place: Place) -> AssetRef:
 
 def _nobody(label: str, address: Address, text: str) -> Note:
     return Note(label=label, text=text if address == NOBODY else None)
-
-
-def _around(inner: Clarity) -> Clarity:
-    """What is clear around something is as clear as that, and partly read around what nobody can read."""
-    return Clarity.PARTIAL if inner is Clarity.BLIND else inner

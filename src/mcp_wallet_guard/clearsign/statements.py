@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from mcp_wallet_guard.clearsign.nested_signatures import WRAPPERS, Nested, read_nested
+from mcp_wallet_guard.clearsign.orders import read_order
 from mcp_wallet_guard.clearsign.permit2 import is_permit2_type, read_permit2
 from mcp_wallet_guard.clearsign.permits import read_permit
+from mcp_wallet_guard.clearsign.personal_messages import read_message
 from mcp_wallet_guard.clearsign.safe_statements import ReadCall, read_safe
 from mcp_wallet_guard.clearsign.tree import Clarity, Oddity, Part, PartKind
-from mcp_wallet_guard.clearsign.typed_members import Meaning, Place, show_members
+from mcp_wallet_guard.clearsign.typed_members import Meaning, Place, around, show_members
 from mcp_wallet_guard.operations import safe
 from mcp_wallet_guard.operations.abi import Budget
 from mcp_wallet_guard.operations.typed_data import Domain, Struct, TypedData, Value, encode_type, to_json
@@ -27,9 +30,9 @@ SIGNERS_CONTRACT: Final = "typed.signer_is_contract"
 PERMIT2_ELSEWHERE: Final = "typed.permit2_elsewhere"
 ALLOWANCE_LIKE: Final = "typed.allowance_like"
 NESTED: Final = "typed.nested"
+NESTED_LIKE: Final = "typed.nested_like"
 
 _TAKERS: Final = frozenset({"spender", "operator", "delegate", "delegatee"})
-_WRAPPERS: Final = ("TypedDataSign(", "PersonalSign(")
 
 
 def read_typed_data(
@@ -48,11 +51,9 @@ def read_typed_data(
     """
     kind, domain = encode_type(typed, typed.primary_type), typed.domain
     where = _chain(domain)
-    meaning = None
-    if domain.verifying_contract is not None:
-        place = Place(chain=where or chain, contract=domain.verifying_contract, signer=signer)
-        meaning = _meaning(typed, kind, place, Budget.default() if budget is None else budget, read_call)
-    found = _unknown(typed, kind) if meaning is None else meaning
+    place = Place(chain=where or chain, contract=domain.verifying_contract, signer=signer, path=path)
+    spent = Budget.default() if budget is None else budget
+    found = _meaning(typed, kind, place, spent, read_call) or _unknown(typed, kind)
     return Part(
         path=path,
         kind=PartKind.TYPED_DATA,
@@ -75,14 +76,40 @@ def _meaning(typed: TypedData, kind: str, place: Place, budget: Budget, read_cal
     statement = safe.read_statement(typed)
     if statement is not None:
         return read_safe(statement, place, budget=budget, read_call=read_call)
-    return read_permit2(kind, typed.message, place) or read_permit(kind, typed.message, place)
+    nested = read_nested(typed)
+    if nested is not None:
+        return _nested(nested, place, budget, read_call)
+    readers = (read_permit2, read_permit, read_order)
+    return next((found for read in readers if (found := read(kind, typed.message, place)) is not None), None)
+
+
+def _nested(nested: Nested, place: Place, budget: Budget, read_call: ReadCall | None) -> Meaning:
+    """What the contract `nested.account` says, once its owner has signed. It, not the owner, is bound by it."""
+    if isinstance(nested.inner, TypedData):
+        inner = read_typed_data(
+            nested.inner,
+            chain=place.chain,
+            signer=nested.account,
+            budget=budget,
+            read_call=read_call,
+            path=place.inside,
+        )
+    else:
+        inner = read_message(nested.inner, chain=place.chain, signer=nested.account, path=place.inside)
+    return Meaning(
+        standard="ERC-7739",
+        title="Signs for a contract account",
+        clarity=around(inner.clarity),
+        parts=(inner,),
+        oddities=(Oddity(code=NESTED, facts=(("account", nested.account.value),)),),
+    )
 
 
 def _unknown(typed: TypedData, kind: str) -> Meaning:
     found = (
         (PERMIT2_ELSEWHERE, is_permit2_type(kind)),
         (ALLOWANCE_LIKE, _names_taker(typed.message)),
-        (NESTED, kind.startswith(_WRAPPERS)),
+        (NESTED_LIKE, kind.startswith(WRAPPERS)),
     )
     return Meaning(
         standard="",

@@ -48,11 +48,22 @@ class Meaning:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a message holds: the chain of its domain, or of the wallet where it names none, the contract, and who
-    signs."""
+    signs. `path` is that of the message's part."""
 
     chain: ChainId
-    contract: Address
+    contract: Address | None
     signer: Address
+    path: str = ""
+
+    @property
+    def inside(self) -> str:
+        """The path of the one part inside the message's."""
+        return f"{self.path}.0" if self.path else "0"
+
+
+def around(inner: Clarity, /) -> Clarity:
+    """What is clear around something is as clear as that, and partly read around what nobody can read."""
+    return Clarity.PARTIAL if inner is Clarity.BLIND else inner
 
 
 def show_members(typed: TypedData, notes: Mapping[str, Note], /) -> tuple[Shown, ...]:
