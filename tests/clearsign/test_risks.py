@@ -10,7 +10,8 @@ import pytest
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Result, Severity, Status, results_of
 from mcp_wallet_guard.clearsign.risks.table import CHECKS, findings, results
 from mcp_wallet_guard.clearsign.text import is_plain
-from tests.clearsign.attacks import CASES, Scene
+from tests.clearsign.attacks import CASES
+from tests.clearsign.scenes import Scene
 
 ALWAYS_ANSWERED = {15}
 """Whether something cannot be read is known of everything."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_wallet_guard.clearsign.reading import Reading
+from mcp_wallet_guard.clearsign.risks.calldata import odd
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.parties import CALLS, Party, called, spenders
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
@@ -67,6 +68,7 @@ def _stuck(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for part in reading.parts:
         if part.kind in CALLS and part.value and part.signature in _NOT_PAYABLE:
             yield Hit(code="call.not_payable", path=part.path)
+    yield from odd(reading, "call.not_payable")
 
 
 def _creates(reading: Reading, _: Known) -> Iterator[Hit | Gap]:

@@ -11,7 +11,7 @@ from typing import Final, final
 
 from mcp_wallet_guard.clearsign.reading import Delegation, Effect, Reading
 from mcp_wallet_guard.clearsign.risks.results import Fact
-from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction, Part, PartKind, ShownKind
+from mcp_wallet_guard.clearsign.tree import AssetKind, Bound, Consequence, Direction, Part, PartKind, ShownKind
 from mcp_wallet_guard.operations.values import Address
 
 CALLS: Final = frozenset({PartKind.CALL, PartKind.DELEGATECALL})
@@ -90,15 +90,21 @@ def addresses(reading: Reading, /) -> Iterator[tuple[str, Address]]:
     for part in reading.parts:
         if part.target is not None:
             yield part.path, part.target
-        for shown in part.shown:
+        waiting = list(part.shown)
+        while waiting:
+            shown = waiting.pop()
+            waiting.extend(shown.children)
             if shown.kind is ShownKind.ADDRESS and isinstance(shown.raw, Address):
-                yield f"{part.path}#{shown.path}", shown.raw
+                yield f"{part.path}{shown.path}", shown.raw
 
 
 def allowances(reading: Reading, /) -> Iterator[Effect]:
-    """The effects that let somebody take something; an amount of zero takes an allowance back."""
+    """The effects that let somebody take something. An amount of zero takes an allowance back, "at most what it was"
+    lowers it."""
     for effect in reading.of(Direction.ALLOW):
-        if effect.consequence.unlimited or effect.consequence.amount != 0:
+        consequence = effect.consequence
+        less = consequence.amount == 0 or (consequence.amount is None and consequence.bound is Bound.AT_MOST)
+        if consequence.unlimited or not less:
             yield effect
 
 
