@@ -1,5 +1,4 @@
-"""Allowances: who may take what, how much, for how long, and by which kind of signature. Threat: T-020, T-028, T-029,
-T-030."""
+"""Allowances: who may take what, how much, for how long, and by which kind of signature. Threat: T-020, T-028."""
 
 from __future__ import annotations
 

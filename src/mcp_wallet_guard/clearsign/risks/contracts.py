@@ -41,7 +41,7 @@ def _others(reading: Reading) -> Iterator[Party]:
 
 
 def _young(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
-    for party in _others(reading):
+    for party in reading.once(_others):
         created = known.claim(party.address).created_at
         if created is None:
             yield Gap(missing="node", path=party.path)
@@ -82,7 +82,7 @@ def _creates(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
 
 def _unverified(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     verified = frozenset(known.verified or ())
-    for party in _others(reading):
+    for party in reading.once(_others):
         if known.verified is None:
             yield Gap(missing="verified", path=party.path)
         elif party.address not in verified:

@@ -1,4 +1,4 @@
-"""Who decides over a contract, an account or a Safe, and code that runs as the account itself. Threat: T-020, T-035."""
+"""Who decides over a contract, an account or a Safe, and code that runs as the account itself. Threat: T-020."""
 
 from __future__ import annotations
 

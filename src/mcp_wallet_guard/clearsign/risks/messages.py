@@ -1,4 +1,4 @@
-"""Messages: digests in disguise, text that hides something, sign-ins to another site. Threat: T-021, T-022, T-034."""
+"""Messages: digests in disguise, text that hides something, sign-ins to another site. Threat: T-021, T-022."""
 
 from __future__ import annotations
 

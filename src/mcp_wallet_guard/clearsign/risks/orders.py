@@ -1,5 +1,4 @@
-"""Orders and swaps: what is given, what comes back, and to whom; and tokens that fake another's symbol. Threat: T-022,
-T-030, T-041, T-048."""
+"""Orders and swaps: what is given, what comes back, to whom; and tokens that fake another's symbol. Threat: T-022."""
 
 from __future__ import annotations
 

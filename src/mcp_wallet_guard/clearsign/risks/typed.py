@@ -1,5 +1,4 @@
-"""Chains and domains: for which chain and which contract a signature counts. Threat: T-008, T-032, T-033, T-037,
-T-042."""
+"""Chains and domains: for which chain and which contract a signature counts. Threat: T-008, T-033, T-037, T-042."""
 
 from __future__ import annotations
 
