@@ -3,7 +3,7 @@
 A check that lacks a source says `not_checked`, which is listed and is never a pass. Sentences are ours; facts in them
 are numbers, full addresses, words of ours, or foreign text that `clearsign.text.quoted` made safe.
 
-Threat: T-021, T-043.
+Threat: T-021.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Final, Literal, final
 
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
-from mcp_wallet_guard.clearsign.text import is_plain
 from mcp_wallet_guard.confirmation import Finding
 
 Fact = tuple[str, int | str]
@@ -98,8 +97,9 @@ class Hit:
     source: Evidence = Evidence.BYTES
 
     def __post_init__(self) -> None:
-        if not all(type(value) is int or (type(value) is str and is_plain(value)) for _, value in self.facts):
-            raise ValueError("a fact is a number or printable ASCII")
+        for _, value in self.facts:
+            if type(value) is not int and not (type(value) is str and value.isascii() and value.isprintable()):
+                raise ValueError("a fact is a number or printable ASCII")
 
 
 @final
