@@ -38,7 +38,7 @@ class AddressKind(StrEnum):
     """An account of this wallet."""
     EOA = "eoa"
     CONTRACT = "contract"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
     COLLECTION = "collection"
 
 

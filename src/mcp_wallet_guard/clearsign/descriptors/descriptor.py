@@ -33,14 +33,25 @@ _TOP_KEYS: Final = frozenset({"includes", "context", "metadata", "display"})
 _DISPLAY_KEYS: Final = frozenset({"definitions", "formats"})
 
 
-def load(documents: Mapping[str, bytes], name: str, /, *, bound: tuple[Deployment, ...] = ()) -> Descriptor:
+def load(
+    documents: Mapping[str, bytes],
+    name: str,
+    /,
+    *,
+    bound: tuple[Deployment, ...] = (),
+    hashes: tuple[bytes, ...] | None = None,
+) -> Descriptor:
     """The descriptor in the file `name` of `documents`, which are all files of one root by their relative names.
 
-    `bound` are contracts to which the owner applies it beyond what it says itself. Raises
-    InvalidInput("invalid_input.descriptor").
+    `bound` are contracts to which the owner applies it beyond what it says itself. `hashes` are those that it and the
+    files that it includes must have, as `Descriptor.hashes` lists them.
+
+    Raises InvalidInput("invalid_input.descriptor").
     """
-    files = includes.chain_of(documents, name)
-    return Descriptor(name=name, files=files, bound=bound)
+    found = Descriptor(name=name, files=includes.chain_of(documents, name), bound=bound)
+    if hashes is not None and found.hashes != hashes:
+        refuse("the files are not those that were pinned")
+    return found
 
 
 def descriptor_hash(raw: bytes, /) -> bytes:
@@ -133,6 +144,12 @@ class Descriptor:
             refuse("a token has decimals")
         symbol = safe(check_text(raw.get("ticker")), limit=NAME_LIMIT)
         return Token(symbol=symbol, decimals=decimals)
+
+    @property
+    def schema(self) -> str:
+        """The ``$schema`` of that of its files which is of the latest version."""
+        schemas = [document["$schema"] for _, document in self._files if "$schema" in document]
+        return str(max(schemas, key=version_of))
 
     @property
     def keys(self) -> tuple[str, ...]:

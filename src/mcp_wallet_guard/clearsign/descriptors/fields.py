@@ -9,12 +9,13 @@ from typing import Final, final
 from mcp_wallet_guard.clearsign.descriptors import formats, visibility
 from mcp_wallet_guard.clearsign.descriptors.formats import Formatted, Formatter
 from mcp_wallet_guard.clearsign.descriptors.interpolation import parse as parse_sentence
-from mcp_wallet_guard.clearsign.descriptors.limits import LABEL_LIMIT, MAX_CHARACTERS, MAX_SHOWN, refuse
+from mcp_wallet_guard.clearsign.descriptors.limits import LABEL_LIMIT, refuse
 from mcp_wallet_guard.clearsign.descriptors.model import Field, FormatName, Group
 from mcp_wallet_guard.clearsign.descriptors.paths import Found, Node, Path, Place, spread
 from mcp_wallet_guard.clearsign.descriptors.rendered import Line, Nested, NestedCall
 from mcp_wallet_guard.clearsign.descriptors.scope import Arguments, Scope, as_address, as_int
 from mcp_wallet_guard.clearsign.descriptors.text import safe
+from mcp_wallet_guard.clearsign.descriptors.work import Work
 from mcp_wallet_guard.clearsign.tree import Oddity, Shown, ShownKind, Source
 
 _CONSTANT: Final = Path("$", ())
@@ -46,13 +47,12 @@ class Fields:
     fields by the paths that the descriptor gives them.
     """
 
-    __slots__ = ("_characters", "_formatter", "_left", "_nested", "_owners", "covered", "hidden", "notes", "texts")
+    __slots__ = ("_formatter", "_nested", "_owners", "_work", "covered", "hidden", "notes", "texts")
 
-    def __init__(self, formatter: Formatter, /, *, nested: Nested | None) -> None:
+    def __init__(self, formatter: Formatter, /, *, nested: Nested | None, work: Work) -> None:
         self._formatter = formatter
         self._nested = nested
-        self._left = MAX_SHOWN
-        self._characters = MAX_CHARACTERS
+        self._work = work
         self._owners: dict[str, Field] = {}
         self.covered: set[Path] = set()
         self.texts: dict[str, list[str | None]] = {}
@@ -83,7 +83,7 @@ class Fields:
             rows = [self._rows(each, scope, prefix) for each in group.fields]
             return Rows(False, (_labelled(group, _combined(rows, bundled=bundled)),))
         inner = group.path.under(prefix)
-        found = spread(scope.resolve(group.path), scope.visits)
+        found = spread(scope.resolve(group.path), scope.work)
         scopes = [scope.at(place) for place in found.places]
         if found.many and group.iteration == "sequential":
             columns = [_flat(self._rows(each, item, inner).rows for item in scopes) for each in group.fields]
@@ -111,7 +111,7 @@ class Fields:
 
     def _found(self, field: Field, scope: Scope) -> Found:
         if field.path is not None:
-            return spread(scope.resolve(field.path), scope.visits)
+            return spread(scope.resolve(field.path), scope.work)
         if field.value is None:
             refuse("a field has a path or a value")
         constant = Arguments({}, scope=scope, count=None).value(field.value)
@@ -130,9 +130,6 @@ class Fields:
         return texts
 
     def _entry(self, field: Field, place: Place, arguments: Arguments, scope: Scope) -> tuple[Entry, str | None]:
-        self._left -= 1
-        if self._left < 0:
-            refuse("there is too much to show")
         if field.format is FormatName.CALLDATA and field.encryption is None:
             return self._call(field, place, arguments), None
         if field.encryption is not None:
@@ -143,7 +140,7 @@ class Fields:
         return entry, shown.text if formats.is_speakable(place.node, shown) else None
 
     def _plain(self, field: Field, place: Place, shown: Formatted) -> Entry:
-        self._spend(shown.text)
+        self._work.show(shown.text)
         self._cover(place)
         if shown.note is not None:
             self._note(shown.note, place)
@@ -167,9 +164,6 @@ class Fields:
         if call is None or told is None:
             note = None if place.node == b"" else "descriptor.call_unknown"
             return self._plain(field, place, formats.raw(place.node, note=note))
-        self._left -= len(told.fields) + len(told.hidden)
-        if self._left < 0:
-            refuse("there is too much to show")
         self._cover(place)
         label = _label(field, place)
         text = told.interpolated or told.intent
@@ -213,11 +207,6 @@ class Fields:
 
     def _note(self, code: str, place: Place) -> None:
         self.notes.append(Oddity(code=code, facts=(("path", place.path.text),)))
-
-    def _spend(self, text: str) -> None:
-        self._characters -= len(text)
-        if self._characters < 0:
-            refuse("there is too much to show")
 
 
 def _combined(children: Sequence[Rows], *, bundled: bool) -> tuple[Entry, ...]:

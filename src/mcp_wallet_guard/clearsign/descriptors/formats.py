@@ -36,6 +36,7 @@ NOTES: Final[dict[str, str]] = {
     "descriptor.date_unknown": "The date cannot be told, so the number is shown",
     "descriptor.enum_unknown": "The descriptor has no words for this value, so it is shown as it is",
     "descriptor.address_kind": "The address is known to be something else than the descriptor says",
+    "descriptor.sender": "The descriptor says that this address stands for the sender",
     "descriptor.threshold": "Words stand in place of an amount that is a limit in effect",
     "descriptor.encrypted": "The value is encrypted, and is not decrypted here",
     "descriptor.call_unknown": "A call inside is shown as its bytes",
@@ -134,7 +135,7 @@ class Formatter:
         token = self._container.to if own else as_address(arguments.get("token", "tokenPath"))
         if token is None:
             return raw(number, note="descriptor.token_unknown")
-        if token in {as_address(each) for each in arguments.all("nativeCurrencyAddress")}:
+        if token in arguments.addresses("nativeCurrencyAddress") and not self._is_known(chain, token):
             token = None
         shown = self._units(number, chain, token, note="descriptor.token_unknown", own=own)
         threshold = as_int(arguments.get("threshold"))
@@ -169,6 +170,10 @@ class Formatter:
     def _token(self, chain: ChainId, token: Address | None) -> TokenName | None:
         found = self._lookup.token(chain, token)
         return found if found is not None and found.source in TRUSTED else None
+
+    def _is_known(self, chain: ChainId | None, token: Address) -> bool:
+        """Whether a trusted source knows the address as a token: then it is not the chain's currency."""
+        return chain is not None and self._token(chain, token) is not None
 
     def _nft(self, node: Node, arguments: Arguments, _scope: Scope) -> Formatted:
         number = as_int(node)
@@ -222,7 +227,7 @@ class Formatter:
         if type(table) is not dict or len(table) > MAX_ENTRIES:
             refuse("an enumeration is not there")
         shown = raw(node)
-        word = entry(table, node)
+        word = entry(table, node, scope.work)
         if word is None:
             return raw(node, note="descriptor.enum_unknown")
         return Formatted(text=safe(check_text(word), limit=LABEL_LIMIT), kind=ShownKind.ENUM, raw=shown.raw)
@@ -240,8 +245,8 @@ class Formatter:
         address = as_address(node)
         if address is None:
             return raw(node, note="descriptor.type")
-        if address in {as_address(each) for each in arguments.all("senderAddress")}:
-            return Formatted(text="Sender", kind=ShownKind.ADDRESS, raw=self._container.sender or address)
+        if address in arguments.addresses("senderAddress"):
+            return Formatted(text="Sender", kind=ShownKind.ADDRESS, raw=address, note=_sender_note(address))
         name, note = self._name(self._container.chain, address, arguments)
         text = address.value if name is None else _shown(name.name, name.source)
         return Formatted(text=text, kind=ShownKind.ADDRESS, raw=address, note=note)
@@ -282,11 +287,16 @@ class Formatter:
             return raw(node, note="descriptor.type")
         if found.evm is None:
             return Formatted(text=found.name(), kind=ShownKind.ADDRESS, raw=bytes(node))
-        if found.evm in {as_address(each) for each in arguments.all("senderAddress")}:
-            return Formatted(text="Sender", kind=ShownKind.ADDRESS, raw=bytes(node))
+        if found.evm in arguments.addresses("senderAddress"):
+            return Formatted(text="Sender", kind=ShownKind.ADDRESS, raw=bytes(node), note=_sender_note(found.evm))
         name, note = self._name(found.evm_chain, found.evm, arguments)
         shown = None if name is None else _shown(name.name, name.source)
         return Formatted(text=found.name(shown), kind=ShownKind.ADDRESS, raw=bytes(node), note=note)
+
+
+def _sender_note(address: Address) -> str | None:
+    """A note, unless nobody can hold the address: contracts use 0, 1, 2 and their like as signs."""
+    return "descriptor.sender" if any(address.raw[:-2]) else None
 
 
 def _is_own(arguments: Arguments) -> bool:

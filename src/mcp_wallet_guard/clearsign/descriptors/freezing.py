@@ -33,7 +33,7 @@ def reduced(descriptor: Descriptor, key: str, /, *, container: Container | None 
     used = {name: definitions[name] for name in dict.fromkeys(_definitions(form)) if name in definitions}
     display = {"formats": {key: form}} | ({"definitions": used} if used else {})
     found = {
-        "$schema": document["$schema"],
+        "$schema": descriptor.schema,
         "context": _context(document["context"], container),
         "metadata": _metadata(descriptor.metadata, [form, used]),
         "display": display,

@@ -35,12 +35,18 @@ class Index:
     what they say, by file. `refused` says, for each file that was asked for and could not be read, why.
     """
 
-    __slots__ = ("_bindings", "_documents", "_loaded", "_names", "refused")
+    __slots__ = ("_bindings", "_documents", "_loaded", "_names", "_pins", "refused")
 
     def __init__(
-        self, documents: Mapping[str, bytes], /, *, bindings: Mapping[str, tuple[Deployment, ...]] | None = None
+        self,
+        documents: Mapping[str, bytes],
+        /,
+        *,
+        bindings: Mapping[str, tuple[Deployment, ...]] | None = None,
+        pins: Mapping[str, tuple[bytes, ...]] | None = None,
     ) -> None:
         self._documents = documents
+        self._pins = pins
         self._bindings = bindings or {}
         self._loaded: dict[str, Descriptor | None] = {}
         self._names: dict[_Key, list[str]] = {}
@@ -91,11 +97,15 @@ class Index:
         """The descriptor in the file `name`, None when it cannot be read."""
         if name not in self._loaded:
             try:
-                self._loaded[name] = load(self._documents, name, bound=self._bindings.get(name, ()))
+                self._loaded[name] = self._load(name)
             except InvalidInput as error:
                 self._loaded[name] = None
                 self.refused[name] = error.detail
         return self._loaded[name]
+
+    def _load(self, name: str) -> Descriptor:
+        hashes = None if self._pins is None else self._pins.get(name, ())
+        return load(self._documents, name, bound=self._bindings.get(name, ()), hashes=hashes)
 
     def _descriptors(self, keys: Iterable[_Key]) -> Iterator[Descriptor]:
         for name in dict.fromkeys(name for key in keys for name in self._names.get(key, ())):

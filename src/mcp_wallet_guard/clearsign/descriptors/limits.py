@@ -23,6 +23,8 @@ MAX_GROUPS: Final = 8
 MAX_DEPLOYMENTS: Final = 8192
 MAX_ENTRIES: Final = 4096
 """Of one map, enumeration or list of constants."""
+MAX_ALIASES: Final = 64
+"""Addresses that stand for the sender, or for the chain's currency."""
 MAX_TEXT: Final = 4096
 """Characters of any one text."""
 MAX_STEPS: Final = 32

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from mcp_wallet_guard.clearsign.descriptors import interpolation
 from mcp_wallet_guard.clearsign.descriptors.includes import params as overlaid_params
 from mcp_wallet_guard.clearsign.descriptors.limits import (
+    MAX_ALIASES,
     MAX_ENTRIES,
     MAX_FIELDS,
     MAX_GROUPS,
@@ -285,8 +286,8 @@ def _param(kind: str, raw: object) -> Param:
 def _constants(raw: object) -> tuple[Literals | Reference, ...]:
     """One text, or a list of them, each a constant or a path to one."""
     values = raw if type(raw) is list else [raw]
-    found = tuple(_constant(value) for value in values[: MAX_ENTRIES + 1])
-    if not 0 < len(found) <= MAX_ENTRIES or any(isinstance(each, MapReference) for each in found):
+    found = tuple(_constant(value) for value in values[: MAX_ALIASES + 1])
+    if not 0 < len(found) <= MAX_ALIASES or any(isinstance(each, MapReference) for each in found):
         refuse("a parameter is a text or a list of texts")
     return tuple(each for each in found if not isinstance(each, MapReference))
 

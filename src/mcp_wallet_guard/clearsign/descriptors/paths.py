@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, final
 
-from mcp_wallet_guard.clearsign.descriptors.limits import MAX_STEPS, MAX_TEXT, MAX_VISITS, refuse
+from mcp_wallet_guard.clearsign.descriptors.limits import MAX_STEPS, MAX_TEXT, refuse
+from mcp_wallet_guard.clearsign.descriptors.work import Work
 from mcp_wallet_guard.operations.typed_data import Struct
 from mcp_wallet_guard.operations.values import Address
 
@@ -140,22 +141,7 @@ class Found:
     places: tuple[Place, ...]
 
 
-class Visits:
-    """Counts the values that the paths of one rendering touch, so that no descriptor multiplies the data."""
-
-    __slots__ = ("_left",)
-
-    def __init__(self) -> None:
-        self._left = MAX_VISITS
-
-    def count(self, number: int = 1, /) -> None:
-        """Raises InvalidInput when it was enough."""
-        self._left -= number
-        if self._left < 0:
-            refuse("the paths touch too many values")
-
-
-def follow(start: Place, steps: tuple[Step, ...], /, visits: Visits) -> Found:
+def follow(start: Place, steps: tuple[Step, ...], /, work: Work) -> Found:
     """The values that `steps` lead to from `start`. A slice of bytes gives a `Cut`.
 
     Raises InvalidInput("invalid_input.descriptor") for a name, an index or bytes that are not there, and for a step
@@ -164,34 +150,34 @@ def follow(start: Place, steps: tuple[Step, ...], /, visits: Visits) -> Found:
     many = False
     places: tuple[Place, ...] = (start,)
     for step in steps:
-        visits.count(len(places) or 1)
+        work.visit(len(places) or 1)
         if isinstance(step, Slice) and all(isinstance(place.node, tuple) for place in places):
             many = True
-            places = tuple(inner for place in places for inner in _items(place, step, visits))
+            places = tuple(inner for place in places for inner in _items(place, step, work))
         else:
             places = tuple(_next(place, step) for place in places)
     return Found(many, places)
 
 
-def spread(found: Found, visits: Visits, /) -> Found:
+def spread(found: Found, work: Work, /) -> Found:
     """`found` with arrays replaced by their items, all the way down: a format is one of leaves."""
     while any(isinstance(place.node, tuple) for place in found.places):
         places: list[Place] = []
         for place in found.places:
             if isinstance(place.node, tuple):
-                places.extend(_items(place, EVERY, visits))
+                places.extend(_items(place, EVERY, work))
             else:
                 places.append(place)
         found = Found(many=True, places=tuple(places))
     return found
 
 
-def _items(place: Place, step: Slice, visits: Visits) -> list[Place]:
+def _items(place: Place, step: Slice, work: Work) -> list[Place]:
     node = place.node
     if not isinstance(node, tuple):
         refuse("not an array")
     numbers = range(*slice(step.start, step.end).indices(len(node)))
-    visits.count(len(numbers))
+    work.visit(len(numbers))
     return [Place(Path(place.path.root, (*place.path.steps, number)), node[number]) for number in numbers]
 
 

@@ -15,10 +15,11 @@ from mcp_wallet_guard.clearsign.descriptors.descriptor import Descriptor
 from mcp_wallet_guard.clearsign.descriptors.fields import Fields
 from mcp_wallet_guard.clearsign.descriptors.formats import Formatter
 from mcp_wallet_guard.clearsign.descriptors.limits import INTENT_LIMIT, LABEL_LIMIT, MAX_HIDDEN, refuse
-from mcp_wallet_guard.clearsign.descriptors.paths import Node, Path, Place, Visits, members_of
+from mcp_wallet_guard.clearsign.descriptors.paths import Node, Path, Place, members_of
 from mcp_wallet_guard.clearsign.descriptors.rendered import Nested, Rendered
 from mcp_wallet_guard.clearsign.descriptors.scope import DATA, Scope, arguments
 from mcp_wallet_guard.clearsign.descriptors.text import safe
+from mcp_wallet_guard.clearsign.descriptors.work import Work
 from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.tree import Oddity, Shown
 from mcp_wallet_guard.operations.abi import Function, Value
@@ -35,8 +36,10 @@ def render_calldata(
     container: Container,
     lookup: Lookup,
     nested: Nested | None = None,
+    work: Work | None = None,
 ) -> Rendered:
-    """A call of `function`, which `Descriptor.function` gave, with its decoded arguments.
+    """A call of `function`, which `Descriptor.function` gave, with its decoded arguments. `work` is shared by all that
+    is told of one transaction.
 
     Raises InvalidInput("invalid_input.descriptor") when the descriptor does not apply to it or cannot tell it.
     """
@@ -45,7 +48,7 @@ def render_calldata(
     if found is None or found[1] != function:
         refuse("the descriptor does not know the function")
     data = arguments(function, values)
-    return _rendered(descriptor, found[0], data, container=container, lookup=lookup, nested=nested)
+    return _rendered(descriptor, found[0], data, container=container, lookup=lookup, nested=nested, work=work or Work())
 
 
 def render_typed_data(
@@ -57,6 +60,7 @@ def render_typed_data(
     lookup: Lookup,
     nested: Nested | None = None,
     implementation: Address | None = None,
+    work: Work | None = None,
 ) -> Rendered:
     """A message. `signer` is who signs it; `implementation` the contract whose code the verifying contract runs, where
     somebody verified that.
@@ -68,7 +72,9 @@ def render_typed_data(
     key = descriptor.message(encode_type(typed, typed.primary_type))
     if key is None:
         refuse("the descriptor does not know the type of the message")
-    return _rendered(descriptor, key, typed.message.members, container=container, lookup=lookup, nested=nested)
+    return _rendered(
+        descriptor, key, typed.message.members, container=container, lookup=lookup, nested=nested, work=work or Work()
+    )
 
 
 def _rendered(
@@ -79,11 +85,12 @@ def _rendered(
     container: Container,
     lookup: Lookup,
     nested: Nested | None,
+    work: Work,
 ) -> Rendered:
     form = descriptor.format(key)
     root = Place(DATA, data)
-    scope = Scope(data=root, here=root, container=container, document=descriptor.document, visits=Visits())
-    fields = Fields(Formatter(descriptor=descriptor, container=container, lookup=lookup), nested=nested)
+    scope = Scope(data=root, here=root, container=container, document=descriptor.document, work=work)
+    fields = Fields(Formatter(descriptor=descriptor, container=container, lookup=lookup), nested=nested, work=work)
     entries = fields.show(form.fields, scope)
     sentence = None if form.sentence is None else interpolation.fill(form.sentence, fields.spoken)
     if form.has_sentence and sentence is None:

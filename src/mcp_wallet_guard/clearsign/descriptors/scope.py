@@ -18,10 +18,10 @@ from mcp_wallet_guard.clearsign.descriptors.paths import (
     Node,
     Path,
     Place,
-    Visits,
     follow,
     spread,
 )
+from mcp_wallet_guard.clearsign.descriptors.work import Work
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations.abi import AbiKind, AbiType, Function, Parameter, Value
 from mcp_wallet_guard.operations.values import Address
@@ -65,7 +65,7 @@ class Scope:
     here: Place
     container: Container
     document: Mapping[str, Any]
-    visits: Visits
+    work: Work
 
     def at(self, place: Place, /) -> Scope:
         """The same, inside of a group."""
@@ -75,11 +75,11 @@ class Scope:
         """Raises InvalidInput("invalid_input.descriptor") for a path that leads nowhere."""
         match path.root:
             case "":
-                return follow(self.here, path.steps, self.visits)
+                return follow(self.here, path.steps, self.work)
             case "#":
-                return follow(self.data, path.steps, self.visits)
+                return follow(self.data, path.steps, self.work)
             case "@":
-                return follow(Place(Path("@", ()), self._carried()), path.steps, self.visits)
+                return follow(Place(Path("@", ()), self._carried()), path.steps, self.work)
             case _:
                 return Found(many=False, places=(Place(path, self._constant(path)),))
 
@@ -116,38 +116,39 @@ class Scope:
         values = section.get("values") if type(section) is dict else None
         if type(values) is not dict or len(values) > MAX_ENTRIES:
             refuse("a map has values")
-        found = entry(values, key)
+        found = entry(values, key, self.work)
         if found is None:
             refuse("a map has no value for this")
         value = literal(found)
         return Constant(value) if isinstance(value, str) else value
 
 
-def entry(table: Mapping[str, Any], node: Node, /) -> Any:
-    """What `table` holds for a value: under its decimal or hex digits, ``true`` or ``false``, its address in any case,
-    its text; None for nothing."""
+def entry(table: Mapping[str, Any], node: Node, work: Work, /) -> Any:
+    """What `table` holds for a value: under its decimal or hex digits, ``true`` or ``false``, its address or bytes in
+    any case, its text; None for nothing."""
     for key in _spellings(node):
         if key in table:
             return table[key]
-    wanted = set(_spellings(node, fold=True))
-    return next((value for key, value in table.items() if key.lower() in wanted), None) if wanted else None
+    if isinstance(node, str) and not isinstance(node, Constant):
+        return None
+    folded = work.folded(table)
+    return next((folded[key.lower()] for key in _spellings(node) if key.lower() in folded), None)
 
 
-def _spellings(node: Node, *, fold: bool = False) -> tuple[str, ...]:
+def _spellings(node: Node) -> tuple[str, ...]:
     match node:
         case bool():
             return (str(node).lower(),)
         case int():
             return (str(node), hex(node))
         case Address():
-            return (node.value.lower() if fold else node.value,)
+            return (node.value,)
+        case Cut() if len(node) <= 32:
+            return ("0x" + node.hex(), str(int.from_bytes(node)))
         case bytes():
-            return (
-                "0x" + node.hex(),
-                *((str(int.from_bytes(node)),) if isinstance(node, Cut) and len(node) <= 32 else ()),
-            )
+            return ("0x" + node.hex(),)
         case str():
-            return () if fold and not isinstance(node, Constant) else (node.lower() if fold else node,)
+            return (str(node),)
         case _:
             return ()
 
@@ -155,12 +156,13 @@ def _spellings(node: Node, *, fold: bool = False) -> tuple[str, ...]:
 class Arguments:
     """The parameters of one field. Those that lead to an array have one value for each item that is shown."""
 
-    __slots__ = ("_found", "_params", "_scope", "count", "index")
+    __slots__ = ("_addresses", "_found", "_params", "_scope", "count", "index")
 
     def __init__(self, params: Mapping[str, Param], /, *, scope: Scope, count: int | None) -> None:
         self._params = params
         self._scope = scope
-        self._found: dict[object, Found] = {}
+        self._found: dict[Path, Found] = {}
+        self._addresses: dict[str, frozenset[Address | None]] = {}
         self.count = count
         self.index = 0
 
@@ -179,10 +181,17 @@ class Arguments:
                 return None if isinstance(param, tuple) else self.value(param)
         return None
 
-    def all(self, name: str) -> tuple[Node, ...]:
-        """The values of a list."""
-        found = self._params.get(name, ())
-        return tuple(self.value(each) for each in found) if isinstance(found, tuple) else ()
+    def addresses(self, name: str) -> frozenset[Address | None]:
+        """The addresses in a list."""
+        listed = self._params.get(name, ())
+        if not isinstance(listed, tuple):
+            return frozenset()
+        if name in self._addresses:
+            return self._addresses[name]
+        found = frozenset(as_address(self.value(each)) for each in listed) - {None}
+        if not any(isinstance(each, Reference) and each.path.root != "$" for each in listed):
+            self._addresses[name] = found  # constants are the same for every item
+        return found
 
     def texts(self, name: str) -> tuple[str, ...] | None:
         """A list of constants as it is, None without one."""
@@ -211,7 +220,7 @@ class Arguments:
     def _at(self, path: Path) -> Node:
         found = self._found.get(path)
         if found is None:
-            found = self._found[path] = spread(self._scope.resolve(path), self._scope.visits)
+            found = self._found[path] = spread(self._scope.resolve(path), self._scope.work)
         if not found.many:
             return found.places[0].node
         if self.count != len(found.places):

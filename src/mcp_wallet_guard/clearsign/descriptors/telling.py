@@ -13,6 +13,7 @@ from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.descriptors.limits import MAX_NESTED
 from mcp_wallet_guard.clearsign.descriptors.render import render_calldata, render_typed_data
 from mcp_wallet_guard.clearsign.descriptors.rendered import Nested, NestedCall, Rendered
+from mcp_wallet_guard.clearsign.descriptors.work import Work
 from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.tree import Shown, ShownKind
 from mcp_wallet_guard.errors import InvalidInput
@@ -28,8 +29,8 @@ def tell_call(
 ) -> Rendered | None:
     """What the first descriptor that applies makes of a call, None when none does. Never raises for what is in `data`
     or in a descriptor."""
-    spent = Budget.default() if budget is None else budget
-    return _told(index, data=data, container=container, lookup=lookup, budget=spent, depth=MAX_NESTED)
+    spent, work = Budget.default() if budget is None else budget, Work()
+    return _told(index, data=data, container=container, lookup=lookup, budget=spent, work=work, depth=MAX_NESTED)
 
 
 def tell_message(
@@ -43,13 +44,19 @@ def tell_message(
     budget: Budget | None = None,
 ) -> Rendered | None:
     """What the first descriptor that applies makes of a message, None when none does."""
-    spent = Budget.default() if budget is None else budget
-    nested = _nested(index, lookup=lookup, budget=spent, depth=MAX_NESTED)
+    spent, work = Budget.default() if budget is None else budget, Work()
+    nested = _nested(index, lookup=lookup, budget=spent, work=work, depth=MAX_NESTED)
     container = container_of(typed, signer=signer, implementation=implementation)
     for descriptor in index.messages(typed, container):
         try:
             return render_typed_data(
-                descriptor, typed=typed, signer=signer, lookup=lookup, nested=nested, implementation=implementation
+                descriptor,
+                typed=typed,
+                signer=signer,
+                lookup=lookup,
+                nested=nested,
+                implementation=implementation,
+                work=work,
             )
         except InvalidInput as error:
             index.refused[descriptor.name] = error.detail
@@ -57,14 +64,20 @@ def tell_message(
 
 
 def _told(
-    index: Index, *, data: bytes, container: Container, lookup: Lookup, budget: Budget, depth: int
+    index: Index, *, data: bytes, container: Container, lookup: Lookup, budget: Budget, work: Work, depth: int
 ) -> Rendered | None:
-    nested = _nested(index, lookup=lookup, budget=budget, depth=depth)
+    nested = _nested(index, lookup=lookup, budget=budget, work=work, depth=depth)
     for descriptor, function in index.calls(container, data[:4]) if len(data) >= 4 else ():
         try:
             decoded = decode(function.inputs, data[4:], budget=budget)
             found = render_calldata(
-                descriptor, function=function, values=decoded.values, container=container, lookup=lookup, nested=nested
+                descriptor,
+                function=function,
+                values=decoded.values,
+                container=container,
+                lookup=lookup,
+                nested=nested,
+                work=work,
             )
         except InvalidInput as error:
             index.refused[descriptor.name] = error.detail
@@ -73,13 +86,15 @@ def _told(
     return None
 
 
-def _nested(index: Index, *, lookup: Lookup, budget: Budget, depth: int) -> Nested | None:
+def _nested(index: Index, *, lookup: Lookup, budget: Budget, work: Work, depth: int) -> Nested | None:
     if depth == 0:
         return None
 
     def tell(call: NestedCall) -> Rendered | None:
         container = Container(chain=call.chain, to=call.to, sender=call.sender, value=call.value)
-        return _told(index, data=call.data, container=container, lookup=lookup, budget=budget, depth=depth - 1)
+        return _told(
+            index, data=call.data, container=container, lookup=lookup, budget=budget, work=work, depth=depth - 1
+        )
 
     return tell
 

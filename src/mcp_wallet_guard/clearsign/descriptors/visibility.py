@@ -29,6 +29,7 @@ def is_shown(visible: Visible, node: Node, scope: Scope, /) -> bool:
 
 
 def _is_in(values: tuple[Literals | None, ...], node: Node, scope: Scope) -> bool:
+    scope.work.visit(len(values))
     return any(value is not None and _is_same(value, node, scope) for value in values)
 
 
