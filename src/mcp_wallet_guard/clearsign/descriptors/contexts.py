@@ -102,7 +102,7 @@ def check_typed_data(
     if context.kind != "eip712" or context.unknown:
         refuse("the descriptor is not of messages, or has constraints that cannot be verified")
     _check_domain(context.domain or {}, typed)
-    if context.domain_separator not in {None, domain_separator(typed)}:
+    if context.domain_separator is not None and context.domain_separator != domain_separator(typed):
         refuse("the domain has another separator")
     if context.deployments is not None and not _is_among((*context.deployments, *bound), container):
         refuse("the descriptor is of other contracts")

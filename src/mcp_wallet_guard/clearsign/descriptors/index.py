@@ -23,6 +23,7 @@ from mcp_wallet_guard.operations.typed_data import TypedData, domain_separator, 
 
 _ANYWHERE: Final = ("factory", "")
 """The key of descriptors that apply to what a factory deployed."""
+_SEPARATOR: Final = "separator"
 _Key = tuple[int | str, str]
 """Chain number and lower-case address; or a word of ours, and a separator."""
 
@@ -35,7 +36,7 @@ class Index:
     what they say, by file. `refused` says, for each file that was asked for and could not be read, why.
     """
 
-    __slots__ = ("_bindings", "_documents", "_loaded", "_names", "_pins", "refused")
+    __slots__ = ("_bindings", "_documents", "_has_separators", "_loaded", "_names", "_pins", "refused")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Index:
         self._documents = documents
         self._pins = pins
         self._bindings = bindings or {}
+        self._has_separators = False
         self._loaded: dict[str, Descriptor | None] = {}
         self._names: dict[_Key, list[str]] = {}
         self.refused: dict[str, str] = {}
@@ -82,7 +84,9 @@ class Index:
     def messages(self, typed: TypedData, container: Container, /) -> tuple[Descriptor, ...]:
         """The descriptors that apply to a message and know its type."""
         key = encode_type(typed, typed.primary_type)
-        keys = [*_contract_keys(container), ("separator", domain_separator(typed).hex())]
+        keys = _contract_keys(container)
+        if self._has_separators:
+            keys.append((_SEPARATOR, domain_separator(typed).hex()))
         found = []
         for descriptor in self._descriptors(keys):
             try:
@@ -116,6 +120,7 @@ class Index:
     def _add(self, name: str, context: object) -> None:
         owners = ((each.chain.number, each.address.value.lower()) for each in self._bindings.get(name, ()))
         for key in dict.fromkeys([*owners, *_keys(context)]):
+            self._has_separators |= key[0] == _SEPARATOR
             self._names.setdefault(key, []).append(name)
 
 
@@ -168,7 +173,7 @@ def _keys(context: object) -> Iterator[_Key]:
         yield _ANYWHERE
     separator = inner.get("domainSeparator")
     if isinstance(separator, str):
-        yield ("separator", separator.lower().removeprefix("0x"))
+        yield (_SEPARATOR, separator.lower().removeprefix("0x"))
     domain = _object(inner, "domain")
     yield from _deployed([{"chainId": domain.get("chainId"), "address": domain.get("verifyingContract")}])
 

@@ -45,7 +45,7 @@ def tell_message(
 ) -> Rendered | None:
     """What the first descriptor that applies makes of a message, None when none does."""
     spent, work = Budget.default() if budget is None else budget, Work()
-    nested = _nested(index, lookup=lookup, budget=spent, work=work, depth=MAX_NESTED)
+    nested = calls_inside(index, lookup=lookup, budget=spent, work=work, depth=MAX_NESTED)
     container = container_of(typed, signer=signer, implementation=implementation)
     for descriptor in index.messages(typed, container):
         try:
@@ -66,7 +66,7 @@ def tell_message(
 def _told(
     index: Index, *, data: bytes, container: Container, lookup: Lookup, budget: Budget, work: Work, depth: int
 ) -> Rendered | None:
-    nested = _nested(index, lookup=lookup, budget=budget, work=work, depth=depth)
+    nested = calls_inside(index, lookup=lookup, budget=budget, work=work, depth=depth)
     for descriptor, function in index.calls(container, data[:4]) if len(data) >= 4 else ():
         try:
             decoded = decode(function.inputs, data[4:], budget=budget)
@@ -86,7 +86,10 @@ def _told(
     return None
 
 
-def _nested(index: Index, *, lookup: Lookup, budget: Budget, work: Work, depth: int) -> Nested | None:
+def calls_inside(
+    index: Index, /, *, lookup: Lookup, budget: Budget, work: Work, depth: int = MAX_NESTED
+) -> Nested | None:
+    """Tells calls inside by the descriptors of `index`, at most `depth` within each other; None for a `depth` of 0."""
     if depth == 0:
         return None
 

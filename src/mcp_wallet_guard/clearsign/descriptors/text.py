@@ -6,12 +6,12 @@ a backslash is doubled so that no input imitates an escape. Threat: T-021, T-022
 
 from __future__ import annotations
 
-from mcp_wallet_guard.clearsign.text import is_plain, quoted
+from mcp_wallet_guard.clearsign.text import quoted
 
 
 def safe(text: str, /, *, limit: int | None = None) -> str:
     """`text` escaped, and cut after `limit` columns with the number of characters that were left out."""
-    if is_plain(text) and "\\" not in text and (limit is None or len(text) <= limit):
+    if text.isascii() and text.isprintable() and "\\" not in text and (limit is None or len(text) <= limit):
         return text
     shown = quoted(text, limit=len(text) * 12 + 1 if limit is None else limit)
     end = shown.rindex('"')
