@@ -39,14 +39,15 @@ def outcome(case: Mapping[str, Any], *, frozen: bool = False) -> dict[str, Any]:
             descriptor = thawed(descriptor, case)
         return told(rendered(case, descriptor))
     except InvalidInput as error:
-        assert error.code == "invalid_input.descriptor"
-        return {"refused": error.detail}
+        return {"refused": error.detail if error.code == "invalid_input.descriptor" else error.code}
 
 
 def files(case: Mapping[str, Any]) -> dict[str, bytes]:
     """The files of a case; what they leave out is filled in, unless it is null."""
     found = case.get("files") or {"main.json": case["descriptor"]}
-    return {name: json.dumps(_filled(each, case) if name == "main.json" else each).encode() for name, each in found.items()}
+    return {
+        name: json.dumps(_filled(each, case) if name == "main.json" else each).encode() for name, each in found.items()
+    }
 
 
 def main(case: Mapping[str, Any]) -> Descriptor:

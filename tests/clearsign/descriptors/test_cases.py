@@ -1,4 +1,4 @@
-"""Every clause of ERC-7730, one scenario per file: what a descriptor makes of a call or message, or why it is refused."""
+"""Every clause of ERC-7730, one scenario per file: what a descriptor tells, or why it is refused."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Final, final
 from mcp_wallet_guard.clearsign.descriptors import formats, visibility
 from mcp_wallet_guard.clearsign.descriptors.formats import Formatted, Formatter
 from mcp_wallet_guard.clearsign.descriptors.interpolation import parse as parse_sentence
-from mcp_wallet_guard.clearsign.descriptors.limits import LABEL_LIMIT, refuse
+from mcp_wallet_guard.clearsign.descriptors.limits import FIELD_VISITS, LABEL_LIMIT, refuse
 from mcp_wallet_guard.clearsign.descriptors.model import Field, FormatName, Group
 from mcp_wallet_guard.clearsign.descriptors.paths import Found, Node, Path, Place, spread
 from mcp_wallet_guard.clearsign.descriptors.rendered import Line, Nested, NestedCall
@@ -73,6 +73,7 @@ class Fields:
         return [text for text in found if text is not None]
 
     def _rows(self, each: Field | Group, scope: Scope, prefix: Path) -> Rows:
+        self._work.visit(FIELD_VISITS)
         if isinstance(each, Field):
             return self._field(each, scope, prefix)
         return self._group(each, scope, prefix)

@@ -75,7 +75,7 @@ class Index:
                 contexts.check_contract(descriptor.context, container, bound=descriptor.bound)
                 known = descriptor.function(selector)
             except InvalidInput as error:
-                self.refused[descriptor.name] = error.detail
+                self.refused[descriptor.name] = error.detail or error.code
                 continue
             if known is not None:
                 found.append((descriptor, known[1]))
@@ -94,7 +94,7 @@ class Index:
                 if descriptor.message(key) is not None:
                     found.append(descriptor)
             except InvalidInput as error:
-                self.refused[descriptor.name] = error.detail
+                self.refused[descriptor.name] = error.detail or error.code
         return tuple(found)
 
     def get(self, name: str, /) -> Descriptor | None:
@@ -104,7 +104,7 @@ class Index:
                 self._loaded[name] = self._load(name)
             except InvalidInput as error:
                 self._loaded[name] = None
-                self.refused[name] = error.detail
+                self.refused[name] = error.detail or error.code
         return self._loaded[name]
 
     def _load(self, name: str) -> Descriptor:

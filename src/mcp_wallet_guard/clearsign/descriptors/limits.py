@@ -29,14 +29,16 @@ MAX_TEXT: Final = 4096
 """Characters of any one text."""
 MAX_STEPS: Final = 32
 """Of a path."""
-MAX_SHOWN: Final = 4096
+MAX_SHOWN: Final = 1024
 """Values that one rendering shows, nested calls included."""
 MAX_CHARACTERS: Final = 1_048_576
 """Of all the values that one rendering shows."""
 MAX_HIDDEN: Final = 512
 """Values that a descriptor leaves out and a rendering lists nevertheless."""
-MAX_VISITS: Final = 131_072
+MAX_VISITS: Final = 32_768
 """Values that the paths of one rendering touch."""
+FIELD_VISITS: Final = 8
+"""What a field or a group costs of them, whatever it shows."""
 MAX_NESTED: Final = 4
 """Calls within calls that descriptors show."""
 

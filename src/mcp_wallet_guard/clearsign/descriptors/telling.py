@@ -59,7 +59,7 @@ def tell_message(
                 work=work,
             )
         except InvalidInput as error:
-            index.refused[descriptor.name] = error.detail
+            index.refused[descriptor.name] = error.detail or error.code
     return None
 
 
@@ -80,7 +80,7 @@ def _told(
                 work=work,
             )
         except InvalidInput as error:
-            index.refused[descriptor.name] = error.detail
+            index.refused[descriptor.name] = error.detail or error.code
             continue
         return _with_trailing(found, decoded.trailing)
     return None
