@@ -288,7 +288,7 @@ class Guard:
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
         if effect.kind == EffectKind.CONTRACT_CALL:
-            facts = facts_of_call(settings, claims, operation, nonce=nonce, now=now)
+            facts = facts_of_call(session, claims, operation, nonce=nonce, now=now)
         else:
             facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
         decoded = check_decoded(operation, facts, effect=effect)
