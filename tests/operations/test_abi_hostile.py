@@ -118,8 +118,8 @@ def test_empty_items_cannot_be_counted_without_end() -> None:
         ("uint256[]", words(0x20, 4094, *range(4094))),
         ("bool[]", words(0x20, 4094, *[1] * 4094)),
         ("bytes[]", words(0x20, 2047, *range(2047 * 32, 4094 * 32, 32), *[0] * 2047)),
-        ("((((((((((bool))))))))))[]", words(0x20, 4094, *[1] * 4094)),
-        ("uint8[1][1][1][1][1][1][1][1][1][1][]", words(0x20, 4094, *[1] * 4094)),
+        ("((((((bool))))))[]", words(0x20, 4094, *[1] * 4094)),
+        ("uint8[1][1][1][1][1][1][]", words(0x20, 4094, *[1] * 4094)),
     ],
 )
 def test_the_most_that_128_kilobytes_hold_is_read_in_proportion(text: str, data: bytes) -> None:

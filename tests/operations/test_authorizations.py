@@ -1,4 +1,4 @@
-"""EIP-7702 authorizations: what they say is in the bytes, and the bytes have one reading. Threat: T-035."""
+"""EIP-7702 authorizations: what they say is in the bytes, and the bytes have one reading."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ __all__ = [
 Value = bool | int | bytes | str | Address | tuple["Value", ...]
 """A value of a type: int for integers, bytes for both kinds of bytes, a tuple for arrays and tuples."""
 
-MAX_NODES: Final = 65_536
+MAX_NODES: Final = 32_768
 MAX_BYTES: Final = 1_048_576
 MAX_CALLS: Final = 8
 _WORD: Final = 32
@@ -38,7 +38,7 @@ _ADDRESS_PADDING: Final = bytes(12)
 @final
 @dataclass(slots=True, kw_only=True)
 class Budget:
-    """What is left for one tree of calldata inside calldata: `nodes` (values; an address counts as 64, since its
+    """What is left for one tree of calldata inside calldata: `nodes` (values; an address counts as 32, since its
     checksum is a hash), `size` (bytes read), `depth` (calls within calls). Every decode of the tree draws on one."""
 
     nodes: int
@@ -47,7 +47,7 @@ class Budget:
 
     @classmethod
     def default(cls) -> Budget:
-        """For one transaction: 1,024 addresses or 65,536 other values, a MiB in all, eight calls deep."""
+        """For one transaction: 1,023 addresses in a list or 32,768 other values, a MiB in all, eight calls deep."""
         return cls(nodes=MAX_NODES, size=MAX_BYTES, depth=MAX_CALLS)
 
     def spend(self, *, nodes: int = 0, size: int = 0) -> None:

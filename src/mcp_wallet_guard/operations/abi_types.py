@@ -22,7 +22,7 @@ MAX_TEXT: Final = 4096
 """Characters of a signature: over four times the longest of the public descriptors."""
 MAX_LENGTH: Final = 65_535
 """Elements of ``T[n]``: more than calldata of any network has words."""
-ADDRESS_NODES: Final = 64
+ADDRESS_NODES: Final = 32
 """What an address costs of a budget, since its checksum is a hash."""
 
 _WORD: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,255}")

@@ -1,6 +1,6 @@
 """EIP-7702 authorizations: an account lets a contract's code be its own. Canonical bytes <-> fields, and the hash.
 
-Whoever holds a signed authorization may put it into a transaction of theirs. Source: EIP-7702. Threat: T-035.
+Whoever holds a signed authorization may put it into a transaction of theirs. Source: EIP-7702.
 """
 
 from __future__ import annotations

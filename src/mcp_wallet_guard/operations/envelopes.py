@@ -28,8 +28,8 @@ from mcp_wallet_guard.operations.values import UINT256_MAX, Address, ChainId, ke
 GAS_PER_BLOB: Final = 131_072
 KZG_VERSION: Final = 1
 """First byte of every blob's hash: the one way to commit to a blob that there is."""
-MAX_ENTRIES: Final = 1024
-"""Of an access list: their addresses cost a hash each, and half as many fill no block."""
+MAX_ENTRIES: Final = 512
+"""Of an access list. Each address costs a hash, and honest lists are a tenth as long."""
 MAX_AUTHORIZATIONS: Final = 256
 MAX_UNSIGNED: Final = rlp.MAX_BYTES - 80
 """Bytes, so that whatever encodes also parses with its signature."""
