@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
-from mcp_wallet_guard.chains.base import ChainFacts, Settlement
+from mcp_wallet_guard.chains.base import ChainFacts, Settlement, UnsignedCall
+from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.intents import Effect
 from mcp_wallet_guard.operations.values import Address, Asset, BaseUnits, ChainId
@@ -69,6 +70,9 @@ class StandInChain:
 
     async def token_balance(self, account: Address, token: Asset, /) -> BaseUnits:
         return BaseUnits(10**24)
+
+    async def simulate(self, call: UnsignedCall, /, *, again: bool) -> SimulationOutcome | None:
+        return None
 
     async def aclose(self) -> None:
         """Nothing to close."""

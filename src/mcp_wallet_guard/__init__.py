@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from mcp_wallet_guard.confirmation import ConfirmationView
     from mcp_wallet_guard.errors import (
         GuardError,
         InvalidInput,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         Tampered,
         Unavailable,
     )
-    from mcp_wallet_guard.evidence import ConfirmationView, Level
+    from mcp_wallet_guard.evidence import Level
     from mcp_wallet_guard.exchange import Done, HistoryEntry, Pending, Receipt, RefusedAnswer, Settled
     from mcp_wallet_guard.operations.hashes import Bytes32, Signature, TxHash
     from mcp_wallet_guard.operations.intents import (
@@ -75,7 +76,8 @@ _HOMES: Final[dict[str, str]] = {
     **dict.fromkeys(
         ("GuardError", "InvalidInput", "Misconfigured", "MissingExtra", "Refused", "Tampered", "Unavailable"), "errors"
     ),
-    **dict.fromkeys(("ConfirmationView", "Level"), "evidence"),
+    "ConfirmationView": "confirmation",
+    "Level": "evidence",
     **dict.fromkeys(("Done", "HistoryEntry", "Pending", "Receipt", "RefusedAnswer", "Settled"), "exchange"),
     **dict.fromkeys(("Bytes32", "Signature", "TxHash"), "operations.hashes"),
     **dict.fromkeys(

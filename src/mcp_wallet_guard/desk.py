@@ -21,20 +21,11 @@ from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.approvals.links import SPENT, LinkFiles, check_link, new_link_secret
 from mcp_wallet_guard.ceremony import Move, is_expired, state_of
-from mcp_wallet_guard.clearsign.view import plain_text
+from mcp_wallet_guard.clearsign.renderers.plain import plain_text
+from mcp_wallet_guard.confirmation import ConfirmationView
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import FactorRejected, InvalidInput, Refused
-from mcp_wallet_guard.evidence import (
-    ApprovalRow,
-    Channel,
-    ConfirmationView,
-    Evidence,
-    FactorRow,
-    Level,
-    OperationRow,
-    PairingRow,
-    State,
-)
+from mcp_wallet_guard.evidence import ApprovalRow, Channel, Evidence, FactorRow, Level, OperationRow, PairingRow, State
 from mcp_wallet_guard.exchange import ApprovalRequest
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.session import OpenVault, Session
@@ -80,6 +71,11 @@ class Desk:
         session = self._owner_session()
         row, approval = await self._custody.transact(lambda tx: bookkeeping.open_rows(tx, operation))
         return _request(session, row, approval)
+
+    async def is_undecided(self, operation: str, /) -> bool:
+        """Whether an operation is stored for which a person's answer is still to come."""
+        row = await self._custody.transact(lambda tx: tx.get(OperationRow, operation))
+        return row is not None and state_of(row) is State.FROZEN
 
     async def approve(
         self, operation: str, /, *, view_hash: str, match_code: str, code: str | None, channel: Channel

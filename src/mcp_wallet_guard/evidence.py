@@ -1,4 +1,5 @@
-"""What is persisted: facts, views, records. Values only; no authority. What travels is in `exchange.py`.
+"""What is persisted: facts, records. Values only; no authority. Views are in `confirmation.py`, what travels in
+`exchange.py`.
 
 Evidence is what came from outside and was verified: an answer, a code's time step, a signature. It is stored; proofs
 (`proofs.py`) are derived from it again on every resume. Rows hold ``str``, ``int``, ``bytes`` and ``None`` only, one
@@ -94,7 +95,8 @@ class Facts(Model):
 
     `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. `token` is the
     one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like. A node's word is
-    a fact for display and may only tighten a decision.
+    a fact for display and may only tighten a decision. Of a contract call, `names` and `known` are the RFC 8785 text of
+    `clearsign.knowledge.Names` and `clearsign.risks.known.Known`.
     """
 
     v: Literal[1] = 1
@@ -109,41 +111,8 @@ class Facts(Model):
     symbol: str
     decimals: int
     token: TokenFacts | None = None
-
-
-@final
-class ViewField(Model):
-    """One line of a view: a label of ours, a value that `clearsign.text` made safe."""
-
-    label: str
-    value: str
-
-
-@final
-class Finding(Model):
-    """Something a person should know before saying yes."""
-
-    code: str
-    severity: Literal["notice", "warning", "danger"]
-    text: str
-
-
-@final
-class ConfirmationView(Model):
-    """What a person reads, as a pure function of (frozen bytes, facts). Specified in docs/formats/view.md.
-
-    `intent` is one sentence from our own template; `fields` come in the fixed order of their kind.
-    """
-
-    v: Literal[1] = 1
-    kind: Literal["transfer", "token_transfer", "token_approval", "action"]
-    chain: str
-    account: str
-    intent: str
-    fields: tuple[ViewField, ...]
-    findings: tuple[Finding, ...]
-    operation_digest: str
-    expires_at: int
+    names: str | None = None
+    known: str | None = None
 
 
 @final

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, Literal, final
 
 from pydantic import Field, TypeAdapter
 
-from mcp_wallet_guard.evidence import PAYLOAD, ConfirmationView, Model
+from mcp_wallet_guard.confirmation import ConfirmationView
+from mcp_wallet_guard.evidence import PAYLOAD, Model
 
 
 @final
@@ -133,6 +134,10 @@ class ActionProposal:
 
     principal: str
     body: str
+
+
+MAX_RESULT: Final = 16_384
+"""Characters of a tool's result, as JSON, that are kept for an equal call. A longer one is given once and not kept."""
 
 
 @final

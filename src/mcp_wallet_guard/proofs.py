@@ -16,7 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, TypeVar, final
 
 if TYPE_CHECKING:
-    from mcp_wallet_guard.evidence import ConfirmationView, Level, Obligations
+    from mcp_wallet_guard.confirmation import ConfirmationView
+    from mcp_wallet_guard.evidence import Level, Obligations
     from mcp_wallet_guard.operations.frozen import FrozenOperation
 
 

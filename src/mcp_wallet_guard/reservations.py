@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mcp_wallet_guard import counters
+from mcp_wallet_guard.clearsign.contract_calls import spending_of
+from mcp_wallet_guard.config.naming import names_of
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.evidence import LimitRow, ReservationRow
+from mcp_wallet_guard.errors import PolicyDenied
+from mcp_wallet_guard.evidence import ReservationRow
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, amount_of, called, payee_of
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.policy.engine import Reserved
-from mcp_wallet_guard.policy.limits import Limit, Spent, check_limit, covering
+from mcp_wallet_guard.policy.limits import Limit, covering
 from mcp_wallet_guard.stores.base import Transaction
 
 
@@ -24,37 +28,27 @@ def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effe
     Raises OverBudget("over_budget"). What a limit counted is never given back: whatever becomes of the payment,
     somebody may have its signature (Threat: T-018, T-019).
     """
-    for limit, seen in check_limits(tx, effect, settings):
-        units = amount_of(effect) if limit.asset is not None else 0
-        tx.put(LimitRow(id=limit.id, spent=seen.plus(limit.bucket(tx.now), units).text))
+    for limit, units in _limits(effect, settings).items():
+        counters.take(tx, limit.id, limit, units=units)
+    asset, units = at_once(effect, settings)
+    beside = 0 if asset == settings.native else effect.value
     tx.put(
         ReservationRow(
             operation=operation_id,
-            asset=asset_of(effect, settings).id,
-            units=str(units_of(effect)),
-            fee=str(operation.transaction.max_fee),
+            asset=asset.id,
+            units=str(units),
+            fee=str(operation.transaction.max_fee + beside),
             at=tx.now,
             state="reserved",
         )
     )
 
 
-def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> list[tuple[Limit, Spent]]:
-    """The limits over time that a payment counts for, with what each has seen. Raises OverBudget("over_budget") when it
-    does not fit in one of them."""
-    limits = () if settings.policy is None else settings.policy.limits
-    found: list[tuple[Limit, Spent]] = []
-    for limit in covering(limits, asset_of(effect, settings), payee_of(effect)):
-        seen = spent(tx, limit)
-        check_limit(limit, seen, units=amount_of(effect))
-        found.append((limit, seen))
-    return found
-
-
-def spent(tx: Transaction, limit: Limit, /) -> Spent:
-    """What a limit has counted within its window."""
-    row = tx.get(LimitRow, limit.id)
-    return Spent() if row is None else Spent.parse(row.spent).within(limit, tx.now)
+def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> None:
+    """Raises OverBudget("over_budget") when a payment does not fit in one of the limits over time that it counts
+    for."""
+    for limit, units in _limits(effect, settings).items():
+        counters.check_room(tx, limit.id, limit, units=units)
 
 
 def reserved(tx: Transaction, settings: Settings, to: Address, /) -> Reserved:
@@ -81,6 +75,45 @@ def asset_of(effect: Effect, settings: Settings, /) -> Asset:
     return token or settings.native
 
 
-def units_of(effect: Effect, /) -> int:
-    """How much leaves at once, in the smallest unit of `asset_of`. An approval takes nothing itself."""
-    return 0 if effect.kind == EffectKind.TOKEN_APPROVAL else amount_of(effect)
+def at_once(effect: Effect, settings: Settings, /) -> tuple[Asset, int]:
+    """What leaves at once beside the fee, in the smallest unit. An approval takes nothing itself."""
+    if effect.kind != EffectKind.CONTRACT_CALL:
+        units = 0 if effect.kind == EffectKind.TOKEN_APPROVAL else amount_of(effect)
+        return asset_of(effect, settings), units
+    spending = spending_of(effect, names_of(settings))
+    token = None if spending.token is None else settings.token_at(spending.token)
+    return (settings.native, effect.value) if token is None else (token, spending.leaves)
+
+
+def counted(effect: Effect, settings: Settings, /) -> tuple[tuple[Asset, int], ...]:
+    """What counts against limits over time, in the smallest unit of each asset: what leaves, and what may be taken.
+
+    Raises PolicyDenied("policy.undecodable", "policy.token") for a call that no limit could count.
+    """
+    if effect.kind != EffectKind.CONTRACT_CALL:
+        return ((asset_of(effect, settings), amount_of(effect)),)
+    spending = spending_of(effect, names_of(settings))
+    if spending.token is None:
+        return ((settings.native, effect.value),)
+    token = settings.token_at(spending.token)
+    if token is None:
+        raise PolicyDenied("policy.token", detail="the call moves a token that is not pinned")
+    return ((settings.native, effect.value), (token, int(spending.units)))
+
+
+def payees_of(effect: Effect, settings: Settings, /) -> frozenset[Address]:
+    """Everybody who gets something, or may take it: of a call also those whom it names inside."""
+    if effect.kind != EffectKind.CONTRACT_CALL:
+        return frozenset({payee_of(effect)})
+    return frozenset({effect.to}) | spending_of(effect, names_of(settings)).parties
+
+
+def _limits(effect: Effect, settings: Settings) -> dict[Limit, int]:
+    """The limits that a payment counts for, and how much in each; a limit on the number of payments counts one."""
+    limits = () if settings.policy is None else settings.policy.limits
+    found: dict[Limit, int] = {}
+    for asset, units in counted(effect, settings):
+        for payee in payees_of(effect, settings):
+            for limit in covering(limits, asset, payee):
+                found[limit] = units if limit.asset is not None else 0
+    return found

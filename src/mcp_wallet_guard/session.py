@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 from mcp_wallet_guard.chains.base import Chain, ChainFacts
+from mcp_wallet_guard.clearsign.contract_calls import frozen_names
 from mcp_wallet_guard.clearsign.recipients import imitated
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim, Known, KnownName, KnownToken, NodeClaims
+from mcp_wallet_guard.config.naming import names_of, tokens_of
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.evidence import Facts, TokenFacts
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
@@ -85,6 +89,34 @@ def facts_of(
         decimals=settings.native.decimals,
         token=None if token is None else _token_facts(token, claims),
     )
+
+
+def facts_of_call(
+    settings: Settings, claims: ChainFacts, operation: FrozenOperation, /, *, nonce: int, now: int
+) -> Facts:
+    """The same for a contract call, with all that its view asks for: names, tokens, and what the checks may know."""
+    known = Known(
+        now=now,
+        chain=str(settings.chain),
+        accounts=(settings.account.address,),
+        addresses=tuple(KnownName(name=entry.name, address=entry.address) for entry in settings.address_book),
+        tokens=tuple(
+            KnownToken(chain=str(settings.chain), contract=contract, symbol=asset.symbol)
+            for contract, asset in tokens_of(settings).items()
+        ),
+        node=NodeClaims(
+            chain=str(settings.chain),
+            accounts=(AccountClaim(address=operation.transaction.to, has_code=claims.payee_has_code),),
+            nonce=claims.nonce,
+            pending_nonce=claims.pending_nonce,
+            balance=int(claims.balance),
+            base_fee=claims.base_fee,
+        ),
+    )
+    payee = operation.transaction.to
+    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
+    names = frozen_names(operation, names_of(settings), known=known)
+    return facts.model_copy(update={"names": names, "known": known.to_json()})
 
 
 def _token_facts(token: Asset, claims: ChainFacts) -> TokenFacts:

@@ -12,7 +12,9 @@ from mcp_wallet_guard.approvals.factors import totp
 from mcp_wallet_guard.approvals.links import SPENT, LinkFiles, check_link, link_url, new_link_secret
 from mcp_wallet_guard.approvals.match_code import check_match_code, match_code
 from mcp_wallet_guard.approvals.pairing import check_pairing, new_pairing, token_hash
-from mcp_wallet_guard.clearsign.view import plain_text, view_hash
+from mcp_wallet_guard.clearsign.renderers.plain import plain_text
+from mcp_wallet_guard.clearsign.view import view_hash
+from mcp_wallet_guard.confirmation import ConfirmationView, Finding, ViewField
 from mcp_wallet_guard.errors import (
     AlreadyUsed,
     Declined,
@@ -22,15 +24,7 @@ from mcp_wallet_guard.errors import (
     InvalidInput,
     Locked,
 )
-from mcp_wallet_guard.evidence import (
-    Channel,
-    Clock,
-    ConfirmationView,
-    FactorRow,
-    Finding,
-    PairingRow,
-    ViewField,
-)
+from mcp_wallet_guard.evidence import Channel, Clock, FactorRow, PairingRow
 from mcp_wallet_guard.exchange import ApprovalRequest
 from mcp_wallet_guard.secret import Secret
 

@@ -7,8 +7,8 @@ import pytest
 
 from mcp_wallet_guard.approvals.gate import SENTENCES
 from mcp_wallet_guard.approvals.page import csrf_token
+from mcp_wallet_guard.confirmation import Finding
 from mcp_wallet_guard.errors import CATALOGUE, Tampered
-from mcp_wallet_guard.evidence import Finding
 from mcp_wallet_guard.exchange import ApprovalRequest
 from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.person import ReadPage, ScriptedPerson

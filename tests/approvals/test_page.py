@@ -8,8 +8,9 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
+from mcp_wallet_guard.confirmation import Finding
 from mcp_wallet_guard.errors import CATALOGUE
-from mcp_wallet_guard.evidence import Channel, Finding
+from mcp_wallet_guard.evidence import Channel
 from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.person import Form, ReadPage, ScriptedPerson, UnexpectedPage
 from tests.approvals.desk import ORIGIN, PAYEE, MemoryDesk, a_view
@@ -68,9 +69,15 @@ async def test_the_whole_view_stands_in_its_order_before_the_match_code(
     assert [(name, page.fields[name]) for name in page.fields][:-1] == [(f.label, f.value) for f in view.fields]
     assert page.fields["Operation"].replace(" ", "") == "0x" + view.operation_digest
     assert page.findings == {"payee.new": "Warning: This payee was never paid before."}
-    order = [html.index(mark) for mark in ("data-intent", "data-field", "data-finding", "data-match-code", "<form")]
+    order = [html.index(mark) for mark in ("data-intent", "data-finding", "data-field", "data-match-code", "<form")]
     assert order[:3] == sorted(order[:3])
-    assert html.rindex("data-field") < html.index("data-finding") < html.index("<form") < html.index("data-match-code")
+    assert (
+        html.rindex("data-finding")
+        < html.index("data-field")
+        <= html.rindex("data-field")
+        < html.index("<form")
+        < html.index("data-match-code")
+    )
     assert html.index("data-match-code") < html.index('name="match_code"')
 
 

@@ -11,13 +11,13 @@ import pytest
 from mcp_wallet_guard.clearsign.view import render_view, view_schema
 from tests.clearsign.transfers import effect, facts, freeze
 
-COMMITTED = Path(__file__).parents[2] / "docs" / "formats" / "view.schema.json"
+COMMITTED = Path(__file__).parents[2] / "docs" / "formats" / "confirmation-view-v1.schema.json"
 
 
 def test_the_committed_schema_is_current() -> None:
     expected = json.dumps(view_schema(), indent=2, sort_keys=True) + "\n"
     assert COMMITTED.read_text(encoding="utf-8") == expected, (
-        "stale: json.dumps(view_schema(), indent=2, sort_keys=True) is what docs/formats/view.schema.json must hold"
+        f"stale: json.dumps(view_schema(), indent=2, sort_keys=True) is what {COMMITTED.name} must hold"
     )
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mcp_wallet_guard.clearsign.decode import decode
 from mcp_wallet_guard.clearsign.recipients import imitated
-from mcp_wallet_guard.clearsign.view import LABELS, check_decoded, plain_text, render_view, view_hash
+from mcp_wallet_guard.clearsign.renderers.plain import plain_text
+from mcp_wallet_guard.clearsign.view import LABELS, check_decoded, render_view, view_hash
 from mcp_wallet_guard.errors import PolicyDenied
 from mcp_wallet_guard.operations.erc20 import Function
 from mcp_wallet_guard.operations.evm import encode_unsigned

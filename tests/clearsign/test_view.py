@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from mcp_wallet_guard.clearsign.decode import decode
 from mcp_wallet_guard.clearsign.recipients import nobodys
-from mcp_wallet_guard.clearsign.view import LABELS, check_decoded, plain_text, render_view, view_hash
+from mcp_wallet_guard.clearsign.renderers.plain import plain_text
+from mcp_wallet_guard.clearsign.view import LABELS, check_decoded, render_view, view_hash
+from mcp_wallet_guard.confirmation import ConfirmationView, Digests, Finding, ViewField
 from mcp_wallet_guard.errors import GuardError, PolicyDenied, Tampered
-from mcp_wallet_guard.evidence import ConfirmationView, Finding, ViewField
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import EffectKind
 from mcp_wallet_guard.operations.values import Account, Address, ChainId
@@ -128,6 +129,13 @@ def test_the_hash_covers_every_member_of_the_view() -> None:
         {"findings": (Finding(code="a", severity="notice", text="b"),)},
         {"operation_digest": "00"},
         {"expires_at": 1},
+        {"kind": "token_transfer"},
+        {"level": "decoded"},
+        {"effects": ()},
+        {"fee": None},
+        {"nonce": 8},
+        {"not_checked": (Finding(code="a", severity="notice", text="b", status="not_checked"),)},
+        {"digests": Digests()},
     ]
     hashes = {view_hash(view), *(view_hash(view.model_copy(update=change)) for change in changes)}
     assert len(hashes) == len(changes) + 1
@@ -135,7 +143,7 @@ def test_the_hash_covers_every_member_of_the_view() -> None:
 
 def test_the_hash_is_the_documented_one() -> None:
     view = render_view(FROZEN, facts())
-    assert view_hash(view).hex() == "d2726c100bd95693c0ba7c28398a36fcdb4a6bcad05d3969aa3f6ce7e866743a"
+    assert view_hash(view).hex() == "edfa944ca1daab879c6b28cc69d8d99320d959d40a2a31ee361f0558c0fc7325"
 
 
 # --- findings -----------------------------------------------------------------------------------------------------
@@ -335,6 +343,9 @@ def test_the_plain_text_is_the_documented_one() -> None:
     assert plain_text(view) == (
         "Send 0.1 ETH to 0x0000000000000000000000000000000000000000\n"
         "\n"
+        "DANGER:        The payee is the zero address. What is sent there is lost.\n"
+        "NOTICE:        The payee has no name in your address book.\n"
+        "\n"
         "Amount         0.1 ETH\n"
         "Payee          0x 0000 0000 0000 0000 0000 0000 0000 0000 0000 0000\n"
         'Account        0x f39F d6e5 1aad 88F6 F4ce 6aB8 8272 79cf fFb9 2266 "main"\n'
@@ -343,9 +354,6 @@ def test_the_plain_text_is_the_documented_one() -> None:
         "               tip)\n"
         "Total at most  0.10042 ETH\n"
         "Nonce          7\n"
-        "\n"
-        "DANGER:        The payee is the zero address. What is sent there is lost.\n"
-        "NOTICE:        The payee has no name in your address book.\n"
         "\n" + "\n".join(_digest_lines(view.operation_digest))
     )
 

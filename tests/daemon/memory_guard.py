@@ -12,6 +12,7 @@ from anyio.lowlevel import checkpoint
 
 from mcp_wallet_guard.answers import GuardStatus, LogPage, LogReport
 from mcp_wallet_guard.approvals.base import Continuation
+from mcp_wallet_guard.confirmation import ConfirmationView, ViewField
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.daemon.server import DaemonServer, Limits
 from mcp_wallet_guard.errors import (
@@ -25,7 +26,7 @@ from mcp_wallet_guard.errors import (
     Unavailable,
     VaultError,
 )
-from mcp_wallet_guard.evidence import Channel, ConfirmationView, ViewField
+from mcp_wallet_guard.evidence import Channel
 from mcp_wallet_guard.exchange import (
     Acted,
     ActionProposal,

@@ -43,6 +43,7 @@ EDITS: Mapping[str, str] = {
     "policy.max_per_transaction": '"50"',
     "policy.payees": f'[{{ name = "Mallory", address = "{MALLORY}" }}]',
     "policy.actions": '[{ tool = "place_order", count = 9, window = "1h" }]',
+    "policy.contracts": f'[{{ name = "Mallory", address = "{MALLORY}", readable = "decoded", control = "ask" }}]',
     "policy.level": '"present"',
     "policy.max_fee": '"0.000000000000000001"',
     "approval.expires_minutes": "60",
@@ -65,7 +66,7 @@ NEEDS = {
 """Key -> another that must be edited too, or the file is not valid."""
 LISTS = {"tokens", "contacts"}
 """Lists of tables, which get one more."""
-LEAVES = LISTS | {"limits", "mandates", "actions"}
+LEAVES = LISTS | {"limits", "mandates", "actions", "contracts"}
 """Whose parts are not edited one by one."""
 
 

@@ -166,7 +166,7 @@ async def test_a_contract_call_is_refused_also_one_that_hides_a_transfer(tokens:
             }  # fmt: skip
             answer = await wallet.owned.propose(Proposal(principal="local", tool="call", intent=intent), wait_seconds=0)
             assert isinstance(answer, RefusedAnswer)
-            assert answer.code == "policy.undecodable"
+            assert answer.code == "policy.contract"
         assert tokens.rig.signatures() == []
 
 

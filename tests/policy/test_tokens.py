@@ -147,10 +147,13 @@ def test_every_reason_is_in_the_detail() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "changes", [{"kind": "contract_call"}, {"kind": "transfer"}, {"kind": "zzz"}, {"data": b"\x01" * 68}]
-)
-def test_a_contract_call_is_refused(changes: dict[str, Any]) -> None:
+def test_a_contract_that_the_policy_does_not_name_is_not_called() -> None:
+    """Threat: T-020."""
+    assert proposal_refused(policy(), token_effect(kind="contract_call")).code == "policy.contract"
+
+
+@pytest.mark.parametrize("changes", [{"kind": "transfer"}, {"kind": "zzz"}, {"data": b"\x01" * 68}])
+def test_a_kind_that_is_not_that_of_the_bytes_is_refused(changes: dict[str, Any]) -> None:
     """Threat: T-020."""
     assert proposal_refused(policy(), token_effect(**changes)).code == "policy.undecodable"
 

@@ -10,15 +10,21 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mcp_wallet_guard.approvals.base import Continuation
-from mcp_wallet_guard.approvals.markup import Html, document, join, tag
 from mcp_wallet_guard.approvals.style import INTEGRITY
 from mcp_wallet_guard.ceremony import SIGN_WITHIN_SECONDS
 from mcp_wallet_guard.clearsign import text
-from mcp_wallet_guard.evidence import Finding, ViewField
+from mcp_wallet_guard.clearsign.markup import Html, document, join, tag
+from mcp_wallet_guard.clearsign.renderers.html import html_parts
 from mcp_wallet_guard.exchange import ApprovalRequest
 
-_LEADS: Final = {"Amount": "lead amount", "Payee": "lead payee"}
-_SEVERITY: Final = {"notice": "Note", "warning": "Warning", "danger": "Danger"}
+_NOUNS: Final = {
+    "action": "request",
+    "contract_call": "contract call",
+    "message": "message",
+    "typed_data": "message",
+    "delegation": "delegation",
+}
+"""Kind of a view -> what is approved, where that is no payment."""
 VIEW_CHANGED: Final = (
     "What is asked changed after you opened the page. Nothing was approved. Read it again before you answer."
 )
@@ -64,25 +70,16 @@ def list_page(requests: tuple[ApprovalRequest, ...], /, *, now: int) -> bytes:
 
 
 def request_page(request: ApprovalRequest, /, *, csrf: str, now: int, alert: str | None = None) -> bytes:
-    """The whole view in its order, then the findings, and only then the match code and the form that takes it."""
-    view = request.view
-    title = f"Approve this {'request' if view.kind == 'action' else 'payment'}?"
+    """The findings, the whole view in its order, and only then the match code and the form that takes it."""
+    parts = html_parts(request.view)
+    title = f"Approve this {_NOUNS.get(request.view.kind, 'payment')}?"
     return _page(
         title,
         _alert(alert),
         tag("h1", title),
-        tag("p", view.intent, data_intent=True),
-        tag(
-            "dl",
-            *(_field(field) for field in view.fields),
-            tag(
-                "div",
-                tag("dt", "Operation"),
-                tag("dd", text.grouped(view.operation_digest), data_field="Operation"),
-                class_="digest",
-            ),
-        ),
-        _findings(view.findings),
+        parts.intent,
+        parts.findings,
+        parts.details,
         tag("p", f"{_asked_by(request)}; {_ends(request.expires_at, now=now)}.", class_="soft"),
         _confirm(request, csrf),
         tag(
@@ -144,27 +141,6 @@ def _page(title: str, *content: Html) -> bytes:
         ),
         tag("body", tag("div", "Wallet guard, on this computer", class_="brand"), tag("main", *content)),
     )
-
-
-def _field(field: ViewField) -> Html:
-    value = tag("dd", field.value, data_field=field.label, dir="ltr")
-    return tag("div", tag("dt", field.label), value, class_=_LEADS.get(field.label, False))
-
-
-def _findings(findings: tuple[Finding, ...]) -> Html:
-    if not findings:
-        return join()
-    items = (
-        tag(
-            "li",
-            tag("strong", f"{_SEVERITY[finding.severity]}: "),
-            finding.text,
-            class_=finding.severity,
-            data_finding=finding.code,
-        )
-        for finding in findings
-    )
-    return tag("ul", *items, class_="findings")
 
 
 def _confirm(request: ApprovalRequest, csrf: str) -> Html:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, final
 
+from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.intents import Effect
 from mcp_wallet_guard.operations.values import Address, Asset, BaseUnits, ChainId
@@ -39,6 +40,21 @@ class Settlement:
     outcome: Literal["mined", "failed"]
     block_number: int
     fee: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsignedCall:
+    """What a transaction would do, for a simulation. `to` is None for a creation; `value` is wei, fees are wei per
+    gas."""
+
+    sender: Address
+    to: Address | None
+    value: int
+    data: bytes
+    gas: int
+    max_fee_per_gas: int
+    max_priority_fee_per_gas: int
 
 
 class Chain(Protocol):
@@ -83,6 +99,12 @@ class Chain(Protocol):
 
     async def token_balance(self, account: Address, token: Asset, /) -> BaseUnits:
         """In the smallest unit of the pinned `token`. Raises as `facts`."""
+        ...
+
+    async def simulate(self, call: UnsignedCall, /, *, again: bool) -> SimulationOutcome | None:
+        """What the node says that `call` would do now, None where it cannot say. `again` asks in another setting, so
+        that a contract which behaves under simulation is noticed. It may only add findings.
+        """
         ...
 
     async def aclose(self) -> None:

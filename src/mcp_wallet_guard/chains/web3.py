@@ -13,8 +13,10 @@ from web3 import AsyncWeb3
 from web3.exceptions import TransactionNotFound, Web3Exception
 from web3.types import TxParams, Wei
 
-from mcp_wallet_guard.chains.base import ChainFacts, Settlement
-from mcp_wallet_guard.chains.rpc import EgressProvider, NodeError, garbled, lied
+from mcp_wallet_guard.chains.base import ChainFacts, Settlement, UnsignedCall
+from mcp_wallet_guard.chains.rpc import EgressProvider, NodeError
+from mcp_wallet_guard.chains.shapes import garbled, lied
+from mcp_wallet_guard.chains.simulation import simulate
 from mcp_wallet_guard.config.settings import FeeLimits
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied, Unavailable
 from mcp_wallet_guard.operations import erc20
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from typing import Literal, TypeVar
 
+    from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
     from mcp_wallet_guard.egress import Egress
     from mcp_wallet_guard.operations.intents import Effect
     from mcp_wallet_guard.operations.values import Address, Asset, ChainId
@@ -49,7 +52,8 @@ class Web3Chain:
         self._egress: Final = egress
         self._limits: Final = limits
         # No middleware: web3's defaults resolve names, invent gas prices and pad estimates.
-        self._eth: Final = AsyncWeb3(EgressProvider(node=node, egress=egress), middleware=[]).eth
+        self._provider: Final = EgressProvider(node=node, egress=egress)
+        self._eth: Final = AsyncWeb3(self._provider, middleware=[]).eth
 
     @property
     def chain_id(self) -> ChainId:
@@ -172,6 +176,11 @@ class Web3Chain:
         except (NodeError, Web3Exception):
             return None
         return int.from_bytes(answer) if len(answer) == 32 else None
+
+    async def simulate(self, call: UnsignedCall, /, *, again: bool) -> SimulationOutcome | None:
+        """See `Chain.simulate`. Through eth_simulateV1, else debug_traceCall, else eth_call."""
+        await self._check_chain_id()
+        return await simulate(self._provider, call, chain=self._chain_id, again=again)
 
     async def aclose(self) -> None:
         """Close the connections of the `Egress` that this chain was given."""

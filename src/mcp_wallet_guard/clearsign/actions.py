@@ -9,8 +9,8 @@ import json
 from typing import Any, Final
 
 from mcp_wallet_guard.clearsign import text
+from mcp_wallet_guard.confirmation import ConfirmationView, Finding, ViewField
 from mcp_wallet_guard.errors import PolicyDenied
-from mcp_wallet_guard.evidence import ConfirmationView, Finding, ViewField
 from mcp_wallet_guard.operations.actions import action_of
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 

@@ -49,6 +49,18 @@ def decode(operation: FrozenOperation, /, *, token: Asset | None = None) -> Paym
     Raises PolicyDenied("policy.undecodable") for anything else than a native transfer without calldata, or a canonical
     `transfer` or `approve` of exactly that contract without native currency.
     """
+    tx = _transaction(operation)
+    return _payment(operation, tx, *_effect(tx, token))
+
+
+def decode_call(operation: FrozenOperation, /) -> Payment:
+    """The envelope of a contract call as a payment to the contract: its value, nonce and fee. What the call itself does
+    is `contract_calls`' to say. Raises as `decode` for bytes that are no transaction of the account's chain."""
+    tx = _transaction(operation)
+    return _payment(operation, tx, EffectKind.CONTRACT_CALL, None, tx.to, BaseUnits(tx.value))
+
+
+def _transaction(operation: FrozenOperation) -> Eip1559:
     if operation.kind != KIND_EIP1559:
         raise _undecodable("not an EIP-1559 transaction")
     try:
@@ -59,11 +71,16 @@ def decode(operation: FrozenOperation, /, *, token: Asset | None = None) -> Paym
         raise _undecodable("the bytes are for another chain")
     if tx.value + tx.max_fee > UINT256_MAX:
         raise _undecodable("amount and fee exceed what any account can hold")
-    kind, used, payee, amount = _effect(tx, token)
+    return tx
+
+
+def _payment(
+    operation: FrozenOperation, tx: Eip1559, kind: EffectKind, token: Asset | None, payee: Address, amount: BaseUnits
+) -> Payment:
     return Payment(
         kind=kind,
         account=operation.account,
-        token=used,
+        token=token,
         payee=payee,
         amount=amount,
         nonce=tx.nonce,

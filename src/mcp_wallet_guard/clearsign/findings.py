@@ -11,7 +11,8 @@ from typing import Final
 from mcp_wallet_guard.clearsign.decode import Payment
 from mcp_wallet_guard.clearsign.recipients import NOBODYS, nobodys
 from mcp_wallet_guard.clearsign.text import NAME_LIMIT, quoted, suspicion
-from mcp_wallet_guard.evidence import Facts, Finding
+from mcp_wallet_guard.confirmation import Finding
+from mcp_wallet_guard.evidence import Facts
 from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.intents import EffectKind
 

@@ -48,11 +48,12 @@ def suspicion(text: str, /) -> Literal["text.nonascii", "text.invisible"] | None
     return "text.invisible" if hidden else "text.nonascii"
 
 
-def terminal(text: str, /, *, indent: int = 0) -> str:
-    """Lines of at most 76 columns and no control bytes, broken anywhere, later ones indented by `indent` spaces."""
+def terminal(text: str, /, *, indent: int = 0, width: int = LINE_WIDTH) -> str:
+    """Lines of at most `width` columns and no control bytes, broken anywhere, later ones indented by `indent`
+    spaces."""
     plain = text.isascii() and text.isprintable()
     safe = text if plain else "".join(c if " " <= c <= "~" else _escaped(c) for c in text)
-    width = max(LINE_WIDTH - indent, 1)
+    width = max(width - indent, 1)
     if len(safe) <= width:
         return safe.rstrip(" ")  # as the wrapper below does
     lines = textwrap.wrap(

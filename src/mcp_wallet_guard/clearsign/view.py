@@ -2,7 +2,8 @@
 
 `render_view` is a pure function of (frozen bytes, facts): the same two give the same view and the same hash, on every
 machine and at every time. No text of the model, the host or the node is in it; the sentences are ours, and names from
-the address book are quoted and escaped. Specified in docs/formats/view.md. Threat: T-006, T-007, T-008, T-021.
+the address book are quoted and escaped. Specified in docs/formats/confirmation-view-v1.md.
+Threat: T-006, T-007, T-008, T-021.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ from typing import Any, Final, Literal
 from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.clearsign.actions import render_action
+from mcp_wallet_guard.clearsign.contract_calls import render_call
 from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import findings
+from mcp_wallet_guard.clearsign.knowledge import Names
+from mcp_wallet_guard.clearsign.risks.known import Known
+from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewFee, ViewField, ViewParty
 from mcp_wallet_guard.errors import InvalidInput, Tampered
-from mcp_wallet_guard.evidence import ConfirmationView, Facts, ViewField
+from mcp_wallet_guard.evidence import Facts
 from mcp_wallet_guard.operations import frozen
 from mcp_wallet_guard.operations.actions import Action, action_hash, action_of
+from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind
-from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId
+from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId, keccak256
 from mcp_wallet_guard.proofs import Decoded, mint
 
 LABELS: Final = {
@@ -54,18 +60,24 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     Raises PolicyDenied("policy.undecodable") for bytes that cannot be shown in full, and
     Tampered("tampered.operation") for facts about another chain.
     """
-    payment = decode(operation, token=_token(facts, operation.account.chain))
     if facts.chain != str(operation.account.chain):
         raise Tampered("tampered.operation", detail="the facts are about another chain")
+    if facts.names is not None and facts.known is not None:
+        return render_call(operation, names=Names.from_json(facts.names), known=Known.from_json(facts.known))
+    payment = decode(operation, token=_token(facts, operation.account.chain))
     native = Asset(operation.account.chain, facts.symbol, facts.decimals)
     return ConfirmationView(
         kind=_VIEW_KINDS[payment.kind],
         chain=str(operation.account.chain),
         account=operation.account.id,
         intent=_intent(payment, native),
+        effects=(_effect(payment, facts, native),),
         fields=_fields(payment, facts, native),
+        fee=ViewFee(max=_money(payment.max_fee, native), raw=str(payment.max_fee), asset=native.id),
+        nonce=payment.nonce,
         findings=findings(payment, facts),
         operation_digest=operation.digest.hex(),
+        digests=Digests(signing=operation.signing_hashes[0].hex(), calldata=_calldata(operation)),
         expires_at=operation.expires_at,
     )
 
@@ -92,24 +104,8 @@ def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect:
     return mint(Decoded, operation=operation, view=view, view_hash=view_hash(view))
 
 
-def plain_text(view: ConfirmationView, /) -> str:
-    """The view as lines of printable ASCII, at most 76 columns: intent, fields, findings, digest."""
-    column = max(len(field.label) for field in view.fields) + 2
-    lines = [text.terminal(view.intent), ""]
-    for field in view.fields:
-        label = text.terminal(field.label).ljust(column)
-        lines.append(label + text.terminal(field.value, indent=column))
-    if view.findings:
-        lines.append("")
-    for finding in view.findings:
-        severity = f"{finding.severity.upper()}:".ljust(column)
-        lines.append(severity + text.terminal(finding.text, indent=column))
-    digest = "Operation".ljust(column) + text.terminal(text.grouped(view.operation_digest), indent=column)
-    return "\n".join([*lines, "", digest])
-
-
 def view_schema() -> dict[str, Any]:
-    """The JSON Schema of the view, also kept as docs/formats/view.schema.json."""
+    """The JSON Schema of the view, also kept as docs/formats/confirmation-view-v1.schema.json."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
     return schema | ConfirmationView.model_json_schema(mode="serialization")
 
@@ -127,6 +123,11 @@ def _check_action(operation: FrozenOperation, action: Action) -> None:
     same = action_of(operation) == action
     if not same or operation.effect_hash != action_hash(action, operation.account):
         raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
+
+
+def _calldata(operation: FrozenOperation) -> str | None:
+    data = operation.transaction.data
+    return keccak256(data).hex() if data else None
 
 
 def _token(facts: Facts, chain: ChainId) -> Asset | None:
@@ -149,14 +150,57 @@ def _fields(payment: Payment, facts: Facts, native: Asset) -> tuple[ViewField, .
         f"{_money(payment.max_fee, native)} ({payment.gas} gas at {_money(payment.max_fee_per_gas, gwei)}, "
         f"of it at most {_money(payment.max_priority_fee_per_gas, gwei)} as tip)"
     )
-    account = (_party(payment.account.address, payment.account.name), str(payment.account.chain), fee)
-    start = (_money(payment.amount, payment.token or native), _party(payment.payee, facts.payee_name))
-    if payment.token is None or payment.token.address is None:
-        values = (*start, *account, _money(payment.total, native), str(payment.nonce))
+    call = payment.token is not None
+    money = (_money(payment.amount, payment.token or native), "amount", "#.amount" if call else "@.value")
+    payee = (_party(payment.payee, facts.payee_name), "address", "#.party" if call else "@.to")
+    values = [
+        (*money, str(payment.amount)),
+        (*payee, payment.payee.value),
+        (_party(payment.account.address, payment.account.name), "address", "@.from", payment.account.address.value),
+        (str(payment.account.chain), "chain", "@.chainId", str(payment.account.chain.number)),
+        (fee, "fee", "@.fee", str(payment.max_fee)),
+    ]
+    if payment.token is not None and payment.token.address is not None:
+        token = payment.token.address
+        values.insert(2, (_party(token, payment.token.symbol), "address", "@.to", token.value))
     else:
-        values = (*start, _party(payment.token.address, payment.token.symbol), *account, str(payment.nonce))
+        values.append((_money(payment.total, native), "amount", "", str(payment.total)))
+    values.append((str(payment.nonce), "integer", "@.nonce", str(payment.nonce)))
     labels = LABELS[payment.kind]
-    return tuple(ViewField(label=label, value=value) for label, value in zip(labels, values, strict=True))
+    return tuple(
+        ViewField(label=label, value=value, type=kind, path=path, raw=raw, source="bytes")  # type: ignore[arg-type]
+        for label, (value, kind, path, raw) in zip(labels, values, strict=True)
+    )
+
+
+def _effect(payment: Payment, facts: Facts, native: Asset) -> ViewEffect:
+    asset = payment.token or native
+    allows = payment.kind is EffectKind.TOKEN_APPROVAL
+    money = _money(payment.amount, asset)
+    return ViewEffect(
+        direction="allow" if allows else "out",
+        text=f"{payment.payee} may take {money}" if allows else f"{money} to {payment.payee}",
+        asset=asset.id,
+        amount=Amount.from_base_units(payment.amount, asset).text,
+        raw=str(payment.amount),
+        bound="at_most" if allows else "exact",
+        decimals=asset.decimals,
+        symbol=asset.symbol,
+        symbol_source="config",
+        owner=ViewParty(address=payment.account.address.value, relation="self"),
+        counterparty=_counterparty(payment, facts),
+        unlimited=allows and is_unlimited(payment.amount),
+    )
+
+
+def _counterparty(payment: Payment, facts: Facts) -> ViewParty:
+    address = payment.payee.value
+    if payment.payee == payment.account.address:
+        return ViewParty(address=address, relation="self")
+    if facts.payee_name is None:
+        return ViewParty(address=address)
+    name = text.quoted(facts.payee_name, limit=text.NAME_LIMIT)
+    return ViewParty(address=address, name=name, name_source="config", relation="known")
 
 
 def _money(units: BaseUnits, asset: Asset) -> str:

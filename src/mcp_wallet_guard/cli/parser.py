@@ -53,6 +53,7 @@ def make_parser() -> Parser:
     _add_wallet(commands)
     _add_factor(commands)
     _add_records(commands)
+    _add_view(commands)
     _add_host(commands)
     _add_demo(commands)
     return parser
@@ -202,6 +203,24 @@ def _add_records(commands: _Commands) -> None:
         "Tell one payment from its question to its end: what was shown, who approved it how, what became of it.",
     )  # fmt: skip
     explain.add_argument("about", metavar="ID", help="the operation's id, or the transaction's hash with 0x")
+
+
+def _add_view(commands: _Commands) -> None:
+    view = _command(
+        commands, "view", "view:view", "Show what a transaction, typed data or a message would do, from its bytes."
+    )
+    view.add_argument(
+        "what", metavar="TX.json|HEX", help="hex, a file with hex or JSON (a transaction, EIP-712 typed data), or -"
+    )
+    view.add_argument("--message", action="store_true", help="it is a message for personal_sign: text, or 0x and hex")
+    view.add_argument("--account", metavar="0xADDRESS", help="who would sign (default: guard.toml's account)")
+    view.add_argument("--chain-id", type=int, metavar="N", help="the wallet's chain, where the bytes name none")
+    view.add_argument(
+        "--token-list", type=Path, action="append", metavar="FILE", help="a token list to trust; may be repeated"
+    )
+    view.add_argument("--width", type=int, default=76, metavar="N", help="columns, at least 20 (default: 76)")
+    view.add_argument("--format", choices=("text", "markdown"), default="text", help="default: text")
+    view.add_argument("--checks", action="store_true", help="list every check: raised, passed, not checked")
 
 
 def _add_host(commands: _Commands) -> None:

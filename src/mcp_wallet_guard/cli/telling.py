@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from mcp_wallet_guard.clearsign.view import plain_text, view_hash
+from mcp_wallet_guard.clearsign.renderers.plain import plain_text
+from mcp_wallet_guard.clearsign.view import view_hash
 from mcp_wallet_guard.config.settings import Settings
+from mcp_wallet_guard.confirmation import ConfirmationView
 from mcp_wallet_guard.errors import CATALOGUE, Tampered
-from mcp_wallet_guard.evidence import ConfirmationView, Level
+from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.operations.values import Amount, Asset, BaseUnits
 from mcp_wallet_guard.policy.mandates import Mandate

@@ -138,6 +138,16 @@ class ActionTable(Model):
 
 
 @final
+class ContractTable(Model):
+    """One of [[policy.contracts]]: a contract that may be called, if what the call does can be read."""
+
+    name: Name
+    address: Owned
+    readable: Literal["clear", "decoded"] = "clear"
+    control: Literal["refuse", "ask"] = "refuse"
+
+
+@final
 class PolicyTable(Model):
     """[policy]: what may be asked. Without this table nothing may. `tokens` gives each token its cap, `groups` gives
     payees and contacts a name for all of them."""
@@ -148,6 +158,7 @@ class PolicyTable(Model):
     limits: Annotated[tuple[LimitTable, ...], Field(max_length=MAX_LIMITS)] = ()
     mandates: Annotated[tuple[MandateTable, ...], Field(max_length=MAX_MANDATES)] = ()
     actions: Annotated[tuple[ActionTable, ...], Field(max_length=MAX_LIMITS)] = ()
+    contracts: Annotated[tuple[ContractTable, ...], Field(max_length=MAX_TOKENS)] = ()
     groups: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=MAX_LIMITS)] = Field(default_factory=dict)
     payees: Literal["any"] | Annotated[tuple[PayeeTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]
     level: Literal["factor", "present"] = "factor"

@@ -17,11 +17,21 @@ from pydantic import ValidationError
 from mcp_wallet_guard import danger, strict_json
 from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
-from mcp_wallet_guard.config.document import ApprovalTable, Document, LimitTable, LockTable, MandateTable, PayeeTable
+from mcp_wallet_guard.clearsign.tree import Clarity
+from mcp_wallet_guard.config.document import (
+    ApprovalTable,
+    ContractTable,
+    Document,
+    LimitTable,
+    LockTable,
+    MandateTable,
+    PayeeTable,
+)
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.intents import Effect, Intent, pinned, resolve
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
+from mcp_wallet_guard.policy.contracts import ContractRule
 from mcp_wallet_guard.policy.limits import Limit
 from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import ANY, ActionRule, AnyPayee, Payee, Policy, TokenRule
@@ -153,6 +163,7 @@ class Settings:
                 actions=tuple(
                     ActionRule(each.tool, Limit(_seconds(each.window), count=each.count)) for each in table.actions
                 ),
+                contracts=tuple(_contract(each) for each in table.contracts),
                 waiver=self.lower_level,
             )
         except Misconfigured as error:
@@ -253,6 +264,10 @@ class Settings:
         # What is sent to a token's contract is nobody's.
         if any(self.token_at(entry.address) is not None for entry in book):
             raise _invalid("contacts and payees: an address is a token's contract")
+        contracts = () if self.document.policy is None else self.document.policy.contracts
+        named = {entry.name.casefold(): entry.address for entry in book}
+        if any(named.get(each.name.casefold(), each.address) != each.address for each in contracts):
+            raise _invalid("policy.contracts: a name is that of a payee or contact with another address")
 
     def _units(self, key: str, amount: Amount, decimals: int) -> BaseUnits:
         try:
@@ -324,6 +339,15 @@ def _payees(entries: Literal["any"] | tuple[PayeeTable, ...]) -> tuple[Payee, ..
     return ANY if entries == "any" else tuple(Payee(name=entry.name, address=entry.address) for entry in entries)
 
 
+def _contract(table: ContractTable) -> ContractRule:
+    return ContractRule(
+        name=table.name,
+        address=table.address,
+        readable=Clarity(table.readable),
+        control=table.control == "ask",
+    )
+
+
 def _line_of(error: tomllib.TOMLDecodeError) -> str:
     # The message may quote a piece of the file; only the position is taken from it.
     position = str(error).rpartition("(")[2].rstrip(")")
@@ -339,6 +363,7 @@ def _flat(settings: Settings) -> dict[str, str]:
     policy["limits"] = {str(number): limit for number, limit in enumerate(policy.get("limits", ()))}
     policy["mandates"] = {mandate["name"]: mandate for mandate in policy.get("mandates", ())}
     policy["actions"] = {action["tool"]: action for action in policy.get("actions", ())}
+    policy["contracts"] = {contract["name"]: contract for contract in policy.get("contracts", ())}
     policy["groups"] = {name: ", ".join(members) for name, members in policy.get("groups", {}).items()}
     if isinstance(policy.get("payees"), list):
         policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}

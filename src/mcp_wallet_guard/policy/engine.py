@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol, final
 
-from mcp_wallet_guard.clearsign.decode import Payment, decode
+from mcp_wallet_guard.clearsign.decode import Payment, decode, decode_call
 from mcp_wallet_guard.clearsign.findings import PAYEE_CONTRACT, PAYEE_IMITATES
 from mcp_wallet_guard.errors import OverBudget, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Level, Obligations
@@ -22,6 +22,7 @@ from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.frozen import KIND_ACTION
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, called
 from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.policy.calls import call_denials
 from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import ActionRule, Policy
 from mcp_wallet_guard.proofs import Decoded, Permitted, exactly, mint
@@ -96,7 +97,7 @@ def check_proposal(policy: Policy | None, effect: Effect, /) -> None:
     """The cheap check on what is asked, before the node is asked anything.
 
     Raises PolicyDenied: "policy.missing", "policy.undecodable", "policy.payee", "policy.cap", "policy.token",
-    "policy.unlimited".
+    "policy.unlimited", "policy.contract".
     """
     if policy is None:
         raise PolicyDenied("policy.missing")
@@ -106,8 +107,12 @@ def check_proposal(policy: Policy | None, effect: Effect, /) -> None:
         reasons = tuple(_token(policy, effect.to, call.party, call.amount, is_approval=is_approval))
     elif effect.kind == EffectKind.TRANSFER and not effect.data:
         reasons = tuple(_transfer(policy, effect.to, effect.value))
-    else:
+    elif effect.kind != EffectKind.CONTRACT_CALL:
         raise PolicyDenied("policy.undecodable")
+    elif policy.contract_rule(effect.to) is None:
+        raise PolicyDenied("policy.contract")
+    else:
+        reasons = ()  # what the call does is judged once its bytes are frozen and read
     if reasons:
         raise _refusal(reasons)
 
@@ -144,13 +149,14 @@ def decide(
         reasons = (_deny("policy.denied", "nothing is known about the chain"),)
     else:
         rule = policy.token_rule(operation.transaction.to)
-        payment = decode(operation, token=None if rule is None else rule.token)
-        mandate = _mandate(mandates, payment, decoded)
+        called = decoded.view.kind == "contract_call"
+        payment = decode_call(operation) if called else decode(operation, token=None if rule is None else rule.token)
+        mandate = None if called else _mandate(mandates, payment, decoded)
         reasons = (
-            *_payment(policy, payment),
+            *(_call(policy, decoded, payment) if called else _payment(policy, payment)),
             *_fee(policy, payment),
             *_balance(payment, facts, reserved),
-            *_contract(decoded, facts),
+            *(() if called else _contract(decoded, facts)),
             *_imitation(decoded),
             _asked(policy) if mandate is None else _covered(mandate),
         )
@@ -232,6 +238,11 @@ def _payment(policy: Policy, payment: Payment) -> Iterator[Reason]:
     else:
         is_approval = payment.kind is EffectKind.TOKEN_APPROVAL
         yield from _token(policy, payment.token.address, payment.payee, payment.amount, is_approval=is_approval)
+
+
+def _call(policy: Policy, decoded: Decoded, payment: Payment) -> Iterator[Reason]:
+    for code, words in call_denials(policy, decoded.view, contract=payment.payee, value=payment.amount):
+        yield _deny(code, words)
 
 
 def _transfer(policy: Policy, payee: Address, amount: int) -> Iterator[Reason]:

@@ -7,7 +7,6 @@ Its revision is given when it is sealed, not here.
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -18,15 +17,15 @@ from mcp_wallet_guard.clearsign.recipients import nobodys
 from mcp_wallet_guard.danger import LowerLevel
 from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Level
+from mcp_wallet_guard.operations.names import is_entry_name, is_tool_name
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
+from mcp_wallet_guard.policy.contracts import ContractRule, check_contracts
 from mcp_wallet_guard.policy.limits import MAX_LIMITS, Limit
 from mcp_wallet_guard.policy.mandates import MAX_MANDATES, Mandate
 
 MAX_PAYEES: Final = 256
 MAX_TOKENS: Final = 64
 _ACTION_TAG: Final = "mcp-wallet-guard/action-limit/v1"
-_TOOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?")
 
 
 @final
@@ -49,7 +48,7 @@ class Payee:
     address: Address
 
     def __post_init__(self) -> None:
-        if _NAME.fullmatch(self.name) is None:
+        if not is_entry_name(self.name):
             raise _invalid("payees: a name is 1 to 40 letters, digits, spaces, dots, underscores, hyphens")
         address: object = self.address  # callers without a type checker exist
         if type(address) is not Address or nobodys(self.address) is not None:
@@ -80,7 +79,7 @@ class ActionRule:
     limit: Limit
 
     def __post_init__(self) -> None:
-        if _TOOL.fullmatch(self.tool) is None:
+        if not is_tool_name(self.tool):
             raise _invalid("actions: tool: is no name of a tool")
         if self.limit.count is None or self.limit.asset is not None or self.limit.payees is not None:
             raise _invalid("actions: count: is needed, and nothing else is counted")
@@ -99,7 +98,7 @@ class Policy:
 
     `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them;
     `limits` are over time; `mandates` are what may be approved in advance;
-    `actions` are tools that do something themselves.
+    `actions` are tools that do something themselves; `contracts` may be called.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -114,6 +113,7 @@ class Policy:
     limits: tuple[Limit, ...] = ()
     mandates: tuple[Mandate, ...] = ()
     actions: tuple[ActionRule, ...] = ()
+    contracts: tuple[ContractRule, ...] = ()
     waiver: LowerLevel | None = None
 
     def __post_init__(self) -> None:
@@ -122,6 +122,7 @@ class Policy:
         self._check_limits()
         self._check_mandates()
         self._check_actions()
+        check_contracts(self.contracts)
         _check_limit("max_per_transaction", self.max_per_transaction)
         if self.max_fee is not None:
             _check_limit("max_fee", self.max_fee)
@@ -176,6 +177,10 @@ class Policy:
     def action_rule(self, tool: str, /) -> ActionRule | None:
         """How often this tool may be asked for, None when it may not."""
         return next((rule for rule in self.actions if rule.tool == tool), None)
+
+    def contract_rule(self, address: Address, /) -> ContractRule | None:
+        """How this contract may be called, None when it may not."""
+        return next((rule for rule in self.contracts if rule.address == address), None)
 
     def token_rule(self, contract: Address, /) -> TokenRule | None:
         """What may be done with the token of this contract, None when nothing may."""

@@ -1,0 +1,61 @@
+"""What an answer of a node may look like: each of these takes a part of one and gives it back, or says that it lies.
+
+Source: Ethereum execution APIs (quantities and data). Threat: T-042, T-057.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from mcp_wallet_guard.errors import Unavailable
+
+MAX_DATA_BYTES: Final = 65_536
+_QUANTITY: Final = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,63})")
+_HASH: Final = re.compile(r"0x[0-9a-f]{64}")
+_BYTES: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+
+
+def lied(what: str, /) -> Unavailable:
+    """The error for a claim that cannot be true. `what` is ours, never the node's."""
+    return Unavailable("unavailable.node_lied", detail=what)
+
+
+def garbled(what: str, /) -> Unavailable:
+    """The error for an answer that is none. `what` is ours, never the node's."""
+    return Unavailable("unavailable.node", detail=what)
+
+
+def quantity(limit: int, /) -> Callable[[object], str]:
+    def accept(value: object) -> str:
+        if not isinstance(value, str) or _QUANTITY.fullmatch(value) is None or int(value, 16) > limit:
+            raise lied("a quantity that cannot be")
+        return value
+
+    return accept
+
+
+def hash_of_32(value: object) -> str:
+    if not isinstance(value, str) or _HASH.fullmatch(value) is None:
+        raise lied("a hash that is none")
+    return value
+
+
+def data(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 2 * MAX_DATA_BYTES + 2 or _BYTES.fullmatch(value) is None:
+        raise lied("bytes that are none")
+    return value
+
+
+def fields(**accept: Callable[[object], str]) -> Callable[[object], dict[str, str] | None]:
+    """An object or null; of the object exactly these fields, all of them required."""
+
+    def reduce(value: object) -> dict[str, str] | None:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise lied("not an object")
+        return {name: check(value.get(name)) for name, check in accept.items()}
+
+    return reduce

@@ -1,0 +1,131 @@
+"""Transactions that are no plain payment: their reading, their view, and what they take from which limit.
+
+A call is read from the frozen bytes each time that anybody asks, never from what a caller said of it.
+Threat: T-006, T-007, T-020, T-036.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Names, Sources
+from mcp_wallet_guard.clearsign.lookup import Lookup
+from mcp_wallet_guard.clearsign.reading import Reading
+from mcp_wallet_guard.clearsign.reading_view import view_reading
+from mcp_wallet_guard.clearsign.risks.known import Known
+from mcp_wallet_guard.clearsign.subjects import read_transaction
+from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction
+from mcp_wallet_guard.confirmation import ConfirmationView
+from mcp_wallet_guard.errors import InvalidInput, PolicyDenied
+from mcp_wallet_guard.evidence import canonical
+from mcp_wallet_guard.operations import envelopes
+from mcp_wallet_guard.operations.envelopes import Envelope, EnvelopeType
+from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation
+from mcp_wallet_guard.operations.intents import Effect
+from mcp_wallet_guard.operations.values import Account, Address, BaseUnits
+
+_ANY_GAS: Final = 21_000
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What a call takes from its own account: `value` is wei that go with it; `token` is the one ERC-20 contract whose
+    units leave or may be taken, `leaves` of them at once, `units` in all; None when it touches none. `parties` get
+    them."""
+
+    value: BaseUnits
+    token: Address | None
+    units: BaseUnits
+    leaves: BaseUnits
+    parties: frozenset[Address]
+
+
+def read_operation(operation: FrozenOperation, names: Lookup, /) -> Reading:
+    """What a frozen transaction does; `names` tell a token from a collection.
+
+    Raises PolicyDenied("policy.undecodable") for bytes that do not parse.
+    """
+    if operation.kind != KIND_EIP1559:
+        raise PolicyDenied("policy.undecodable", detail="not an EIP-1559 transaction")
+    try:
+        envelope = envelopes.parse_unsigned_envelope(operation.unsigned_bytes)
+    except InvalidInput:
+        raise PolicyDenied("policy.undecodable", detail="the bytes do not parse") from None
+    if envelope.chain != operation.account.chain:
+        raise PolicyDenied("policy.undecodable", detail="the bytes are for another chain")
+    knows = KnownContracts(names, envelope.chain)
+    return read_transaction(envelope, signer=operation.account.address, knows=knows)
+
+
+def render_call(operation: FrozenOperation, /, *, names: Names, known: Known) -> ConfirmationView:
+    """The view of a frozen call, from its bytes and what was known then. Raises as `read_operation`."""
+    return view_reading(
+        read_operation(operation, names),
+        known=known,
+        names=names,
+        account=operation.account,
+        operation_digest=operation.digest,
+        expires_at=operation.expires_at,
+    )
+
+
+def frozen_names(operation: FrozenOperation, sources: Sources, /, *, known: Known) -> str:
+    """All names that the view of `operation` asks for, as text to freeze: the view is made once on live sources."""
+    view_reading(
+        read_operation(operation, sources),
+        known=known,
+        names=sources,
+        account=operation.account,
+        operation_digest=operation.digest,
+        expires_at=operation.expires_at,
+    )
+    return canonical(sources.frozen())
+
+
+def spending_of(effect: Effect, names: Lookup, /) -> Spending:
+    """What a call takes from its account; `names` as for `read_operation`.
+
+    Raises PolicyDenied("policy.undecodable") where no number says how much, and for more than one token: a limit could
+    not count it.
+    """
+    everything = _own(effect, names)
+    own = [each for each in everything if each.asset is not None and each.asset.kind is not AssetKind.NATIVE]
+    tokens = {each.asset.contract for each in own if each.asset is not None}
+    if len(tokens) > 1:
+        raise PolicyDenied("policy.undecodable", detail="more than one token in one call")
+    if any(each.amount is None for each in own):
+        raise PolicyDenied("policy.undecodable", detail="an amount that no number bounds")
+    units = sum(each.amount or 0 for each in own)
+    leaves = sum(each.amount or 0 for each in own if each.direction is Direction.OUT)
+    return Spending(
+        value=BaseUnits(effect.value),
+        token=next(iter(tokens), None),
+        units=BaseUnits(min(units, _MOST)),
+        leaves=BaseUnits(min(leaves, _MOST)),
+        parties=frozenset(each.counterparty for each in everything if each.counterparty is not None),
+    )
+
+
+_MOST: Final = 2**256 - 1
+
+
+def _own(effect: Effect, names: Lookup) -> list[Consequence]:
+    """What leaves, or may be taken from, the account itself. The native currency is counted by the value, not here."""
+    account: Account = effect.account
+    envelope = Envelope(
+        type=EnvelopeType.EIP1559,
+        chain=account.chain,
+        nonce=0,
+        max_priority_fee_per_gas=0,
+        max_fee_per_gas=0,
+        gas=_ANY_GAS,
+        to=effect.to,
+        value=effect.value,
+        data=effect.data,
+    )
+    knows = KnownContracts(names, account.chain)
+    reading = read_transaction(envelope, signer=account.address, knows=knows)
+    found = (each.consequence for each in reading.of(Direction.OUT, Direction.ALLOW))
+    return [each for each in found if each.owner in {None, account.address} and each.asset is not None]

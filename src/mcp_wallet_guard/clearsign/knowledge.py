@@ -1,0 +1,197 @@
+"""What is known of tokens and names: looked up once in the owner's sources, and frozen with the operation.
+
+`Sources` answers from the pins, the address book and the lists, in this order, and notes what was asked. What was asked
+is frozen as `Names`, and from then on only that answers: the same bytes and the same names give the same view, in
+another process, on another day, with another address book. Threat: T-021, T-040.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, Literal, final
+
+from pydantic import Field, ValidationError
+
+from mcp_wallet_guard.clearsign.lookup import AddressName, Lookup, TokenName
+from mcp_wallet_guard.clearsign.token_lists import Tokens
+from mcp_wallet_guard.clearsign.tree import TRUSTED, AssetKind, Source
+from mcp_wallet_guard.errors import Tampered
+from mcp_wallet_guard.evidence import Model, canonical
+from mcp_wallet_guard.operations.values import Address, Asset, ChainId
+
+MAX_NAMES: Final = 4_096
+"""Of each kind. A view that names more is not for a person to read."""
+
+SourceName = Literal["ours", "config", "list", "history", "ens", "node"]
+
+
+@final
+class FrozenToken(Model):
+    """A token as it was known. `contract` is None for the native currency."""
+
+    chain: int
+    contract: str | None
+    symbol: str
+    decimals: int | None
+    source: SourceName
+
+
+@final
+class FrozenName(Model):
+    """A name as it was known; `what` is an account's or a collection's."""
+
+    chain: int
+    address: str
+    name: str
+    source: SourceName
+    what: Literal["account", "collection"] = "account"
+
+
+@final
+class FrozenBlock(Model):
+    """When a block was made, in unix seconds."""
+
+    chain: int
+    height: int
+    at: int
+
+
+@final
+class Names(Model):
+    """What was asked when an operation was frozen, and known. It is a `Lookup` of exactly that."""
+
+    v: Literal[1] = 1
+    tokens: Annotated[tuple[FrozenToken, ...], Field(max_length=MAX_NAMES)] = ()
+    names: Annotated[tuple[FrozenName, ...], Field(max_length=MAX_NAMES)] = ()
+    blocks: Annotated[tuple[FrozenBlock, ...], Field(max_length=MAX_NAMES)] = ()
+
+    @classmethod
+    def from_json(cls, text: str, /) -> Names:
+        """Exactly what `evidence.canonical` wrote. Raises Tampered("tampered.operation") for any other text."""
+        try:
+            names = cls.model_validate_json(text)
+            if canonical(names) == text:
+                return names
+        except ValidationError:
+            pass
+        raise Tampered("tampered.operation", detail="the names are not as they were written")
+
+    def token(self, chain: ChainId, contract: Address | None, /) -> TokenName | None:
+        """See `Lookup`."""
+        key = (chain.number, None if contract is None else contract.value)
+        found = next((each for each in self.tokens if (each.chain, each.contract) == key), None)
+        if found is None:
+            return None
+        return TokenName(symbol=found.symbol, decimals=found.decimals, source=Source(found.source))
+
+    def name(self, chain: ChainId, address: Address, /) -> AddressName | None:
+        """See `Lookup`."""
+        return self._named(chain, address, "account")
+
+    def collection(self, chain: ChainId, contract: Address, /) -> AddressName | None:
+        """See `Lookup`."""
+        return self._named(chain, contract, "collection")
+
+    def block_time(self, chain: ChainId, height: int, /) -> int | None:
+        """See `Lookup`."""
+        return next((each.at for each in self.blocks if (each.chain, each.height) == (chain.number, height)), None)
+
+    def _named(self, chain: ChainId, address: Address, what: str) -> AddressName | None:
+        key = (chain.number, address.value, what)
+        found = next((each for each in self.names if (each.chain, each.address, each.what) == key), None)
+        return None if found is None else AddressName(name=found.name, source=Source(found.source))
+
+
+@final
+class Sources:
+    """The owner's sources as a `Lookup` that notes what it answered. `pins` and `names` are the settings', `lists`
+    come after them in their order; `claims` are what contracts say of themselves, and come last."""
+
+    def __init__(
+        self,
+        *,
+        pins: Iterable[Asset] = (),
+        names: Mapping[Address, str] | None = None,
+        lists: tuple[Tokens, ...] = (),
+        claims: Mapping[tuple[int, Address], TokenName] | None = None,
+    ) -> None:
+        self._pins: Final = {(asset.chain.number, asset.address): asset for asset in pins}
+        self._names: Final = dict(names or {})
+        self._lists: Final = lists
+        self._claims: Final = dict(claims or {})
+        self._tokens: dict[tuple[int, str | None], FrozenToken] = {}
+        self._asked: dict[tuple[int, str], FrozenName] = {}
+
+    def token(self, chain: ChainId, contract: Address | None, /) -> TokenName | None:
+        """See `Lookup`. The native currency is known only if it is pinned."""
+        found = self._token(chain.number, contract)
+        if found is not None:
+            address = None if contract is None else contract.value
+            self._tokens[chain.number, address] = FrozenToken(
+                chain=chain.number,
+                contract=address,
+                symbol=found.symbol,
+                decimals=found.decimals,
+                source=found.source.value,  # type: ignore[arg-type]  # only such are made here
+            )
+        return found
+
+    def name(self, chain: ChainId, address: Address, /) -> AddressName | None:
+        """See `Lookup`."""
+        name = self._names.get(address)
+        if name is None:
+            return None
+        self._asked[chain.number, address.value] = FrozenName(
+            chain=chain.number, address=address.value, name=name, source="config"
+        )
+        return AddressName(name=name, source=Source.CONFIG)
+
+    def collection(self, chain: ChainId, contract: Address, /) -> AddressName | None:
+        """See `Lookup`: a collection has the name that the owner gave it."""
+        return self.name(chain, contract)
+
+    def block_time(self, chain: ChainId, height: int, /) -> int | None:  # noqa: ARG002  # a `Lookup` is asked for it
+        """See `Lookup`. Nobody says it here: a node's word for a date is none."""
+        return None
+
+    def frozen(self) -> Names:
+        """All that was answered so far, sorted, so that the order of asking is not part of it."""
+        names = sorted(self._asked.values(), key=lambda each: (each.chain, each.address))
+        collections = (each.model_copy(update={"what": "collection"}) for each in names)
+        return Names(
+            tokens=tuple(sorted(self._tokens.values(), key=lambda each: (each.chain, each.contract or ""))),
+            names=(*names, *collections),
+        )
+
+    def _token(self, chain: int, contract: Address | None) -> TokenName | None:
+        pinned = self._pins.get((chain, contract))
+        if pinned is not None:
+            return _named(pinned, Source.CONFIG)
+        if contract is None:
+            return None
+        for tokens in self._lists:
+            if (chain, contract) in tokens:
+                return _named(tokens[chain, contract], Source.LIST)
+        return self._claims.get((chain, contract))
+
+
+@final
+class KnownContracts:
+    """What the trusted sources of a `Lookup` say of the contracts of one chain: see `decoders.base.Knowledge`."""
+
+    def __init__(self, lookup: Lookup, chain: ChainId, /) -> None:
+        self._lookup: Final = lookup
+        self._chain: Final = chain
+
+    def kind_of(self, contract: Address, /) -> AssetKind | None:
+        """ERC-20 for a token that the owner or a list pins. A contract's own claim says nothing."""
+        token = self._lookup.token(self._chain, contract)
+        return AssetKind.ERC20 if token is not None and token.source in TRUSTED else None
+
+    def underlying_of(self, _vault: Address, /) -> Address | None:
+        """Nobody who is trusted says it here."""
+        return None
+
+
+def _named(asset: Asset, source: Source) -> TokenName:
+    return TokenName(symbol=asset.symbol, decimals=asset.decimals, source=source)

@@ -1,0 +1,148 @@
+"""The view of anything that is no plain payment: contract calls, typed data, messages, delegations.
+
+A pure function of a reading, of what was known, and of the names that were frozen with it. Every value of the bytes is
+in it; what could not be read or checked says so. Threat: T-006, T-020, T-021, T-036.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from mcp_wallet_guard.clearsign.lookup import Lookup
+from mcp_wallet_guard.clearsign.present import Presenter
+from mcp_wallet_guard.clearsign.reading import Envelope, Reading
+from mcp_wallet_guard.clearsign.risks.known import Known
+from mcp_wallet_guard.clearsign.risks.results import Status
+from mcp_wallet_guard.clearsign.risks.table import results
+from mcp_wallet_guard.clearsign.rollups import charges_for_data
+from mcp_wallet_guard.clearsign.tree import AssetRef, Part, PartKind, Shown, ShownKind, worst
+from mcp_wallet_guard.confirmation import ConfirmationView, Digests, Kind, ViewFee, ViewField
+from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits
+
+KINDS: Final[dict[PartKind, Kind]] = {
+    PartKind.CALL: "contract_call",
+    PartKind.DELEGATECALL: "contract_call",
+    PartKind.CREATE: "contract_call",
+    PartKind.TYPED_DATA: "typed_data",
+    PartKind.MESSAGE: "message",
+    PartKind.AUTHORIZATION: "delegation",
+}
+AND_DATA: Final = "plus a data fee that the signature does not cap"
+_SIGNS: Final = {
+    PartKind.TYPED_DATA: "Sign typed data",
+    PartKind.MESSAGE: "Sign a message",
+    PartKind.AUTHORIZATION: "Sign a delegation",
+}
+_DIGESTS: Final = frozenset(Digests.model_fields)
+
+
+def view_reading(
+    reading: Reading,
+    /,
+    *,
+    known: Known,
+    names: Lookup,
+    account: Account,
+    operation_digest: bytes,
+    expires_at: int,
+) -> ConfirmationView:
+    """What a person reads before `account` signs what `reading` was made of. `expires_at` is unix seconds."""
+    presenter = Presenter(names, account=account.address)
+    found = results(reading, known)
+    return ConfirmationView(
+        kind=KINDS[reading.root.kind],
+        chain=str(account.chain),
+        account=account.id,
+        intent=_intent(reading.root, presenter),
+        level=worst(tuple(part.clarity for part in reading.parts)).value,
+        effects=presenter.effects(reading.root),
+        fields=tuple(_fields(reading, account, presenter)),
+        fee=_fee(reading.envelope, account, presenter),
+        nonce=None if reading.envelope is None else reading.envelope.nonce,
+        findings=tuple(each.finding() for each in found if each.status is Status.RAISED),
+        not_checked=tuple(each.finding() for each in found if each.status is Status.NOT_CHECKED),
+        operation_digest=operation_digest.hex(),
+        digests=Digests(**{name: value for name, value in reading.digests if name in _DIGESTS}),
+        expires_at=expires_at,
+    )
+
+
+def _intent(root: Part, presenter: Presenter) -> str:
+    signs = _SIGNS.get(root.kind)
+    return presenter.headline(root) if signs is None else f"{signs}: {presenter.headline(root)}"
+
+
+def _fields(reading: Reading, account: Account, presenter: Presenter) -> Iterator[ViewField]:
+    root, envelope = reading.root, reading.envelope
+    if envelope is not None:
+        yield from _target(reading, presenter)
+    yield from presenter.fields(root)
+    if envelope is None and not root.shown:
+        yield _data(root, presenter)
+    me = f"{presenter.address(root.chain, account.address)} {account.name!r}".replace("'", '"')
+    yield ViewField(label="Account", value=me, type="address", path="@.from", raw=account.address.value, source="bytes")
+    chain = str(account.chain)
+    yield ViewField(label="Chain", value=chain, type="chain", path="@.chainId", raw=chain[7:], source="bytes")
+    if envelope is not None:
+        yield from _costs(envelope, account, presenter)
+
+
+def _target(reading: Reading, presenter: Presenter) -> Iterator[ViewField]:
+    root, envelope = reading.root, reading.envelope
+    if root.target is not None:
+        value = presenter.address(root.chain, root.target)
+        yield ViewField(
+            label="Contract", value=value, type="address", path="@.to", raw=root.target.value, source="bytes"
+        )
+    if envelope is not None and envelope.value and root.chain is not None:
+        money = presenter.money(AssetRef(chain=root.chain), envelope.value)
+        yield ViewField(
+            label="With it", value=money, type="amount", path="@.value", raw=str(envelope.value), source="bytes"
+        )
+    if root.data and not root.shown:
+        yield _data(root, presenter)
+
+
+def _data(root: Part, presenter: Presenter) -> ViewField:
+    """Bytes of which nobody said what they are."""
+    whole = Shown(path="#", label="Data", kind=ShownKind.BYTES, raw=root.data)
+    alone = Part(path="", kind=root.kind, chain=root.chain, target=root.target, sender=root.sender, shown=(whole,))
+    return presenter.fields(alone)[0]
+
+
+def _costs(envelope: Envelope, account: Account, presenter: Presenter) -> Iterator[ViewField]:
+    native, gwei = AssetRef(chain=account.chain), Asset(account.chain, "gwei", 9)
+    fees = [f"{envelope.gas} gas at {_gwei(envelope.max_fee_per_gas, gwei)}"]
+    if envelope.max_priority_fee_per_gas != envelope.max_fee_per_gas:
+        fees.append(f"of it at most {_gwei(envelope.max_priority_fee_per_gas, gwei)} as tip")
+    if envelope.blobs:
+        fees.append(f"{envelope.blobs} blobs at {_gwei(envelope.max_fee_per_blob_gas, gwei)} a gas")
+    text = f"{presenter.money(native, envelope.max_fee)} ({', '.join(fees)})"
+    if charges_for_data(account.chain):
+        text += f", {AND_DATA}"
+    yield ViewField(
+        label="Maximum fee", value=text, type="fee", path="@.fee", raw=str(envelope.max_fee), source="bytes"
+    )
+    total = envelope.max_fee + envelope.value
+    yield ViewField(
+        label="Total at most", value=presenter.money(native, total), type="amount", raw=str(total), source="bytes"
+    )
+    nonce = str(envelope.nonce)
+    yield ViewField(label="Nonce", value=nonce, type="integer", path="@.nonce", raw=nonce, source="bytes")
+
+
+def _gwei(wei: int, gwei: Asset) -> str:
+    return f"{Amount.from_base_units(BaseUnits(wei), gwei)} gwei"
+
+
+def _fee(envelope: Envelope | None, account: Account, presenter: Presenter) -> ViewFee | None:
+    if envelope is None:
+        return None
+    native = AssetRef(chain=account.chain)
+    return ViewFee(
+        max=presenter.money(native, envelope.max_fee),
+        raw=str(envelope.max_fee),
+        asset=native.id,
+        and_data=charges_for_data(account.chain),
+    )

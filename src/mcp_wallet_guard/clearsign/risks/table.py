@@ -1,0 +1,67 @@
+"""All checks in one table, and the two questions that may be put to it. docs/risks.md is made from it.
+
+The numbers are those of the survey that the list comes from; what only a service could answer is not among them.
+Threat: T-020, T-021, T-028.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Final
+
+from mcp_wallet_guard.clearsign.reading import Reading
+from mcp_wallet_guard.clearsign.risks import (
+    approvals,
+    calldata,
+    contracts,
+    control,
+    fees,
+    messages,
+    names,
+    orders,
+    recipients,
+    repeats,
+    simulations,
+    typed,
+    venues,
+)
+from mcp_wallet_guard.clearsign.risks.known import Known
+from mcp_wallet_guard.clearsign.risks.results import Check, Result, Severity, Status, results_of
+from mcp_wallet_guard.confirmation import Finding
+
+_FILES: Final = (
+    approvals, calldata, contracts, control, fees, messages, names, orders, recipients, repeats, simulations, typed,
+    venues,
+)  # fmt: skip
+CHECKS: Final[tuple[Check, ...]] = tuple(
+    sorted(chain.from_iterable(file.CHECKS for file in _FILES), key=lambda check: check.number)
+)
+"""By number, 1 to 45."""
+
+REFUSED: Final = frozenset(
+    saying.code for check in CHECKS for saying in check.sayings if saying.severity is Severity.REFUSE
+)
+"""Codes of what is not signed, whoever says yes."""
+
+_WORST: Final = (Severity.REFUSE, Severity.DANGER, Severity.WARNING, Severity.NOTICE)
+
+
+def results(reading: Reading, known: Known, /) -> tuple[Result, ...]:
+    """What every check says: the raised ones first, the worst of them first, then the unchecked, then the passed."""
+    raised: list[Result] = []
+    unchecked: list[Result] = []
+    passed: list[Result] = []
+    for check in CHECKS:
+        for result in results_of(check, reading, known):
+            if result is check.passed:
+                passed.append(result)
+            else:
+                (raised if result.status is Status.RAISED else unchecked).append(result)
+    raised.sort(key=lambda result: _WORST.index(result.severity))
+    return (*raised, *unchecked, *passed)
+
+
+def findings(found: Iterable[Result], /) -> tuple[Finding, ...]:
+    """What was raised, for a view, in the order given."""
+    return tuple(result.finding() for result in found if result.status is Status.RAISED)

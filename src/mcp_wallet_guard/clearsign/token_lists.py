@@ -1,0 +1,60 @@
+"""Token lists of the owner's choice, in the Uniswap token-list format: whose decimals and symbols are taken.
+
+A list is pinned by its hash when it is installed; nothing is fetched. An entry that this library cannot show safely is
+refused with the whole list: a list that is read in part is not the one that was reviewed. Source: Uniswap token-lists,
+schema 1.0. Threat: T-021, T-040.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mcp_wallet_guard import strict_json
+from mcp_wallet_guard.errors import InvalidInput
+from mcp_wallet_guard.operations.values import Address, Asset, ChainId
+
+MAX_BYTES: Final = 8 * 1024 * 1024
+MAX_TOKENS: Final = 10_000
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+
+Tokens = Mapping[tuple[int, Address], Asset]
+"""(chain number, contract) -> the token."""
+
+
+def read_token_list(data: bytes, /) -> dict[tuple[int, Address], Asset]:
+    """The tokens of a list.
+
+    Raises InvalidInput("invalid_input.token"), whose detail names the entry, for more than 8 MiB or 10,000 tokens, a
+    symbol that is not 1 to 12 of ``A-Z a-z 0-9 .``, decimals outside 0 to 77, an address whose mixed case is not its
+    EIP-55 checksum, and two different tokens at one address.
+    """
+    if len(data) > MAX_BYTES:
+        raise InvalidInput("invalid_input.size", detail="the token list is too large")
+    try:
+        document = strict_json.loads(data)
+    except (ValueError, RecursionError):
+        raise InvalidInput("invalid_input.token", detail="the token list is not JSON") from None
+    entries = document.get("tokens") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or not 0 < len(entries) <= MAX_TOKENS:
+        raise InvalidInput("invalid_input.token", detail="a token list has 1 to 10,000 tokens")
+    tokens: dict[tuple[int, Address], Asset] = {}
+    for place, entry in enumerate(entries):
+        asset, contract = _token(entry, place)
+        if tokens.setdefault((asset.chain.number, contract), asset) != asset:
+            raise InvalidInput("invalid_input.token", detail=f"tokens.{place}: another token at the same address")
+    return tokens
+
+
+def _token(entry: Any, place: int) -> tuple[Asset, Address]:
+    try:
+        chain, text, symbol, decimals = (entry[name] for name in ("chainId", "address", "symbol", "decimals"))
+        if type(text) is not str or type(symbol) is not str or _ADDRESS.fullmatch(text) is None:
+            raise InvalidInput("invalid_input.token")
+        # A list may have addresses in one case; a mixed one is a checksum, and has to be right.
+        mixed = text[2:] not in {text[2:].lower(), text[2:].upper()}
+        contract = Address(text) if mixed else Address.from_bytes(bytes.fromhex(text[2:]))
+        return Asset(ChainId(chain), symbol, decimals, contract), contract
+    except (InvalidInput, KeyError, TypeError):
+        raise InvalidInput("invalid_input.token", detail=f"tokens.{place} is not a token that can be shown") from None
