@@ -18,9 +18,9 @@ import anyio.to_thread
 
 from mcp_wallet_guard import mandates
 from mcp_wallet_guard.chains.base import Chain
+from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.config.settings import Settings, difference, from_canonical
 from mcp_wallet_guard.danger import Waiver
-from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.errors import GuardError, Locked, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet

@@ -19,7 +19,7 @@ from typing import Final, final
 import anyio
 import anyio.to_thread
 
-from mcp_wallet_guard import acts, bookkeeping, mandates
+from mcp_wallet_guard import acts, bookkeeping, calling, mandates
 from mcp_wallet_guard.acting import Actions
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
@@ -56,7 +56,7 @@ from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
-from mcp_wallet_guard.session import Session, facts_of, facts_of_call
+from mcp_wallet_guard.session import Session, facts_of
 from mcp_wallet_guard.stores.base import Transaction
 
 LOCAL_OWNER: Final = "local"
@@ -288,7 +288,7 @@ class Guard:
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
         if effect.kind == EffectKind.CONTRACT_CALL:
-            facts = facts_of_call(session, claims, operation, nonce=nonce, now=now)
+            facts = await calling.collect(self.custody, session, operation, claims, nonce=nonce)
         else:
             facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
         decoded = check_decoded(operation, facts, effect=effect)

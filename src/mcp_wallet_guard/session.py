@@ -9,7 +9,8 @@ from mcp_wallet_guard.chains.base import Chain, ChainFacts
 from mcp_wallet_guard.clearsign.contract_calls import frozen_words
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.recipients import imitated
-from mcp_wallet_guard.clearsign.risks.known import AccountClaim, Known, KnownName, KnownToken, NodeClaims
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim, History, Known, KnownName, KnownToken, NodeClaims
+from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.config.naming import names_of, tokens_of
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.evidence import Facts, TokenFacts
@@ -94,7 +95,15 @@ def facts_of(
 
 
 def facts_of_call(
-    session: Session, claims: ChainFacts, operation: FrozenOperation, /, *, nonce: int, now: int
+    session: Session,
+    claims: ChainFacts,
+    operation: FrozenOperation,
+    /,
+    *,
+    nonce: int,
+    now: int,
+    before: History,
+    simulated: tuple[SimulationOutcome, ...] | None,
 ) -> Facts:
     """The same for a contract call, with all that its view asks for: names, tokens, and what the checks may know."""
     settings = session.settings
@@ -115,6 +124,8 @@ def facts_of_call(
             balance=int(claims.balance),
             base_fee=claims.base_fee,
         ),
+        history=before,
+        simulation=simulated,
     )
     payee = operation.transaction.to
     facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
