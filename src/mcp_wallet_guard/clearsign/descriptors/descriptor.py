@@ -2,7 +2,7 @@
 
 `load` is the only way in. The hash that attestations speak of is that of the file itself; included files have their
 own, and all of them are pinned, since who changes an included file changes what is shown. Source: ERC-7730,
-"Versioning"; ERC-8176. Threat: T-020.
+"Versioning"; ERC-8176. Threat: T-021.
 """
 
 from __future__ import annotations
