@@ -26,7 +26,8 @@ class MessageForm(StrEnum):
     """UTF-8 without control characters other than tab, line feed and carriage return."""
     BINARY = "binary"
     HASH = "hash"
-    """32 bytes: whoever asks can know what they are the hash of, a person cannot."""
+    """32 bytes: whoever asks can know what they are the hash of, a person cannot. Text of that length is no exception:
+    a hash that reads as text can be searched for."""
     HASH_TEXT = "hash_text"
     """The 64 hex digits of 32 bytes, blanks around them or not."""
     PREFIXED = "prefixed"
@@ -48,7 +49,7 @@ def check_message(message: object, /) -> bytes:
 
 def form_of(message: bytes, /) -> MessageForm:
     """What `message` looks like; a hash comes first."""
-    if len(message) == 32 and text_of(message) is None:
+    if len(message) == 32:
         return MessageForm.HASH
     if _HASH_TEXT.fullmatch(message) is not None:
         return MessageForm.HASH_TEXT

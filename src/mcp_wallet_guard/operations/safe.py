@@ -120,34 +120,28 @@ def read_statement(typed: TypedData, /) -> Statement | None:
     if kind == TRANSACTION_TYPE:
         return _transaction(typed.message, *where)
     if kind == MESSAGE_TYPE:
-        message = typed.message["message"]
-        return SafeMessage(safe=where[0], chain=where[1], message=message) if isinstance(message, bytes) else None
+        return SafeMessage(safe=where[0], chain=where[1], message=typed.message.member("message", bytes))
     return None
 
 
 def _transaction(message: Struct, safe: Address, chain: ChainId | None) -> SafeTransaction | None:
-    values = message.members.values()
-    match tuple(values):
-        case (
-            Address() as to, int() as value, bytes() as data, int() as operation, int() as safe_tx_gas,
-            int() as base_gas, int() as gas_price, Address() as gas_token, Address() as receiver, int() as nonce,
-        ) if operation in {0, 1}:  # fmt: skip
-            return SafeTransaction(
-                safe=safe,
-                chain=chain,
-                to=to,
-                value=value,
-                data=data,
-                operation=Operation(operation),
-                safe_tx_gas=safe_tx_gas,
-                base_gas=base_gas,
-                gas_price=gas_price,
-                gas_token=gas_token,
-                refund_receiver=receiver,
-                nonce=nonce,
-            )
-        case _:
-            return None
+    operation = message.member("operation", int)
+    if operation not in {Operation.CALL, Operation.DELEGATECALL}:
+        return None
+    return SafeTransaction(
+        safe=safe,
+        chain=chain,
+        to=message.member("to", Address),
+        value=message.member("value", int),
+        data=message.member("data", bytes),
+        operation=Operation(operation),
+        safe_tx_gas=message.member("safeTxGas", int),
+        base_gas=message.member("baseGas", int),
+        gas_price=message.member("gasPrice", int),
+        gas_token=message.member("gasToken", Address),
+        refund_receiver=message.member("refundReceiver", Address),
+        nonce=message.member("nonce", int),
+    )
 
 
 def _place(domain: Domain) -> tuple[Address, ChainId | None] | None:

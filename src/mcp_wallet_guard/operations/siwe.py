@@ -75,6 +75,16 @@ class SignIn:
         return None if self.not_before is None else rfc3339.parse_seconds(self.not_before)
 
     @property
+    def host(self) -> str:
+        """The host of the domain, in lower case, without user and port."""
+        return _host(_DOMAIN.fullmatch(self.domain)) or ""
+
+    @property
+    def uri_host(self) -> str | None:
+        """The host of the URI, in lower case, None for a URI that has none."""
+        return _host(_URI.fullmatch(self.uri))
+
+    @property
     def has_user(self) -> bool:
         """Whether the domain has a part before ``@``, which reads like the domain and is not."""
         return "@" in self.domain
@@ -207,6 +217,11 @@ def _statement(lines: _Lines) -> str | None:
         return None
     lines.expect("")
     return _matching(_STATEMENT, first, "statement")
+
+
+def _host(match: re.Match[str] | None) -> str | None:
+    host = None if match is None else match["host"]
+    return None if host is None else host.lower()
 
 
 def _resources(lines: _Lines) -> tuple[str, ...] | None:

@@ -8,21 +8,25 @@ Threat: T-027, T-033.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, TypeVar, final
 
 from mcp_wallet_guard.errors import InvalidInput
-from mcp_wallet_guard.operations.typed_data_types import Atom, Types, array_of, atom_of, encode_type
+from mcp_wallet_guard.operations.typed_data_types import Array, Atom, Types, array_of, atom_of, encode_type
 from mcp_wallet_guard.operations.values import Address, keccak256
 
-MAX_COST: Final = 20_000
+MAX_COST: Final = 10_000
 """Of one message: its integers and booleans. Others count as several, by the hashes that they take."""
 MAX_CHARACTERS: Final = 131_072
 """Of all texts of one message together."""
+MAX_DEPTH: Final = 64
+"""Structs and arrays inside each other; as for JSON text, whose reader stops there too."""
 _COSTS: Final = {"uint": 1, "int": 1, "bool": 1, "fixed_bytes": 1, "address": 16}
 _HASHED: Final = 4
+_STRUCT: Final = 8
 
 _EXACT: Final = 2**53 - 1
 _DECIMAL: Final = re.compile(r"-?[1-9][0-9]{0,77}|0")
@@ -30,6 +34,8 @@ _HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _BYTES: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
+T = TypeVar("T")
+Kind: TypeAlias = type[T]
 Value: TypeAlias = "bool | int | bytes | str | Address | Struct | tuple[Value, ...]"
 """A leaf by its type, a struct, or the items of an array."""
 
@@ -49,30 +55,39 @@ class Struct:
         """The member of that name. Raises KeyError."""
         return self.members[name]
 
+    def member(self, name: str, kind: Kind[T], /) -> T:
+        """The member of that name, which is a `kind`. Raises InvalidInput("invalid_input.typed_data")."""
+        value = self.members.get(name)
+        if not isinstance(value, kind):
+            raise invalid(self.type, "a member is missing or of another type")
+        return value
+
 
 class Reader:
     """Reads one message: counts what it reads, so that no input costs more than its ceiling."""
 
-    __slots__ = ("_any_case", "_characters", "_left", "_types")
+    __slots__ = ("_any_case", "_characters", "_left", "_levels", "_types")
 
     def __init__(self, types: Types, /, *, any_address_case: bool = False) -> None:
         self._types = types
         self._any_case = any_address_case
         self._left = MAX_COST
         self._characters = MAX_CHARACTERS
+        self._levels = MAX_DEPTH
 
     def read(self, raw: object, kind: str, /, *, at: str) -> Value:
         """The value that the JSON value `raw` is as a `kind`. `at` names the place in errors."""
         array = array_of(kind)
         atom = None if array is not None else atom_of(kind)
-        self._left -= _HASHED if atom is None else _COSTS.get(atom.kind, _HASHED)
+        if atom is not None:
+            self._left -= _COSTS.get(atom.kind, _HASHED)
+        else:
+            self._left -= _STRUCT if array is None else _HASHED
         if self._left < 0:
             raise invalid(at, "there are too many values")
-        if array is not None:
-            if type(raw) is not list or array.length not in {None, len(raw)}:
-                raise invalid(at, "this is not an array of that length")
-            return tuple(self.read(item, array.item, at=f"{at}[{i}]") for i, item in enumerate(raw))
-        return self.struct(raw, kind, at=at) if atom is None else self._leaf(raw, atom, at)
+        if atom is not None:
+            return self._leaf(raw, atom, at)
+        return self.struct(raw, kind, at=at) if array is None else self._array(raw, array, at)
 
     def struct(self, raw: object, kind: str, /, *, at: str) -> Struct:
         """The struct of the type `kind` that the JSON object `raw` is."""
@@ -81,7 +96,24 @@ class Reader:
             raise invalid(at, "this is not an object; null and structs left out are of version 3")
         if raw.keys() != {field.name for field in fields}:
             raise invalid(at, "a member is missing, or there is one that the type does not declare")
-        return Struct(kind, {f.name: self.read(raw[f.name], f.type, at=f"{at}.{f.name}") for f in fields})
+        with self._inside(at):
+            return Struct(kind, {f.name: self.read(raw[f.name], f.type, at=f"{at}.{f.name}") for f in fields})
+
+    def _array(self, raw: object, array: Array, at: str) -> tuple[Value, ...]:
+        if type(raw) is not list or array.length not in {None, len(raw)}:
+            raise invalid(at, "this is not an array of that length")
+        with self._inside(at):
+            return tuple(self.read(item, array.item, at=f"{at}[{i}]") for i, item in enumerate(raw))
+
+    @contextmanager
+    def _inside(self, at: str) -> Iterator[None]:
+        if self._levels == 0:
+            raise invalid(at, "it is nested too deep")
+        self._levels -= 1
+        try:
+            yield
+        finally:
+            self._levels += 1
 
     def _leaf(self, raw: object, atom: Atom, at: str) -> bool | int | bytes | str | Address:
         if type(raw) is str:
