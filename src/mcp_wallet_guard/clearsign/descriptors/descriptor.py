@@ -99,9 +99,9 @@ class Descriptor:
         self._later = max(minors) > MINOR
         self._files = files
         self._hashes = hashes
-        self.name = name
-        self.bound = bound
-        self.document = includes.merged(files)
+        self.name: str = name
+        self.bound: tuple[Deployment, ...] = bound
+        self.document: includes.Document = includes.merged(files)
         self._check_keys(self.document, _TOP_KEYS)
         self.context: Context = contexts.parse(self.document.get("context"))
         self._cache: dict[str, Format] = {}
