@@ -6,8 +6,9 @@ that there is none. What a node claims stands apart, under `node` and `simulatio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from struct import Struct
 from typing import Annotated, Any, Final, Literal, Self, final
 
 from pydantic import Field, ValidationError
@@ -23,6 +24,10 @@ Chain = Annotated[str, Field(pattern=r"^eip155:[1-9][0-9]{0,19}$")]
 Seconds = Annotated[int, Field(ge=0, lt=2**53)]
 """Unix time, or a span of it."""
 Count = Annotated[int, Field(ge=0, lt=2**53)]
+Ends = dict[str, list[tuple[str, Address]]]
+"""Names and addresses, by hex digits at one end of the address."""
+_ENDS: Final = Struct("2x4s32x4s")
+"""The first and the last four hex digits of an address."""
 
 
 class Indexed(Model):
@@ -77,10 +82,13 @@ class History(Indexed):
     allowed: tuple[Seen, ...] = ()
     requests: tuple[Request, ...] = ()
 
+    def is_partner(self, address: Address, /) -> bool:
+        """Whether the wallet paid, called or allowed it before."""
+        return address.value in self._partners
+
     @cached_property
-    def partners(self) -> frozenset[Address]:
-        """Whom the wallet paid, called or allowed before."""
-        return frozenset(seen.address for seen in (*self.paid, *self.called, *self.allowed))
+    def _partners(self) -> frozenset[str]:
+        return frozenset([seen.address.value for seen in (*self.paid, *self.called, *self.allowed)])
 
 
 @final
@@ -251,23 +259,40 @@ class Known(Indexed):
         """Symbols of pinned tokens."""
         return {(token.chain, token.contract): token.symbol for token in self.tokens or ()}
 
+    def alike(self, addresses: Iterable[Address], /) -> tuple[Ends, Ends]:
+        """Of the known addresses, with their names, those that have the first four hex digits of one of `addresses`,
+        and those that have the last four, by these digits: what people compare."""
+        digits = [address.value[2:].lower() for address in addresses]
+        heads: Ends = {each[:4]: [] for each in digits}
+        tails: Ends = {each[-4:]: [] for each in digits}
+        asked = {each.encode("ascii") for each in (*heads, *tails)}
+        for place, ends in enumerate(_ENDS.iter_unpack(self._familiar)):
+            if not asked.isdisjoint(ends):
+                head, tail = (each.decode("ascii") for each in ends)
+                heads.get(head, []).append(self._entries[place])
+                tails.get(tail, []).append(self._entries[place])
+        return heads, tails
+
     @cached_property
-    def lookalikes(self) -> tuple[dict[str, list[tuple[str, Address]]], dict[str, list[tuple[str, Address]]]]:
-        """Known addresses with their names, by their first and by their last four hex digits: what people compare."""
-        heads: dict[str, list[tuple[str, Address]]] = {}
-        tails: dict[str, list[tuple[str, Address]]] = {}
+    def _familiar(self) -> bytes:
+        """All known addresses in one text: what is known is new with every request, and most of it never asked for."""
         paid = self.history.paid if self.history is not None else ()
-        entries = (
+        texts = [entry.address.value for entry in self.addresses or ()]
+        texts += [account.value for account in self.accounts or ()]
+        texts += [token.contract.value for token in self.tokens or ()]
+        texts += [seen.address.value for seen in paid]
+        return "".join(texts).lower().encode("ascii")
+
+    @cached_property
+    def _entries(self) -> tuple[tuple[str, Address], ...]:
+        """The addresses of `_familiar`, with their names."""
+        paid = self.history.paid if self.history is not None else ()
+        return (
             *((entry.name, entry.address) for entry in self.addresses or ()),
             *(("own account", account) for account in self.accounts or ()),
             *((token.symbol, token.contract) for token in self.tokens or ()),
             *(("paid before", seen.address) for seen in paid),
         )
-        for name, address in entries:
-            digits = address.value[2:].lower()
-            heads.setdefault(digits[:4], []).append((name, address))
-            tails.setdefault(digits[-4:], []).append((name, address))
-        return heads, tails
 
     def claim(self, address: Address, /) -> AccountClaim:
         """What the node says of `address`, an empty claim when it was not asked."""

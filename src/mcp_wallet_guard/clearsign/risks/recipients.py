@@ -82,11 +82,12 @@ def _imitations(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     for missing in ("addresses", "accounts", "tokens", "history"):
         if getattr(known, missing) is None:
             yield Gap(missing=missing)
-    heads, tails = known.lookalikes
-    for path, address in addresses(reading):
+    named = tuple(addresses(reading))
+    heads, tails = known.alike(address for _, address in named)
+    for path, address in named:
         digits = address.value[2:].lower()
         head, tail = digits[:_DIGITS], digits[-_DIGITS:]
-        starting, ending = heads.get(head, []), tails.get(tail, [])
+        starting, ending = heads[head], tails[tail]
         if any(other == address for _, other in starting):
             continue
         name = imitated(address, starting)
@@ -118,7 +119,7 @@ def _strangers(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Gap(missing="accounts", path=party.path)
         if known.history is None:
             yield Gap(missing="history", path=party.path)
-        elif party.address not in known.history.partners:
+        elif not known.history.is_partner(party.address):
             yield Hit(code="payee.first_time", path=party.path, facts=party.facts, source=Evidence.HISTORY)
             continue
         if known.addresses is not None:
