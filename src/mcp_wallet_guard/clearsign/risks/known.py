@@ -266,11 +266,10 @@ class Known(Indexed):
         heads: Ends = {each[:4]: [] for each in digits}
         tails: Ends = {each[-4:]: [] for each in digits}
         asked = {each.encode("ascii") for each in (*heads, *tails)}
-        for place, ends in enumerate(_ENDS.iter_unpack(self._familiar)):
-            if not asked.isdisjoint(ends):
-                head, tail = (each.decode("ascii") for each in ends)
-                heads.get(head, []).append(self._entries[place])
-                tails.get(tail, []).append(self._entries[place])
+        ends = enumerate(_ENDS.iter_unpack(self._familiar))
+        for place, head, tail in [(at, *each) for at, each in ends if each[0] in asked or each[1] in asked]:
+            heads.get(head.decode("ascii"), []).append(self._entries[place])
+            tails.get(tail.decode("ascii"), []).append(self._entries[place])
         return heads, tails
 
     @cached_property
