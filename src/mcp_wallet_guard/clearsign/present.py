@@ -7,6 +7,7 @@ Texts from outside are quoted, escaped and capped. Pure. Threat: T-006, T-021, T
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final, Literal
 
 from mcp_wallet_guard.clearsign import dates, text
@@ -116,8 +117,7 @@ class Presenter:
         if name is None or name.decimals is None or name.source not in TRUSTED:
             shown = f"{amount} {'unit' if amount == 1 else 'units'} of {unit}"
         else:
-            pinned = Asset(asset.chain, "X", name.decimals)
-            shown = f"{Amount.from_base_units(BaseUnits(amount), pinned)} {unit}"
+            shown = f"{_decimal(amount, name.decimals)} {unit}"
         return f"without limit ({shown})" if unlimited else shown
 
     def _party(self, chain: ChainId | None, address: Address) -> ViewParty:
@@ -162,8 +162,7 @@ class Presenter:
         trusted = name is not None and name.decimals is not None and name.source in TRUSTED
         amount = None
         if asset is not None and trusted and name is not None and consequence.amount is not None:
-            pinned = Asset(asset.chain, "X", name.decimals or 0)
-            amount = Amount.from_base_units(BaseUnits(consequence.amount), pinned).text
+            amount = _decimal(consequence.amount, name.decimals or 0)
         return ViewEffect(
             direction=consequence.direction.value,
             text=self._effect_text(consequence, part),
@@ -265,6 +264,15 @@ class Presenter:
         if shown.kind is ShownKind.CHAIN:
             return f"eip155:{raw}" if raw else "every chain"
         return str(raw)
+
+
+def _decimal(amount: int, decimals: int) -> str:
+    return Amount.from_base_units(BaseUnits(amount), _unit(decimals)).text
+
+
+@lru_cache(maxsize=78)
+def _unit(decimals: int) -> Asset:
+    return Asset(ChainId(1), "X", decimals)
 
 
 def _flat(shown: tuple[Shown, ...]) -> tuple[Shown, ...]:

@@ -18,7 +18,7 @@ from mcp_wallet_guard.clearsign.risks.table import results
 from mcp_wallet_guard.clearsign.rollups import charges_for_data
 from mcp_wallet_guard.clearsign.tree import AssetRef, Part, PartKind, Shown, ShownKind, worst
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, Kind, ViewFee, ViewField
-from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits
+from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits, ChainId
 
 KINDS: Final[dict[PartKind, Kind]] = {
     PartKind.CALL: "contract_call",
@@ -34,6 +34,7 @@ _SIGNS: Final = {
     PartKind.MESSAGE: "Sign a message",
     PartKind.AUTHORIZATION: "Sign a delegation",
 }
+_GWEI: Final = Asset(ChainId(1), "gwei", 9)
 _DIGESTS: Final = frozenset(Digests.model_fields)
 
 
@@ -112,12 +113,12 @@ def _data(root: Part, presenter: Presenter) -> ViewField:
 
 
 def _costs(envelope: Envelope, account: Account, presenter: Presenter) -> Iterator[ViewField]:
-    native, gwei = AssetRef(chain=account.chain), Asset(account.chain, "gwei", 9)
-    fees = [f"{envelope.gas} gas at {_gwei(envelope.max_fee_per_gas, gwei)}"]
+    native = AssetRef(chain=account.chain)
+    fees = [f"{envelope.gas} gas at {_gwei(envelope.max_fee_per_gas)}"]
     if envelope.max_priority_fee_per_gas != envelope.max_fee_per_gas:
-        fees.append(f"of it at most {_gwei(envelope.max_priority_fee_per_gas, gwei)} as tip")
+        fees.append(f"of it at most {_gwei(envelope.max_priority_fee_per_gas)} as tip")
     if envelope.blobs:
-        fees.append(f"{envelope.blobs} blobs at {_gwei(envelope.max_fee_per_blob_gas, gwei)} a gas")
+        fees.append(f"{envelope.blobs} blobs at {_gwei(envelope.max_fee_per_blob_gas)} a gas")
     text = f"{presenter.money(native, envelope.max_fee)} ({', '.join(fees)})"
     if charges_for_data(account.chain):
         text += f", {AND_DATA}"
@@ -132,8 +133,8 @@ def _costs(envelope: Envelope, account: Account, presenter: Presenter) -> Iterat
     yield ViewField(label="Nonce", value=nonce, type="integer", path="@.nonce", raw=nonce, source="bytes")
 
 
-def _gwei(wei: int, gwei: Asset) -> str:
-    return f"{Amount.from_base_units(BaseUnits(wei), gwei)} gwei"
+def _gwei(wei: int) -> str:
+    return f"{Amount.from_base_units(BaseUnits(wei), _GWEI).text} gwei"
 
 
 def _fee(envelope: Envelope | None, account: Account, presenter: Presenter) -> ViewFee | None:

@@ -26,6 +26,7 @@ BaseUnits = NewType("BaseUnits", int)
 UINT256_MAX: Final = 2**256 - 1
 _HEX_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _AMOUNT: Final = re.compile(r"(?:0|[1-9][0-9]{0,77})(?:\.[0-9]{1,77})?")
+_SYMBOL: Final = re.compile(r"[A-Za-z0-9.]{1,12}")
 _LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -224,7 +225,7 @@ class Asset:
     address: Address | None = None
 
     def __post_init__(self) -> None:
-        if re.fullmatch(r"[A-Za-z0-9.]{1,12}", self.symbol) is None:
+        if _SYMBOL.fullmatch(self.symbol) is None:
             raise InvalidInput("invalid_input")
         if type(self.decimals) is not int or not 0 <= self.decimals <= 77:
             raise InvalidInput("invalid_input")
