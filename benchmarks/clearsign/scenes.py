@@ -88,7 +88,9 @@ def _payment(number: int, source: random.Random, contacts: dict[Address, str], k
         payee_name=contacts.get(payee), symbol="ETH", decimals=18,
         token=TokenFacts(address=USDC.value, symbol="USDC", decimals=6, balance=10**12),
     )  # fmt: skip
-    return Payment(operation=operation, facts=facts, names=names.frozen(), known=known.model_copy(update={"node": node}))
+    return Payment(
+        operation=operation, facts=facts, names=names.frozen(), known=known.model_copy(update={"node": node})
+    )
 
 
 def read(unsigned: bytes, /, *, names: Names, known: Known) -> ConfirmationView:
@@ -270,4 +272,3 @@ SHAPES: Final[dict[str, Shape]] = {
     "router commands": commands,
     "allowances": allowances,
 }
-

@@ -6,8 +6,9 @@ that there is none. What a node claims stands apart, under `node` and `simulatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
+from itertools import chain
 from struct import Struct
 from typing import Annotated, Any, Final, Literal, Self, final
 
@@ -24,10 +25,10 @@ Chain = Annotated[str, Field(pattern=r"^eip155:[1-9][0-9]{0,19}$")]
 Seconds = Annotated[int, Field(ge=0, lt=2**53)]
 """Unix time, or a span of it."""
 Count = Annotated[int, Field(ge=0, lt=2**53)]
-Ends = dict[str, list[tuple[str, Address]]]
-"""Names and addresses, by hex digits at one end of the address."""
 _ENDS: Final = Struct("2x4s32x4s")
-"""The first and the last four hex digits of an address."""
+"""Of an address."""
+Ends = tuple[tuple[str, Address], ...]
+"""Names, and addresses that are alike at one end."""
 
 
 class Indexed(Model):
@@ -259,39 +260,49 @@ class Known(Indexed):
         """Symbols of pinned tokens."""
         return {(token.chain, token.contract): token.symbol for token in self.tokens or ()}
 
-    def alike(self, addresses: Iterable[Address], /) -> tuple[Ends, Ends]:
-        """Of the known addresses, with their names, those that have the first four hex digits of one of `addresses`,
-        and those that have the last four, by these digits: what people compare."""
-        digits = [address.value[2:].lower() for address in addresses]
-        heads: Ends = {each[:4]: [] for each in digits}
-        tails: Ends = {each[-4:]: [] for each in digits}
-        asked = {each.encode("ascii") for each in (*heads, *tails)}
-        ends = enumerate(_ENDS.iter_unpack(self._familiar))
-        for place, head, tail in [(at, *each) for at, each in ends if each[0] in asked or each[1] in asked]:
-            heads.get(head.decode("ascii"), []).append(self._entries[place])
-            tails.get(tail.decode("ascii"), []).append(self._entries[place])
+    def is_familiar(self, address: Address, /) -> bool:
+        """Whether it is an own account, named, listed or paid before."""
+        return address.value in self._texts
+
+    def alike(self, address: Address, /) -> tuple[Ends, Ends]:
+        """The familiar addresses, with their names, that have the same first four hex digits, and those that have the
+        same last four: what people compare."""
+        digits = address.value[2:].lower().encode("ascii")
+        head, tail = digits[:4], digits[-4:]
+        if head not in self._ends and tail not in self._ends:
+            return (), ()
+        heads, tails = self._by_ends
+        return tuple(heads.get(head, ())), tuple(tails.get(tail, ()))
+
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        return frozenset([address.value for _, address in self._familiar])
+
+    # What is known is new with every request, and looks like nobody who is asked about: the indexes wait until it does.
+    @cached_property
+    def _ends(self) -> frozenset[bytes]:
+        texts = "".join(self._texts).lower().encode("ascii")
+        return frozenset(chain.from_iterable(_ENDS.iter_unpack(texts)))
+
+    @cached_property
+    def _by_ends(self) -> tuple[dict[bytes, list[tuple[str, Address]]], dict[bytes, list[tuple[str, Address]]]]:
+        heads: dict[bytes, list[tuple[str, Address]]] = {}
+        tails: dict[bytes, list[tuple[str, Address]]] = {}
+        for name, address in self._familiar:
+            digits = address.value[2:].lower().encode("ascii")
+            heads.setdefault(digits[:4], []).append((name, address))
+            tails.setdefault(digits[-4:], []).append((name, address))
         return heads, tails
 
     @cached_property
-    def _familiar(self) -> bytes:
-        """All known addresses in one text: what is known is new with every request, and most of it never asked for."""
+    def _familiar(self) -> list[tuple[str, Address]]:
         paid = self.history.paid if self.history is not None else ()
-        texts = [entry.address.value for entry in self.addresses or ()]
-        texts += [account.value for account in self.accounts or ()]
-        texts += [token.contract.value for token in self.tokens or ()]
-        texts += [seen.address.value for seen in paid]
-        return "".join(texts).lower().encode("ascii")
-
-    @cached_property
-    def _entries(self) -> tuple[tuple[str, Address], ...]:
-        """The addresses of `_familiar`, with their names."""
-        paid = self.history.paid if self.history is not None else ()
-        return (
-            *((entry.name, entry.address) for entry in self.addresses or ()),
-            *(("own account", account) for account in self.accounts or ()),
-            *((token.symbol, token.contract) for token in self.tokens or ()),
-            *(("paid before", seen.address) for seen in paid),
-        )
+        return [
+            *[(entry.name, entry.address) for entry in self.addresses or ()],
+            *[("own account", account) for account in self.accounts or ()],
+            *[(token.symbol, token.contract) for token in self.tokens or ()],
+            *[("paid before", seen.address) for seen in paid],
+        ]
 
     def claim(self, address: Address, /) -> AccountClaim:
         """What the node says of `address`, an empty claim when it was not asked."""
