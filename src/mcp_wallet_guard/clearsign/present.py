@@ -67,9 +67,8 @@ class Presenter:
     def __init__(self, lookup: Lookup, /, *, account: Address) -> None:
         self._lookup: Final = lookup
         self._account: Final = account
-        # The same few addresses and amounts stand in sentence, effects and fields.
-        self._parties: Final[dict[tuple[ChainId | None, Address], ViewParty]] = {}
-        self._moneys: Final[dict[tuple[AssetRef, int | None, bool], str]] = {}
+        # The same few addresses stand in sentence, effects and fields.
+        self._parties: Final[dict[tuple[int | None, str], ViewParty]] = {}
 
     def fields(self, part: Part, /) -> tuple[ViewField, ...]:
         """Every value of `part`, and of all parts inside it."""
@@ -87,17 +86,24 @@ class Presenter:
 
     def money(self, asset: AssetRef, amount: int | None, /, *, unlimited: bool = False) -> str:
         """An amount with its unit, exactly."""
-        key = (asset, amount, unlimited)
-        found = self._moneys.get(key)
-        if found is None:
-            found = self._moneys[key] = self._money(asset, amount, unlimited=unlimited)
-        return found
+        name = self._token(asset)
+        unit = self._unit(asset, name)
+        if amount is None:
+            return f"all {unit}" if asset.token_id is None else unit
+        if asset.kind in _NUMBERED and asset.token_id is not None:
+            return unit if amount == 1 else f"{amount} of {unit}"
+        if name is None or name.decimals is None or name.source not in TRUSTED:
+            shown = f"{amount} {'unit' if amount == 1 else 'units'} of {unit}"
+        else:
+            shown = f"{_decimal(amount, name.decimals)} {unit}"
+        return f"without limit ({shown})" if unlimited else shown
 
     def party(self, chain: ChainId | None, address: Address, /) -> ViewParty:
         """Who `address` is."""
-        found = self._parties.get((chain, address))
+        key = (None if chain is None else chain.number, address.value)
+        found = self._parties.get(key)
         if found is None:
-            found = self._parties[chain, address] = self._party(chain, address)
+            found = self._parties[key] = self._party(chain, address)
         return found
 
     def address(self, chain: ChainId | None, address: Address, /) -> str:
@@ -117,19 +123,6 @@ class Presenter:
             return title
         verb = _VERBS.get(part.kind)
         return title if verb is None else f"{verb} {part.target.value}: {title}"
-
-    def _money(self, asset: AssetRef, amount: int | None, *, unlimited: bool) -> str:
-        name = self._token(asset)
-        unit = self._unit(asset, name)
-        if amount is None:
-            return f"all {unit}" if asset.token_id is None else unit
-        if asset.kind in _NUMBERED and asset.token_id is not None:
-            return unit if amount == 1 else f"{amount} of {unit}"
-        if name is None or name.decimals is None or name.source not in TRUSTED:
-            shown = f"{amount} {'unit' if amount == 1 else 'units'} of {unit}"
-        else:
-            shown = f"{_decimal(amount, name.decimals)} {unit}"
-        return f"without limit ({shown})" if unlimited else shown
 
     def _party(self, chain: ChainId | None, address: Address) -> ViewParty:
         if address == self._account:
