@@ -36,8 +36,8 @@ GWEI: Final = 10**9
 DEPTH: Final = 7
 Shape = Callable[[int, random.Random], bytes]
 """Calldata of about so many bytes."""
-CONTACTS: Final = 30
-PARTNERS: Final = 100
+CONTACTS: Final = 24
+PARTNERS: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,7 @@ def test_numbers_beyond_2_to_the_53_survive_as_text() -> None:
 
 
 def test_a_copy_has_indexes_of_its_own() -> None:
-    assert KNOWN.named == {PAYEE: "Alice"}
+    assert KNOWN.named == {PAYEE.value: "Alice"}
     assert KNOWN.claim(PAYEE).has_code is False
     other = KNOWN.model_copy(update={"addresses": (), "node": None})
     assert other.named == {}
@@ -125,7 +125,7 @@ def test_a_copy_is_validated() -> None:
 
 
 def test_nobody_is_known_who_is_not_named() -> None:
-    assert STRANGER not in KNOWN.named
+    assert STRANGER.value not in KNOWN.named
     assert SIGNER in KNOWN.own
     assert KNOWN.token(STRANGER) is None
     assert KNOWN.token(None) is None

@@ -80,10 +80,7 @@ class Names(Indexed):
 
     def token(self, chain: ChainId, contract: Address | None, /) -> TokenName | None:
         """See `Lookup`."""
-        found = self._by_contract.get((chain.number, None if contract is None else contract.value))
-        if found is None:
-            return None
-        return TokenName(symbol=found.symbol, decimals=found.decimals, source=Source(found.source))
+        return self._by_contract.get((chain.number, None if contract is None else contract.value))
 
     def name(self, chain: ChainId, address: Address, /) -> AddressName | None:
         """See `Lookup`."""
@@ -107,16 +104,23 @@ class Names(Indexed):
         return next((each.at for each in self.blocks if (each.chain, each.height) == (chain.number, height)), None)
 
     @cached_property
-    def _by_contract(self) -> dict[tuple[int, str | None], FrozenToken]:
-        return {(each.chain, each.contract): each for each in reversed(self.tokens)}
+    def _by_contract(self) -> dict[tuple[int, str | None], TokenName]:
+        return {
+            (each.chain, each.contract): TokenName(
+                symbol=each.symbol, decimals=each.decimals, source=Source(each.source)
+            )
+            for each in reversed(self.tokens)
+        }
 
     @cached_property
-    def _by_address(self) -> dict[tuple[int, str, str], FrozenName]:
-        return {(each.chain, each.address, each.what): each for each in reversed(self.names)}
+    def _by_address(self) -> dict[tuple[int, str, str], AddressName]:
+        return {
+            (each.chain, each.address, each.what): AddressName(name=each.name, source=Source(each.source))
+            for each in reversed(self.names)
+        }
 
     def _named(self, chain: ChainId, address: Address, what: str) -> AddressName | None:
-        found = self._by_address.get((chain.number, address.value, what))
-        return None if found is None else AddressName(name=found.name, source=Source(found.source))
+        return self._by_address.get((chain.number, address.value, what))
 
 
 @final

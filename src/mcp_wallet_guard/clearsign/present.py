@@ -268,6 +268,7 @@ class Presenter:
         return str(raw)
 
 
+@lru_cache(maxsize=256)
 def _decimal(amount: int, decimals: int) -> str:
     return Amount.from_base_units(BaseUnits(amount), _unit(decimals)).text
 

@@ -13,8 +13,7 @@ from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.present import Presenter
 from mcp_wallet_guard.clearsign.reading import Envelope, Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
-from mcp_wallet_guard.clearsign.risks.results import Status
-from mcp_wallet_guard.clearsign.risks.table import results
+from mcp_wallet_guard.clearsign.risks.table import told
 from mcp_wallet_guard.clearsign.rollups import charges_for_data
 from mcp_wallet_guard.clearsign.tree import AssetRef, Part, PartKind, Shown, ShownKind, worst
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, Kind, ViewFee, ViewField
@@ -50,7 +49,7 @@ def view_reading(
 ) -> ConfirmationView:
     """What a person reads before `account` signs what `reading` was made of. `expires_at` is unix seconds."""
     presenter = Presenter(names, account=account.address)
-    found = results(reading, known)
+    raised, unchecked = told(reading, known)
     return ConfirmationView(
         kind=KINDS[reading.root.kind],
         chain=str(account.chain),
@@ -61,8 +60,8 @@ def view_reading(
         fields=tuple(_fields(reading, account, presenter)),
         fee=_fee(reading.envelope, account, presenter),
         nonce=None if reading.envelope is None else reading.envelope.nonce,
-        findings=tuple(each.finding() for each in found if each.status is Status.RAISED),
-        not_checked=tuple(each.finding() for each in found if each.status is Status.NOT_CHECKED),
+        findings=tuple([each.finding() for each in raised]),
+        not_checked=tuple([each.finding() for each in unchecked]),
         operation_digest=operation_digest.hex(),
         digests=Digests(**{name: value for name, value in reading.digests if name in _DIGESTS}),
         expires_at=expires_at,

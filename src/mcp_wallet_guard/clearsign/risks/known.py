@@ -251,14 +251,14 @@ class Known(Indexed):
         return frozenset(self.accounts or ())
 
     @cached_property
-    def named(self) -> dict[Address, str]:
-        """The owner's names, by address."""
-        return {entry.address: entry.name for entry in self.addresses or ()}
+    def named(self) -> dict[str, str]:
+        """The owner's names, by the text of the address."""
+        return {entry.address.value: entry.name for entry in self.addresses or ()}
 
     @cached_property
-    def listed_tokens(self) -> dict[tuple[str, Address], str]:
-        """Symbols of pinned tokens."""
-        return {(token.chain, token.contract): token.symbol for token in self.tokens or ()}
+    def listed_tokens(self) -> dict[tuple[str, str], str]:
+        """Symbols of pinned tokens, by chain and the text of the address."""
+        return {(token.chain, token.contract.value): token.symbol for token in self.tokens or ()}
 
     def is_familiar(self, address: Address, /) -> bool:
         """Whether it is an own account, named, listed or paid before."""

@@ -50,7 +50,7 @@ def _names(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
         else:
             yield from _resolved(used, found)
     for party in everybody(reading):
-        odd = suspicion(known.named.get(party.address, ""))
+        odd = suspicion(known.named.get(party.address.value, ""))
         if odd is not None:
             yield Hit(code=odd, path=party.path, source=Evidence.HISTORY)
 

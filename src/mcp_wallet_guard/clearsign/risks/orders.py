@@ -108,7 +108,7 @@ def _fake(effect: Effect, chain: str, contract: Address, known: Known) -> Iterat
     if known.tokens is None:
         yield Gap(missing="tokens", path=effect.path)
         return
-    if (chain, contract) in known.listed_tokens:
+    if (chain, contract.value) in known.listed_tokens:
         return
     claim = known.token(contract)
     if claim is None or claim.symbol is None:

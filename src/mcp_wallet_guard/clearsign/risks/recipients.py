@@ -49,7 +49,7 @@ def _tokens(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             continue
         if known.tokens is None:
             yield Gap(missing="tokens", path=party.path)
-        listed = (str(party.part.chain), party.address) in known.listed_tokens
+        listed = (str(party.part.chain), party.address.value) in known.listed_tokens
         claim = known.claim(party.address)
         if listed or claim.is_token:
             source = Evidence.LIST if listed else Evidence.NODE
@@ -106,7 +106,7 @@ def _is_telling(digits: str) -> bool:
 
 def _strangers(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     for party in (*payees(reading), *spenders(reading)):
-        if party.address == reading.signer or party.address in known.own or party.address in known.named:
+        if party.address == reading.signer or party.address in known.own or party.address.value in known.named:
             continue
         if known.addresses is None:
             yield Gap(missing="addresses", path=party.path)

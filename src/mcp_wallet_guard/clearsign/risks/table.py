@@ -49,6 +49,22 @@ _WORST: Final = (Severity.REFUSE, Severity.DANGER, Severity.WARNING, Severity.NO
 
 def results(reading: Reading, known: Known, /) -> tuple[Result, ...]:
     """What every check says: the raised ones first, the worst of them first, then the unchecked, then the passed."""
+    raised, unchecked, passed = _judged(reading, known)
+    return (*raised, *unchecked, *passed)
+
+
+def told(reading: Reading, known: Known, /) -> tuple[list[Result], list[Result]]:
+    """What a person is told of that: what was raised, and what was not checked."""
+    raised, unchecked, _ = _judged(reading, known)
+    return raised, unchecked
+
+
+def findings(found: Iterable[Result], /) -> tuple[Finding, ...]:
+    """What was raised, for a view, in the order given."""
+    return tuple(result.finding() for result in found if result.status is Status.RAISED)
+
+
+def _judged(reading: Reading, known: Known) -> tuple[list[Result], list[Result], list[Result]]:
     raised: list[Result] = []
     unchecked: list[Result] = []
     passed: list[Result] = []
@@ -59,9 +75,4 @@ def results(reading: Reading, known: Known, /) -> tuple[Result, ...]:
             else:
                 (raised if result.status is Status.RAISED else unchecked).append(result)
     raised.sort(key=lambda result: _WORST.index(result.severity))
-    return (*raised, *unchecked, *passed)
-
-
-def findings(found: Iterable[Result], /) -> tuple[Finding, ...]:
-    """What was raised, for a view, in the order given."""
-    return tuple(result.finding() for result in found if result.status is Status.RAISED)
+    return raised, unchecked, passed
