@@ -44,11 +44,13 @@ _BOUNDS: Final[dict[Bound, Literal["exact", "at_most", "at_least"]]] = {
     Bound.AT_LEAST: "at_least",
 }
 # Python 3.11 finds a member of an enumeration, and its value, ten times slower than a name of the module.
+_DIRECTIONS: Final = {direction: direction.value for direction in Direction}
 _TYPES: Final[dict[ShownKind, FieldType]] = {kind: kind.value for kind in ShownKind}
 _SOURCES: Final[dict[Source, SourceName]] = {source: source.value for source in Source}
 _OUTSIDE: Final = frozenset({Source.DESCRIPTOR, Source.NODE})
 _OURS: Final = TRUSTED | {Source.BYTES}
 _GROUP: Final = ShownKind.GROUP
+_AMOUNT: Final = ShownKind.AMOUNT
 _COUNTED: Final = frozenset({ShownKind.AMOUNT, ShownKind.NFT})
 _CURRENCIES: Final = frozenset({AssetKind.NATIVE, AssetKind.ERC20})
 _NUMBERED: Final = frozenset({AssetKind.ERC721, AssetKind.ERC1155})
@@ -165,7 +167,7 @@ class Presenter:
         if asset is not None and trusted and name is not None and consequence.amount is not None:
             amount = _decimal(consequence.amount, name.decimals or 0)
         return ViewEffect(
-            direction=consequence.direction.value,
+            direction=_DIRECTIONS[consequence.direction],
             text=self._effect_text(consequence, part),
             asset=None if asset is None else asset.id,
             amount=amount,
@@ -246,7 +248,7 @@ class Presenter:
         raw = shown.raw
         if isinstance(raw, Address):
             return self.address(chain, raw), False
-        if shown.text is not None and not (shown.kind is ShownKind.AMOUNT and shown.asset is not None):
+        if shown.text is not None and not (shown.kind is _AMOUNT and shown.asset is not None):
             return (shown.text, False) if shown.source in _OURS else (text.quoted(shown.text, limit=TEXT_LIMIT), True)
         if isinstance(raw, bool):
             return "yes" if raw else "no", False

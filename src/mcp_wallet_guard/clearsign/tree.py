@@ -79,7 +79,7 @@ class AssetRef:
         if self.contract is None:
             return f"{self.chain}/slip44:60"
         number = "" if self.token_id is None else f"/{self.token_id}"
-        return f"{self.chain}/{self.kind.value}:{self.contract.value.lower()}{number}"
+        return f"{self.chain}/{self.kind}:{self.contract.value.lower()}{number}"
 
 
 class Direction(StrEnum):

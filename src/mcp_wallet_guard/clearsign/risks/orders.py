@@ -95,12 +95,12 @@ def _pays(part: Part, reading: Reading) -> bool:
 
 
 def _fakes(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
-    seen: set[tuple[str, Address]] = set()
+    seen: set[tuple[int, str]] = set()
     for effect in reading.of(Direction.IN, Direction.OUT, Direction.ALLOW):
         asset = effect.consequence.asset
-        if asset is None or asset.contract is None or (str(asset.chain), asset.contract) in seen:
+        if asset is None or asset.contract is None or (asset.chain.number, asset.contract.value) in seen:
             continue
-        seen.add((str(asset.chain), asset.contract))
+        seen.add((asset.chain.number, asset.contract.value))
         yield from _fake(effect, str(asset.chain), asset.contract, known)
 
 

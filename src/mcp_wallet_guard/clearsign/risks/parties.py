@@ -40,7 +40,7 @@ class Party:
 
 def payees(reading: Reading, /) -> tuple[Party, ...]:
     """Who receives what leaves, and who receives instead of the signer, each address once."""
-    return reading.once(_payees)
+    return reading.once(_receiving)
 
 
 def spenders(reading: Reading, /) -> tuple[Party, ...]:
@@ -109,18 +109,22 @@ def is_collection(consequence: Consequence, /) -> bool:
 
 def _receiving(reading: Reading) -> Iterator[Party]:
     paid: set[str] = set()
+    seen: set[Address] = set()
     for effect in reading.of(Direction.OUT, Direction.IN):
         consequence = effect.consequence
+        gains = consequence.counterparty
         if consequence.direction is Direction.IN:
-            if consequence.owner is not None and consequence.owner != reading.signer:
-                yield _party(effect, consequence.owner)
-        elif consequence.counterparty is not None:
-            if consequence.asset is not None and consequence.asset.contract is None:
-                paid.add(effect.part.path)
-            yield _party(effect, consequence.counterparty)
+            gains = consequence.owner if consequence.owner != reading.signer else None
+        elif gains is not None and consequence.asset is not None and consequence.asset.contract is None:
+            paid.add(effect.part.path)
+        if gains is not None and gains not in seen:
+            seen.add(gains)
+            yield _party(effect, gains)
     for part in reading.parts:
-        if part.kind in CALLS and part.value and part.target is not None and part.path not in paid:
-            yield Party(address=part.target, path=part.path, part=part, consequence=None)
+        called = part.target if part.kind in CALLS and part.value and part.path not in paid else None
+        if called is not None and called not in seen:
+            seen.add(called)
+            yield Party(address=called, path=part.path, part=part, consequence=None)
 
 
 def _in_tree(reading: Reading) -> Iterator[Delegation]:
@@ -132,14 +136,6 @@ def _in_tree(reading: Reading) -> Iterator[Delegation]:
 
 def _party(effect: Effect, address: Address) -> Party:
     return Party(address=address, path=effect.path, part=effect.part, consequence=effect.consequence)
-
-
-def _payees(reading: Reading) -> Iterator[Party]:
-    seen: set[Address] = set()
-    for party in _receiving(reading):
-        if party.address not in seen:
-            seen.add(party.address)
-            yield party
 
 
 def _spenders(reading: Reading) -> Iterator[Party]:
