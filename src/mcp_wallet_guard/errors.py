@@ -102,7 +102,7 @@ CATALOGUE: Final[dict[str, str]] = {
     "invalid_input.token": "The token is not one that the owner pinned.",
     "invalid_input.chain": "The chain is not the one that the wallet is set up for.",
     "invalid_input.account": "The account is not one of the wallet's.",
-    "invalid_input.transaction": "The bytes are not a canonical unsigned EIP-1559 transaction.",
+    "invalid_input.transaction": "The bytes are not a canonical transaction of a kind that is signed here.",
     "invalid_input.calldata": "The bytes are not canonical calldata of that function.",
     "invalid_input.typed_data": "The typed data is not valid EIP-712 version 4.",
     "invalid_input.message": "The message cannot be signed in this form.",
