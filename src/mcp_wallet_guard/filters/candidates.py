@@ -71,7 +71,7 @@ def hex_holds_secret(hexadecimal: Hexadecimal, texts: list[str], /, *, fingerpri
         return True
     if hexadecimal.inside and scan.text(hexadecimal.text, depth=1):
         return True
-    # Padding in front of a few decimal digits is no number.
+    # A few decimal digits beside padding are no number; the zeros that one ends in are kept.
     if not _DECIMAL_PAIRS.stands_in(_LESS_PADDING.join(hexadecimal.readings[0].split(_PADDING))):
         return False
     together = "\n".join(texts).encode("utf-8", "surrogatepass")

@@ -118,7 +118,10 @@ def _look_long(leaves: Leaves, fingerprints: FingerprintSet) -> Hint:
     ):
         raise _HitError("a secret of the vault")
     for text in names.texts:
-        _look_at_row(text, fingerprints)
+        if len(text) <= REMEMBERED_CHARACTERS:
+            _look_at_names(text, fingerprints)
+        elif holds_secret(text, fingerprints=fingerprints):
+            raise _HitError("a secret of the vault")
     clean.keep(names)
     short = trimmed(parts.unprefixed, hexadecimal.inside, chain.from_iterable(names.different))
     look = _others_in_short(short) if len(short) <= REMEMBERED_CHARACTERS else _others_in(short)
@@ -138,7 +141,7 @@ _others_in_short: Final = lru_cache(maxsize=64)(_others_in)
 
 
 @lru_cache(maxsize=1024)
-def _look_at_row(text: str, fingerprints: FingerprintSet) -> None:
+def _look_at_names(text: str, fingerprints: FingerprintSet) -> None:
     """Objects of a kind have the same names, in each message of the kind."""
     if holds_secret(text, fingerprints=fingerprints):
         raise _HitError("a secret of the vault")
