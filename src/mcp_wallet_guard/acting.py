@@ -23,7 +23,7 @@ from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import Declined, Expired, GuardError, InvalidInput, OverBudget, PolicyDenied, Tampered
 from mcp_wallet_guard.evidence import ApprovalRow, OperationRow, State, canonical
-from mcp_wallet_guard.exchange import Acted, ActionProposal, ActOutcome, MayAct, Pending, RefusedAnswer
+from mcp_wallet_guard.exchange import MAX_RESULT, Acted, ActionProposal, ActOutcome, MayAct, Pending, RefusedAnswer
 from mcp_wallet_guard.execution import note_incident
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.operations.actions import Action, action_hash, freeze_action, parse_action
@@ -33,8 +33,6 @@ from mcp_wallet_guard.session import Session
 from mcp_wallet_guard.stores.base import Transaction
 
 MAX_WAIT_SECONDS: Final = 50.0
-MAX_RESULT: Final = 16_384
-"""Characters of a tool's result, as JSON, that are kept for an equal call. A longer one is given once and not kept."""
 ActAnswer = MayAct | Acted | Pending | RefusedAnswer
 PageUrl = Callable[[str], str] | None
 

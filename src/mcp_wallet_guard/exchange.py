@@ -135,6 +135,10 @@ class ActionProposal:
     body: str
 
 
+MAX_RESULT: Final = 16_384
+"""Characters of a tool's result, as JSON, that are kept for an equal call. A longer one is given once and not kept."""
+
+
 @final
 class MayAct(Model):
     """The owner approved exactly this, once: the server runs the tool now, and tells the guard how it ended."""

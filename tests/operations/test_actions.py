@@ -14,7 +14,7 @@ from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied, Tampered
 from mcp_wallet_guard.operations.actions import (
     MAX_ARGUMENTS,
-    MAX_BYTES,
+    MAX_BODY,
     Action,
     action_hash,
     action_of,
@@ -70,10 +70,10 @@ def test_its_size_and_number_of_arguments_have_a_bound() -> None:
     with pytest.raises(InvalidInput):
         parse_action(Action("t", {f"a{n:02}": n for n in range(MAX_ARGUMENTS + 1)}).body)
     overhead = len(Action("t", {"a": ""}).body)
-    full = Action("t", {"a": "x" * (MAX_BYTES - overhead)})
+    full = Action("t", {"a": "x" * (MAX_BODY - overhead)})
     assert parse_action(full.body) == full
     with pytest.raises(InvalidInput) as refused:
-        parse_action(Action("t", {"a": "x" * (MAX_BYTES - overhead + 1)}).body)
+        parse_action(Action("t", {"a": "x" * (MAX_BODY - overhead + 1)}).body)
     assert refused.value.code == "invalid_input.size"
 
 

@@ -19,8 +19,8 @@ from mcp_wallet_guard.evidence import Level, Obligations
 from mcp_wallet_guard.operations.erc20 import Function
 from mcp_wallet_guard.operations.values import Asset, BaseUnits, ChainId
 from mcp_wallet_guard.policy.engine import Reserved, Verdict, check_permitted, decide, explain
-from mcp_wallet_guard.policy.limits import Limit
-from mcp_wallet_guard.policy.mandates import HARMLESS, MAX_MANDATES, MAX_SECONDS, MAX_TOOLS, Mandate
+from mcp_wallet_guard.policy.limits import MAX_SECONDS, Limit
+from mcp_wallet_guard.policy.mandates import HARMLESS, MAX_MANDATES, MAX_TOOLS, Mandate
 from mcp_wallet_guard.policy.rules import ANY, Policy, TokenRule
 from mcp_wallet_guard.proofs import Decoded
 from tests.clearsign.transfers import (

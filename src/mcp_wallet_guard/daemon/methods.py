@@ -23,6 +23,7 @@ from mcp_wallet_guard.exchange import (
     ACTED_ANSWER,
     ANSWER,
     MAX_HISTORY,
+    MAX_RESULT,
     Acted,
     ActionProposal,
     ActOutcome,
@@ -37,12 +38,11 @@ from mcp_wallet_guard.exchange import (
     WalletInfo,
 )
 from mcp_wallet_guard.filters.fingerprints import to_json
+from mcp_wallet_guard.operations.actions import MAX_BODY
 from mcp_wallet_guard.secret import Secret
 
 MAX_WAIT_SECONDS: Final = 600
 MAX_ENTRIES: Final = 1000
-MAX_BODY: Final = 16_384
-MAX_RESULT: Final = 16_384
 """Characters of an action, and of what its tool returned."""
 
 A = TypeVar("A", bound=Model)

@@ -17,7 +17,7 @@ import anyio
 from mcp_types import InputRequiredResult
 
 from mcp_wallet_guard.errors import GuardError, Misconfigured, Tampered
-from mcp_wallet_guard.exchange import Acted, ActionProposal, ActOutcome, MayAct, Pending, RefusedAnswer
+from mcp_wallet_guard.exchange import MAX_RESULT, Acted, ActionProposal, ActOutcome, MayAct, Pending, RefusedAnswer
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.mcp import answers
 from mcp_wallet_guard.mcp.answers import with_channels
@@ -29,8 +29,6 @@ from mcp_wallet_guard.operations.actions import Action, parse_action
 
 logger: Final = logging.getLogger(__name__)
 
-MAX_KEPT: Final = 16_384
-"""Characters of a result, as JSON, that the guard keeps for an equal call. A longer one is answered once."""
 TOLD_BY_US: Final = "The tool ran, and the guard could not be told how it ended."
 _Answer = MayAct | Acted | Pending | RefusedAnswer
 
@@ -109,7 +107,7 @@ class Acts:
 
     async def _tell(self, operation: str, outcome: ActOutcome, result: Any) -> Acted:
         text = None if result is None else json.dumps(result, allow_nan=False)
-        kept = text if text is not None and len(text) <= MAX_KEPT else None
+        kept = text if text is not None and len(text) <= MAX_RESULT else None
         try:
             async with self._link.port() as port:
                 answer = await port.acted(operation, principal=PRINCIPAL, outcome=outcome, result=kept)

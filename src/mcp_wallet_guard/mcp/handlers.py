@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -23,12 +22,12 @@ from mcp.server.mcpserver.utilities.context_injection import find_context_parame
 
 from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.operations.intents import INTENTS, Intent
+from mcp_wallet_guard.operations.names import is_tool_name
 
 CALL: Final = "wallet_guard_call"
 CONTEXT: Final = "wallet_guard_context"
 """Keywords by which the SDK hands a checked call and its context to our wrapper; no handler may use them."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _LOOK_ALIKES: Final = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "_": "", "-": "", ".": ""})
 _REJECTED_KINDS: Final = {
     inspect.Parameter.VAR_POSITIONAL: "*args",
@@ -58,7 +57,7 @@ def inspect_handler(function: Callable[..., Any], /, *, name: str | None) -> Han
     """
     _check_plain(function)
     name = function.__name__ if name is None else name
-    if _NAME.fullmatch(name) is None:
+    if not is_tool_name(name):
         refuse("a tool's name is 1 to 64 ASCII letters, digits or . _ - and does not start with a sign")
     return inspect_function(function, name=name)
 

@@ -15,12 +15,13 @@ from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.operations.frozen import KIND_ACTION, FrozenOperation
+from mcp_wallet_guard.operations.names import is_tool_name
 from mcp_wallet_guard.operations.values import Account
 
-MAX_BYTES: Final = 16_384
+MAX_BODY: Final = 16_384
+"""Bytes of an action in canonical form."""
 MAX_ARGUMENTS: Final = 32
 _EFFECT_TAG: Final = b"mcp-wallet-guard/action/v1"
-_TOOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ARGUMENT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 
 
@@ -40,14 +41,14 @@ class Action:
 
 def parse_action(body: bytes, /) -> Action:
     """Strict inverse of `Action.body`. Raises InvalidInput("invalid_input", "invalid_input.size")."""
-    if len(body) > MAX_BYTES:
+    if len(body) > MAX_BODY:
         raise InvalidInput("invalid_input.size")
     try:
         document = strict_json.loads(body)
         tool, arguments = document["tool"], document["arguments"]
         action = Action(tool, dict(arguments))
         names = [*arguments]
-        plain = document.keys() == {"tool", "arguments"} and type(tool) is str and _TOOL.fullmatch(tool) is not None
+        plain = document.keys() == {"tool", "arguments"} and type(tool) is str and is_tool_name(tool)
         named = len(names) <= MAX_ARGUMENTS and all(_ARGUMENT.fullmatch(name) is not None for name in names)
         if plain and named and action.body == body:
             return action

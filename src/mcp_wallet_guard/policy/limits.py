@@ -22,6 +22,7 @@ BUCKETS: Final = 60
 MAX_LIMITS: Final = 32
 MAX_COUNT: Final = 100_000
 MAX_SECONDS: Final = 366 * 86_400
+"""A year, whichever: no window is longer, and no approval in advance lasts longer."""
 _TAG: Final = "mcp-wallet-guard/limit/v1"
 _Bucket = tuple[int, int, int]
 

@@ -9,7 +9,6 @@ Threat: T-018, T-019, T-028.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,20 +18,18 @@ from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign.decode import Payment
 from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.operations.intents import EffectKind
+from mcp_wallet_guard.operations.names import is_entry_name, is_tool_name
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
-from mcp_wallet_guard.policy.limits import Limit
+from mcp_wallet_guard.policy.limits import MAX_SECONDS, Limit
 
 MAX_MANDATES: Final = 16
 MAX_TOOLS: Final = 16
-MAX_SECONDS: Final = 366 * 86_400
 HARMLESS: Final = frozenset({"payee.new", "fee.high", "fee.low"})
 """Findings beside which a mandate still covers a payment; its fee has a bound of its own. Any other one is asked."""
 
 _TAG: Final = "mcp-wallet-guard/mandate/v1"
 _BUDGET_TAG: Final = "mcp-wallet-guard/mandate-budget/v1"
 _COVERED: Final = frozenset({EffectKind.TRANSFER, EffectKind.TOKEN_TRANSFER})
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?")
-_TOOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @final
@@ -51,9 +48,9 @@ class Mandate:
     seconds: int
 
     def __post_init__(self) -> None:
-        if _NAME.fullmatch(self.name) is None:
+        if not is_entry_name(self.name):
             raise _invalid("name: 1 to 40 letters, digits, spaces, dots, underscores, hyphens")
-        if not 1 <= len(self.tools) <= MAX_TOOLS or any(_TOOL.fullmatch(tool) is None for tool in self.tools):
+        if not 1 <= len(self.tools) <= MAX_TOOLS or not all(is_tool_name(tool) for tool in self.tools):
             raise _invalid(f"tools: 1 to {MAX_TOOLS} names of tools")
         if not self.payees:
             raise _invalid("group: has no payees")

@@ -7,7 +7,6 @@ Its revision is given when it is sealed, not here.
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -18,6 +17,7 @@ from mcp_wallet_guard.clearsign.recipients import nobodys
 from mcp_wallet_guard.danger import LowerLevel
 from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Level
+from mcp_wallet_guard.operations.names import is_entry_name, is_tool_name
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
 from mcp_wallet_guard.policy.limits import MAX_LIMITS, Limit
 from mcp_wallet_guard.policy.mandates import MAX_MANDATES, Mandate
@@ -25,8 +25,6 @@ from mcp_wallet_guard.policy.mandates import MAX_MANDATES, Mandate
 MAX_PAYEES: Final = 256
 MAX_TOKENS: Final = 64
 _ACTION_TAG: Final = "mcp-wallet-guard/action-limit/v1"
-_TOOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?")
 
 
 @final
@@ -49,7 +47,7 @@ class Payee:
     address: Address
 
     def __post_init__(self) -> None:
-        if _NAME.fullmatch(self.name) is None:
+        if not is_entry_name(self.name):
             raise _invalid("payees: a name is 1 to 40 letters, digits, spaces, dots, underscores, hyphens")
         address: object = self.address  # callers without a type checker exist
         if type(address) is not Address or nobodys(self.address) is not None:
@@ -80,7 +78,7 @@ class ActionRule:
     limit: Limit
 
     def __post_init__(self) -> None:
-        if _TOOL.fullmatch(self.tool) is None:
+        if not is_tool_name(self.tool):
             raise _invalid("actions: tool: is no name of a tool")
         if self.limit.count is None or self.limit.asset is not None or self.limit.payees is not None:
             raise _invalid("actions: count: is needed, and nothing else is counted")
