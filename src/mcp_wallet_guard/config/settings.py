@@ -18,6 +18,8 @@ from mcp_wallet_guard import danger, strict_json
 from mcp_wallet_guard.canonical import canonical_bytes
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.config.document import ApprovalTable, Document, LimitTable, LockTable, MandateTable, PayeeTable
+from mcp_wallet_guard.config.venues import seconds as _seconds
+from mcp_wallet_guard.config.venues import venue_rules
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.intents import Effect, Intent, pinned, resolve
@@ -25,11 +27,11 @@ from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, 
 from mcp_wallet_guard.policy.limits import Limit
 from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import ANY, ActionRule, AnyPayee, Payee, Policy, TokenRule
+from mcp_wallet_guard.policy.withdrawals import VenueRule
 
 VERSION: Final = 1
 MAX_BYTES: Final = 65_536
 _PRIVATE: Final = frozenset({"chain.node"})
-_SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 
 
 @final
@@ -54,7 +56,7 @@ class Settings:
         if limits.max_fee_per_gas == 0 or limits.max_priority_fee_per_gas > limits.max_fee_per_gas:
             raise _invalid("chain.max_fee_per_gas_gwei: is zero or below max_priority_fee_gwei")
         self._check_tokens()
-        _ = (self.native, self.account, self.policy, self.lower_level, self.cheap_kdf)
+        _ = (self.native, self.account, self.venues, self.policy, self.lower_level, self.cheap_kdf)
         self._check_names()
 
     @property
@@ -153,10 +155,16 @@ class Settings:
                 actions=tuple(
                     ActionRule(each.tool, Limit(_seconds(each.window), count=each.count)) for each in table.actions
                 ),
+                venues=self.venues,
                 waiver=self.lower_level,
             )
         except Misconfigured as error:
             raise _invalid(f"policy.{error.detail}") from None
+
+    @cached_property
+    def venues(self) -> tuple[VenueRule, ...]:
+        """The venues that may be withdrawn from."""
+        return venue_rules(self.document.venues)
 
     @property
     def approval(self) -> ApprovalTable:
@@ -316,10 +324,6 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     return f"{path or 'guard.toml'}: {message.removeprefix('Value error, ')}"
 
 
-def _seconds(window: str) -> int:
-    return int(window[:-1]) * _SECONDS[window[-1]]
-
-
 def _payees(entries: Literal["any"] | tuple[PayeeTable, ...]) -> tuple[Payee, ...] | AnyPayee:
     return ANY if entries == "any" else tuple(Payee(name=entry.name, address=entry.address) for entry in entries)
 
@@ -335,6 +339,7 @@ def _flat(settings: Settings) -> dict[str, str]:
     body = settings.document.model_dump(mode="json", exclude_none=True)
     body["tokens"] = {token["symbol"]: token for token in body["tokens"]}
     body["contacts"] = {contact["name"]: contact["address"] for contact in body["contacts"]}
+    body["venues"] = {venue["name"]: _flat_venue(venue) for venue in body["venues"]}
     policy = body.get("policy", {})
     policy["limits"] = {str(number): limit for number, limit in enumerate(policy.get("limits", ()))}
     policy["mandates"] = {mandate["name"]: mandate for mandate in policy.get("mandates", ())}
@@ -344,6 +349,11 @@ def _flat(settings: Settings) -> dict[str, str]:
         policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}
     _walk("", body, flat)
     return flat
+
+
+def _flat_venue(venue: dict[str, Any]) -> dict[str, Any]:
+    assets = {f"{each['asset']}.{each['network']}": each for each in venue["assets"]}
+    return {**venue, "assets": assets, "addresses": {each["name"]: each for each in venue["addresses"]}}
 
 
 def _walk(path: str, value: Any, flat: dict[str, str]) -> None:

@@ -21,6 +21,7 @@ from mcp_wallet_guard.operations.names import is_entry_name, is_tool_name
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
 from mcp_wallet_guard.policy.limits import MAX_LIMITS, Limit
 from mcp_wallet_guard.policy.mandates import MAX_MANDATES, Mandate
+from mcp_wallet_guard.policy.withdrawals import VenueRule
 
 MAX_PAYEES: Final = 256
 MAX_TOKENS: Final = 64
@@ -97,7 +98,7 @@ class Policy:
 
     `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them;
     `limits` are over time; `mandates` are what may be approved in advance;
-    `actions` are tools that do something themselves.
+    `actions` are tools that do something themselves; `venues` are what may be withdrawn from.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -112,6 +113,7 @@ class Policy:
     limits: tuple[Limit, ...] = ()
     mandates: tuple[Mandate, ...] = ()
     actions: tuple[ActionRule, ...] = ()
+    venues: tuple[VenueRule, ...] = ()
     waiver: LowerLevel | None = None
 
     def __post_init__(self) -> None:
