@@ -24,11 +24,13 @@ from mcp_wallet_guard.errors import GuardError, Locked, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.journal.events import Event, Kind
+from mcp_wallet_guard.policy.withdrawals import VenueRule
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.session import OpenVault, Session
 from mcp_wallet_guard.signers.base import Signer
 from mcp_wallet_guard.stores.anchor import AnchorFile, anchor_of, compare
 from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, StateStore, Transaction
+from mcp_wallet_guard.venues.base import Venue
 
 T = TypeVar("T")
 
@@ -44,6 +46,7 @@ class CustodyParts:
     open_vault: Callable[[Secret], OpenVault]
     peek_settings: Callable[[], bytes | None]
     make_chain: Callable[[Settings], Chain]
+    make_venue: Callable[[VenueRule], Venue]
     edited_settings: Settings
     anchor_path: Path
     clock: Clock
@@ -342,6 +345,7 @@ class Custody:
                 revision=revision,
                 signer=signer,
                 chain=chain,
+                venues={rule.name: self._parts.make_venue(rule) for rule in settings.venues},
                 match_key=vault.key("match-codes"),
                 pairing_key=vault.key("pairing"),
             ),
@@ -386,3 +390,5 @@ async def _end(session: Session) -> None:
     session.match_key.wipe()
     session.pairing_key.wipe()
     await session.chain.aclose()
+    for venue in session.venues.values():
+        await venue.aclose()
