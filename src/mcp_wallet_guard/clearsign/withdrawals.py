@@ -56,7 +56,9 @@ def render_withdrawal(operation: FrozenOperation, facts: VenueFacts, /) -> Confi
         kind=WITHDRAWAL,
         chain=str(operation.account.chain),
         account=operation.account.id,
-        intent=f"Withdraw {fields.amount} {fields.asset} from {request.venue} over {fields.network} to {fields.address}",
+        intent=(
+            f"Withdraw {fields.amount} {fields.asset} from {request.venue} over {fields.network} to {fields.address}"
+        ),
         fields=tuple(ViewField(label=label, value=value) for label, value in zip(LABELS, values, strict=True)),
         findings=tuple(sorted(_findings(request, fields, facts), key=lambda each: _ORDER.index(each.severity))),
         operation_digest=operation.digest.hex(),
@@ -90,7 +92,9 @@ def _findings(request: VenueRequest, fields: Fields, facts: VenueFacts) -> Itera
     if facts.listed is None:
         yield _finding("withdrawal.unlisted", "notice", _NOT_CHECKED)
     if 5 * fee > amount:
-        yield _finding("fee.high", "danger" if 2 * fee > amount else "warning", "The fee is more than 20 % of the amount.")
+        yield _finding(
+            "fee.high", "danger" if 2 * fee > amount else "warning", "The fee is more than 20 % of the amount."
+        )
     if facts.fee_source == "settings":
         yield _finding("withdrawal.fee_unchecked", "notice", _FEE_UNCHECKED)
     if fields.memo is None and facts.memo_rule != "none":
@@ -108,7 +112,9 @@ def _findings(request: VenueRequest, fields: Fields, facts: VenueFacts) -> Itera
 
 _NOT_CHECKED: Final = "Not checked: whether the venue has this address in its own address book."
 _FEE_UNCHECKED: Final = "Not checked: whether the venue takes the fee that the settings say."
-_NO_MEMO: Final = "There is no memo. A payee that shares its address with others, such as an exchange, cannot tell it is its."
+_NO_MEMO: Final = (
+    "There is no memo. A payee that shares its address with others, such as an exchange, cannot tell it is its."
+)
 _UNSEEN: Final = "The guard signs this request. What the venue does with it, and when, is up to the venue."
 
 

@@ -72,15 +72,23 @@ def recognisable(text: bytes, /) -> Iterator[bytes]:
     are hex or base64. The filter decodes what it reads, so a text that is left as it is is one of its own encodings."""
     for part in text.split(b"\n"):
         yield part
-        whole = part.translate(bytes.maketrans(b"-_", b"+/"))
-        with_length = whole[: len(whole) - len(whole) % 4]
-        for decode in (lambda: base64.b64decode(with_length, validate=True), lambda: binascii.unhexlify(part)):
-            try:
-                decoded = decode()
-            except (ValueError, binascii.Error):
-                continue
+        for decoded in (_from_base64(part), _from_hex(part)):
             if len(decoded) >= 16:
                 yield decoded
+
+
+def _from_base64(part: bytes) -> bytes:
+    try:
+        return base64.b64decode(part[: len(part) - len(part) % 4], altchars=b"-_", validate=True)
+    except ValueError:
+        return b""
+
+
+def _from_hex(part: bytes) -> bytes:
+    try:
+        return binascii.unhexlify(part)
+    except ValueError:
+        return b""
 
 
 def _entry(vault: UnlockedVault, venue: str) -> EntryInfo | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final, final
 
@@ -23,8 +24,8 @@ from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal, withdraw
 
 PLACE: Final = "{timestamp}"
 """Stands once in a template, for milliseconds since 1970 in 13 decimal digits."""
-FORMATS: Final = {"binance": binance}
-"""Kind of venue -> how its request is written and read."""
+FORMATS: Final[dict[str, Callable[[str], binance.Fields]]] = {"binance": binance.read}
+"""Kind of venue -> what reads its template."""
 MAX_BYTES: Final = 4_096
 _ENDPOINT: Final = re.compile(r"https?://[a-z0-9.:\[\]-]{1,255}/[A-Za-z0-9/_.-]{1,255}")
 
@@ -54,10 +55,10 @@ class VenueRequest:
 
         Raises Tampered("tampered.operation") for a string that is not exactly one of this format's.
         """
-        form = FORMATS.get(self.format)
-        if form is None:
+        read = FORMATS.get(self.format)
+        if read is None:
             raise Tampered("tampered.operation", detail="no such format of a request")
-        return form.read(self.template)
+        return read(self.template)
 
     def filled(self, at: int, /) -> str:
         """The string that is signed at unix second `at`. Raises Tampered outside the frozen bounds."""
@@ -66,9 +67,7 @@ class VenueRequest:
         return self.template.replace(PLACE, str(at * 1000))
 
 
-def freeze_withdrawal(
-    withdrawal: ExchangeWithdrawal, request: VenueRequest, account: Account, /
-) -> FrozenOperation:
+def freeze_withdrawal(withdrawal: ExchangeWithdrawal, request: VenueRequest, account: Account, /) -> FrozenOperation:
     """Fix `request` as what is asked. Raises Tampered when it does not ask for exactly what `withdrawal` says."""
     if not matches(withdrawal, request):
         raise Tampered("tampered.operation", detail="the request is not what was asked")
@@ -96,7 +95,11 @@ def request_of(operation: FrozenOperation, /) -> VenueRequest:
             request = VenueRequest(**strict_json.loads(raw))
             texts = (request.venue, request.format, request.endpoint, request.label, request.template)
             plain = all(type(text) is str for text in texts) and request.body == raw
-            if plain and _ENDPOINT.fullmatch(request.endpoint) and 0 < request.opens_at <= request.closes_at == operation.expires_at:
+            if (
+                plain
+                and _ENDPOINT.fullmatch(request.endpoint)
+                and 0 < request.opens_at <= request.closes_at == operation.expires_at
+            ):
                 return request
     except (ValueError, TypeError, InvalidInput):
         pass

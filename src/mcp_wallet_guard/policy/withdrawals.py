@@ -180,7 +180,9 @@ def check_withdrawal(
     if destination is None:
         raise PolicyDenied("policy.venue_address")
     if rule.units(withdrawal.amount) > rule.cap:
-        raise PolicyDenied("policy.cap", detail=f"{withdrawal.amount} is above {rule.text(rule.cap)} for one withdrawal")
+        raise PolicyDenied(
+            "policy.cap", detail=f"{withdrawal.amount} is above {rule.text(rule.cap)} for one withdrawal"
+        )
     return venue, rule, destination
 
 

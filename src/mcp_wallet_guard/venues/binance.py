@@ -96,9 +96,7 @@ class BinanceVenue:
     def sign(self, sendable: Sendable, credential: Credential, /) -> SignedRequest:
         """See `Venue.sign`."""
         text = exactly(Sendable, sendable).text
-        return SignedRequest(
-            request=request_of(sendable.operation), text=text, signature=_signature(text, credential)
-        )
+        return SignedRequest(request=request_of(sendable.operation), text=text, signature=_signature(text, credential))
 
     async def send(self, signed: SignedRequest, credential: Credential, /) -> Found:
         """See `Venue.send`."""
@@ -156,7 +154,7 @@ _BOOK: Final = ("coin", "network", "address", "addressTag")
 
 def _signature(text: str, credential: Credential) -> str:
     with credential.secret.reveal() as view:
-        return hmac.new(view, text.encode("ascii"), hashlib.sha256).hexdigest()
+        return hmac.new(bytes(view), text.encode("ascii"), hashlib.sha256).hexdigest()
 
 
 def _is_same(entry: Mapping[str, Any], fields: binance.Fields) -> bool:
