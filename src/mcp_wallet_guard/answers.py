@@ -88,7 +88,8 @@ def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = No
         operation=row.id,
         outcome=outcome,  # type: ignore[arg-type]  # pydantic refuses an outcome that is not in the list
         repeated=repeated,
-        receipt=kept,
+        receipt=kept if isinstance(kept, Receipt) else None,
+        withdrawal=kept if isinstance(kept, WithdrawalReceipt) else None,
         incident=incident,
         message=told,
     )

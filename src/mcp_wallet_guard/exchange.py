@@ -52,7 +52,8 @@ class WithdrawalReceipt(Model):
 @final
 class Done(Model):
     """The payment was signed and sent. `outcome`: `mined`, `sent`, `failed` (reverted), `unknown` or another end. Of a
-    withdrawal `sent` says that the venue took it, `completed` and `failed` how the venue says that it ended.
+    withdrawal, whose receipt is `withdrawal`, `sent` says that the venue took it, `completed` and `failed` how it says
+    that it ended.
 
     `repeated` is true when this call found an earlier, equal one and nothing was paid again. `incident` is set when the
     receipt was withheld because it held a secret, and names the journal's entry or that of the server's log.
@@ -62,7 +63,8 @@ class Done(Model):
     operation: str
     outcome: Literal["mined", "sent", "completed", "failed", "replaced", "unknown", "burned", "signed_but_invalid"]
     repeated: bool = False
-    receipt: Receipt | WithdrawalReceipt | None = None
+    receipt: Receipt | None = None
+    withdrawal: WithdrawalReceipt | None = None
     incident: str | None = None
     message: str
 
@@ -104,15 +106,16 @@ class Settled(Model):
 
     `outcome`: `mined`, `completed` (by a venue), `failed` (reverted, or by a venue), `replaced` by another transaction
     of the account, `burned` or `signed_but_invalid` (nothing was sent), or `refused` (declined, expired, superseded,
-    denied: `code` says which, from the catalogue). `receipt` is there for what was sent, unless it was withheld because
-    it held a secret.
+    denied: `code` says which, from the catalogue). `receipt` or `withdrawal` is there for what was sent, unless it was
+    withheld because it held a secret.
     """
 
     operation: str
     tool: str
     outcome: Literal["mined", "completed", "failed", "replaced", "burned", "signed_but_invalid", "refused"]
     code: str | None = None
-    receipt: Receipt | WithdrawalReceipt | None = None
+    receipt: Receipt | None = None
+    withdrawal: WithdrawalReceipt | None = None
 
 
 @final

@@ -176,15 +176,11 @@ def add_factor(opened: UnlockedVault, secret: bytes, /, *, label: str, now: int)
         held.wipe()
 
 
-def add_credential(
-    opened: UnlockedVault, /, *, venue: str, key_id: Secret, secret: Secret, now: int, days: int
-) -> int:
+def add_credential(opened: UnlockedVault, /, *, venue: str, key_id: Secret, secret: Secret, now: int, days: int) -> int:
     """Seal a venue's API key for `days` in an open vault, in the place of an earlier one, and save it; when it ends, in
     unix seconds. Raises InvalidInput."""
     expires_at = now + days * 86_400
-    credentials.add_credential(
-        opened, venue=venue, key_id=key_id, secret=secret, created_at=now, expires_at=expires_at
-    )
+    credentials.add_credential(opened, venue=venue, key_id=key_id, secret=secret, created_at=now, expires_at=expires_at)
     opened.save()
     return expires_at
 

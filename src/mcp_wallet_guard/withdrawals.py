@@ -154,7 +154,7 @@ def burn(tx: Transaction, /, *, row: OperationRow) -> OperationRow:
     """A crash between consume and the stored string: nothing left the process, the approval is gone."""
     burned = bookkeeping.move_row(tx, row, Move.BURN, outcome="burned")
     bookkeeping.drop_approval(tx, row.id)
-    bookkeeping.note(tx, burned, ended="burned")
+    bookkeeping.note(tx, burned, outcome="burned")
     return burned
 
 
@@ -175,7 +175,7 @@ def record_unknown(tx: Transaction, row: OperationRow, /) -> OperationRow:
 def record_ended(tx: Transaction, /, *, row: OperationRow, outcome: Outcome, receipt: str) -> OperationRow:
     """The venue says how it ended."""
     ended = bookkeeping.move_row(tx, row, Move.SETTLE, outcome=outcome, receipt=receipt)
-    bookkeeping.note(tx, ended, ended=outcome, withdrawal=receipt)
+    bookkeeping.note(tx, ended, outcome=outcome, withdrawal=receipt)
     return ended
 
 

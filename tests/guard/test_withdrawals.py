@@ -7,45 +7,26 @@ Threat: T-001, T-006, T-009, T-018, T-061, T-120.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import anyio
 import pytest
 
-from mcp_wallet_guard.evidence import Level
+from mcp_wallet_guard.evidence import Channel, Level
 from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.journal.events import Kind
 from mcp_wallet_guard.operations.requests import VenueRequest
-from mcp_wallet_guard.testing.chain import SimulatedChain
-from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.venue import Fault, SimulatedVenue
-from tests.guard.rig import START, Rig
-from tests.guard.venue import COLD, DESK, KEY_ID, SECRET, Trader, make_venue_rig, receipt_of
+from tests.guard.rig import Rig, apply, edited
+from tests.guard.venue import COLD, DESK, Trader, receipt_of
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[SimulatedVenue]:
-    with SimulatedVenue.in_thread(key_id=KEY_ID, secret=SECRET, clock=ScriptedClock(START)) as venue:
-        yield venue
-
-
 @pytest.fixture
-def venue(served: SimulatedVenue) -> SimulatedVenue:
-    served.reset()
-    return served
-
-
-@pytest.fixture
-def rig(tmp_path: Path, chain: SimulatedChain, venue: SimulatedVenue) -> Rig:
-    rig = make_venue_rig(tmp_path, chain, venue)
-    venue.clock = rig.clock
-    return rig
+def rig(venue_rig: Rig) -> Rig:
+    return venue_rig
 
 
 async def test_from_the_question_to_the_venues_own_account_of_it(rig: Rig, venue: SimulatedVenue) -> None:
@@ -107,45 +88,41 @@ async def test_a_memo_is_part_of_the_string_and_of_what_is_allowed(rig: Rig, ven
     assert venue.withdrawals[0].fields["addressTag"] == "104729"
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"venue": "kraken"}, "policy.venue"),
-        ({"asset": "USDT"}, "policy.venue"),
-        ({"network": "ETH"}, "policy.venue"),
-        ({"network": "XRP"}, "policy.venue"),
-        ({"to": "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"}, "policy.venue_address"),
-        ({"to": COLD.lower()}, "policy.venue_address"),
-        ({"memo": "1"}, "policy.venue_memo"),
-        ({"amount": "500.000001"}, "policy.cap"),
-        ({"amount": "0.0000001"}, "invalid_input.precision"),
-        ({"amount": "0"}, "invalid_input.zero"),
-        ({"amount": "0.1"}, "policy.venue_fee"),
-        ({"to": COLD + "&network=ETH"}, "invalid_input.withdrawal"),
-        ({"memo": "1&amount=9"}, "invalid_input.withdrawal"),
-        ({"network": None}, "invalid_input"),
-    ],
+REFUSED: tuple[tuple[dict[str, str | None], str], ...] = (
+    ({"venue": "kraken"}, "policy.venue"),
+    ({"asset": "USDT"}, "policy.venue"),
+    ({"network": "ETH"}, "policy.venue"),
+    ({"network": "XRP"}, "policy.venue"),
+    ({"to": "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"}, "policy.venue_address"),
+    ({"to": COLD.lower()}, "policy.venue_address"),
+    ({"memo": "1"}, "policy.venue_memo"),
+    ({"amount": "500.000001"}, "policy.cap"),
+    ({"amount": "0.0000001"}, "invalid_input.precision"),
+    ({"amount": "0"}, "invalid_input.zero"),
+    ({"amount": "0.1"}, "policy.venue_fee"),
+    ({"to": COLD + "&network=ETH"}, "invalid_input.withdrawal"),
+    ({"memo": "1&amount=9"}, "invalid_input.withdrawal"),
+    ({"network": None}, "invalid_input"),
+    ({"chain": "eip155:1"}, "invalid_input"),
 )
+
+
 async def test_what_the_settings_do_not_name_is_refused_before_anybody_is_asked(
-    rig: Rig, venue: SimulatedVenue, changes: dict[str, str | None], code: str
+    rig: Rig, venue: SimulatedVenue
 ) -> None:
     async with rig.opened() as wallet:
-        asked = {"amount": "25.5", **changes}
-        assert await Trader(wallet).refused(asked.pop("amount") or "", **asked) == code
+        for changes, code in REFUSED:
+            asked = {"amount": "25.5", **changes}
+            assert (changes, await Trader(wallet).refused(asked.pop("amount") or "", **asked)) == (changes, code)
         assert await wallet.owned.requests() == ()
+        assert isinstance(await Trader(wallet).withdraw(), Pending), "the honest one is asked"
     assert venue.asked == []
 
 
-async def test_a_factor_is_asked_whatever_the_policys_level(
-    tmp_path: Path, chain: SimulatedChain, venue: SimulatedVenue
-) -> None:
-    lowered = make_venue_rig(tmp_path, chain, venue)
-    from tests.guard.rig import apply, edited
-
-    settings = edited(lowered, 'level = "factor"', 'level = "present"')
-    del settings
-    settings = edited(lowered, "[danger]", '[danger]\nlower_level = "for this test alone"')
-    async with lowered.opened() as wallet:
+async def test_a_factor_is_asked_whatever_the_policys_level(rig: Rig) -> None:
+    edited(rig, "[danger]", '[danger]\nlower_level = "for this test alone"')
+    settings = edited(rig, 'level = "factor"', 'level = "present"')
+    async with rig.opened() as wallet:
         await apply(wallet, settings)
         request = await wallet.owned.request((await Trader(wallet).asked()).operation)
         assert request.level == Level.FACTOR
@@ -176,7 +153,7 @@ async def test_a_waiting_call_withdraws_as_soon_as_it_is_approved(rig: Rig, venu
         answers: list[object] = []
 
         async def call() -> None:
-            answers.append(await Trader(wallet).withdraw(wait=30))
+            answers.append(await Trader(wallet).wait(30))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call)
@@ -209,7 +186,7 @@ async def test_what_is_unclear_blocks_the_venue_until_it_is_clear(rig: Rig, venu
         venue.forgets = True
         first = await trader.done()
         assert first.outcome == "unknown"
-        assert first.receipt is None
+        assert first.withdrawal is None
         assert await trader.refused("7") == "blocked.unknown"
         assert (await wallet.pay()).status == "pending", "the chain's account is another matter"
         venue.forgets = False
@@ -247,30 +224,28 @@ async def test_the_venues_no_is_an_end_and_its_perhaps_is_none(
     assert venue.withdrawals == []
 
 
-@pytest.mark.parametrize(
-    "lie",
-    [
-        {"address": "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"},
-        {"network": "ETH"},
-        {"coin": "USDT"},
-        {"amount": "255"},
-        {"amount": 25.5},
-        {"addressTag": "7"},
-        {"status": 9},
-        {"status": "6"},
-    ],
-    ids=str,
+LIES: tuple[dict[str, object], ...] = (
+    {"address": "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"},
+    {"network": "ETH"},
+    {"coin": "USDT"},
+    {"amount": "255"},
+    {"amount": 25.5},
+    {"addressTag": "7"},
+    {"status": 9},
+    {"status": "6"},
 )
-async def test_a_venue_that_tells_of_something_else_is_not_believed(
-    rig: Rig, venue: SimulatedVenue, lie: dict[str, object]
-) -> None:
+
+
+async def test_a_venue_that_tells_of_something_else_is_not_believed(rig: Rig, venue: SimulatedVenue) -> None:
     async with rig.opened() as wallet:
         trader = Trader(wallet)
         done = await trader.withdrawn()
-        venue.status, venue.lies = 6, dict(lie)
-        assert (await trader.outcome(done.operation)).outcome == "sent"
-        venue.lies = {}
-        assert (await trader.outcome(done.operation)).outcome == "completed", "the honest word is"
+        venue.status = 6
+        for lie in LIES:
+            venue.lies = dict(lie)
+            assert (lie, (await trader.outcome(done.operation)).outcome) == (lie, "sent")
+        venue.lies = {"address": COLD.lower(), "amount": "25.4"}
+        assert (await trader.outcome(done.operation)).outcome == "completed", "in its own spelling it is the same"
 
 
 async def test_the_window_counts_amounts_and_withdrawals(rig: Rig, venue: SimulatedVenue) -> None:
@@ -299,8 +274,6 @@ async def test_a_second_one_of_the_same_needs_another_reference(rig: Rig, venue:
 
 
 async def test_a_declined_one_is_not_asked_again_at_once(rig: Rig, venue: SimulatedVenue) -> None:
-    from mcp_wallet_guard.evidence import Channel
-
     async with rig.opened() as wallet:
         trader = Trader(wallet)
         operation = (await trader.asked()).operation
@@ -316,19 +289,3 @@ async def test_an_approval_that_nobody_used_in_time_sends_nothing(rig: Rig, venu
         rig.clock.advance(120)
         assert isinstance(await trader.withdraw(), Pending)
     assert venue.withdrawals == []
-
-
-async def test_the_guards_own_signature_is_the_documented_one() -> None:
-    """Source: Binance's public API documentation, the HMAC example of a signed request."""
-    from mcp_wallet_guard.secret import Secret
-    from mcp_wallet_guard.venues.base import Credential
-    from mcp_wallet_guard.venues.binance import _signature
-
-    text = (
-        "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000"
-        "&timestamp=1499827319559"
-    )
-    credential = Credential(key_id=Secret(KEY_ID.encode()), secret=Secret(SECRET.encode()))
-    expected = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
-    assert _signature(text, credential) == expected
-    assert hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest() == expected

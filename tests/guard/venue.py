@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, final
 
@@ -12,12 +13,14 @@ from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer, WithdrawalReceipt
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.testing.chain import SimulatedChain
+from mcp_wallet_guard.testing.clock import ScriptedClock
+from mcp_wallet_guard.testing.person import Authenticator
 from mcp_wallet_guard.testing.venue import SimulatedVenue
 from mcp_wallet_guard.testing.wallet import passphrase
-from tests.guard.rig import START, Answer, Rig, Wallet, make_rig
+from tests.guard.rig import Answer, Rig, Wallet, make_rig
 
 KEY_ID: Final = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
-SECRET: Final = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # noqa: S105  # the venue's documented example
+SECRET: Final = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # the venue's documented example
 COLD: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 DESK: Final = "rEb8TK3gBgk5auZkwc6sHnwrGVJH8DuaLh"
 VENUE: Final = """
@@ -81,6 +84,16 @@ def make_venue_rig(
     return rig
 
 
+def copied(rig: Rig, folder: Path) -> Rig:
+    """The same wallet at the same time in a folder of its own."""
+    shutil.copytree(rig.directory.parent, folder)
+    clock, made = ScriptedClock(rig.clock.now()), rig.made
+    place = folder / "wallet"
+    loaded = replace(made.loaded, path=place / made.loaded.path.name, vault_path=place / made.loaded.vault_path.name)
+    made = replace(made, loaded=loaded, clock=clock, authenticator=Authenticator(made.new.factor_secret, clock))
+    return replace(rig, made=made, clock=clock)
+
+
 def add_key(rig: Rig, *, secret: str = SECRET, days: int = 30) -> None:
     """What `mcp-wallet-guard venue key` does. Blocking."""
     loaded = load_settings(rig.directory / "guard.toml")
@@ -105,15 +118,19 @@ class Trader:
 
     wallet: Wallet
 
-    async def withdraw(self, amount: str = "25.5", *, wait: float = 0, **changes: str | None) -> Answer:
-        """A tool's call."""
+    async def withdraw(self, amount: str = "25.5", /, **changes: str | None) -> Answer:
+        """A tool's call that does not wait."""
+        return await self.wait(0, amount, **changes)
+
+    async def wait(self, seconds: float, amount: str = "25.5", /, **changes: str | None) -> Answer:
+        """A tool's call that waits for the owner."""
         intent: dict[str, str | None] = {
             "kind": "exchange_withdrawal", "venue": "binance", "asset": "USDC", "network": "ARBITRUM", "to": COLD,
             "amount": amount, **changes,
         }  # fmt: skip
         asked = {name: value for name, value in intent.items() if value is not None}
         proposal = Proposal(principal="local", tool="cash_out", intent=asked)
-        return await self.wallet.owned.propose(proposal, wait_seconds=wait)
+        return await self.wallet.owned.propose(proposal, wait_seconds=seconds)
 
     async def asked(self, amount: str = "25.5", **changes: str | None) -> Pending:
         answer = await self.withdraw(amount, **changes)
@@ -147,8 +164,6 @@ class Trader:
 
 
 def receipt_of(done: Done) -> WithdrawalReceipt:
-    assert isinstance(done.receipt, WithdrawalReceipt), done
-    return done.receipt
-
-
-__all__ = ["START", "Trader", "make_venue_rig", "receipt_of", "settings_for"]
+    assert done.withdrawal is not None, done
+    assert done.receipt is None
+    return done.withdrawal

@@ -53,7 +53,7 @@ class Withdrawn:
 
 
 @final
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """What the venue says of a coin on a network."""
 
