@@ -13,7 +13,7 @@
     6 second factor check_proven                         Proven
     7 execute       check_signable, in the consume       Signable
       of an action  check_runnable, in the consume       Runnable
-      withdrawal    check_sendable, in the consume       Sendable
+      to a venue    check_sendable, in the consume       Sendable
     8 verify        signers.check.check_signature        Signed
     9 filter        filters.outbound.check_released      Released
     10 journal      stores.Transaction.append            (an entry)

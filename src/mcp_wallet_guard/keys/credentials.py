@@ -17,7 +17,8 @@ from mcp_wallet_guard.keys.vault import EntryInfo, EntryKind, UnlockedVault
 from mcp_wallet_guard.secret import Secret
 
 MAX_DAYS: Final = 366
-_PART: Final = re.compile(rb"[!-~]{16,256}")
+_PART: Final = re.compile(rb"[A-Za-z0-9+/_-]{24,254}={0,2}")
+_NOT_BARE: Final = bytes(n for n in range(256) if not (chr(n).isascii() and chr(n).isalnum()))
 
 
 def add_credential(
@@ -25,14 +26,15 @@ def add_credential(
 ) -> EntryInfo:
     """Seal a venue's key in the place of an earlier one; not durable before `save`. Times are unix seconds.
 
-    Raises InvalidInput unless both are 16 to 256 printable ASCII characters and the date is within a year.
+    Raises InvalidInput unless both are 24 to 256 characters of the alphabets of base64 and hex, in which the outbound
+    filter recognises them as they are, and the date is within a year.
     """
     if not created_at < expires_at <= created_at + MAX_DAYS * 86_400:
         raise InvalidInput(detail="a key is good for 1 to 366 days")
     with key_id.reveal() as first, secret.reveal() as second:
         parts = bytes(first), bytes(second)
     if not all(_PART.fullmatch(part) for part in parts):
-        raise InvalidInput(detail="an API key and its secret are 16 to 256 printable ASCII characters each")
+        raise InvalidInput(detail="an API key and its secret are 24 to 256 letters, digits, + / = - _ each")
     joined = Secret(bytearray(b"\n".join(parts)))
     try:
         earlier = _entry(vault, venue)
@@ -71,10 +73,9 @@ def recognisable(text: bytes, /) -> Iterator[bytes]:
     """What the outbound filter must know of a key that is text: its bytes, and what these letters stand for where they
     are hex or base64. The filter decodes what it reads, so a text that is left as it is is one of its own encodings."""
     for part in text.split(b"\n"):
-        yield part
-        for decoded in (_from_base64(part), _from_hex(part)):
-            if len(decoded) >= 16:
-                yield decoded
+        bare = part.translate(None, _NOT_BARE)
+        found = {part, *(decode(text) for decode in (_from_base64, _from_hex) for text in (part, bare))}
+        yield from sorted(each for each in found if len(each) >= 16)
 
 
 def _from_base64(part: bytes) -> bytes:

@@ -38,7 +38,7 @@ class EntryKind(StrEnum):
 SECRET_SIZES: Final[dict[EntryKind, frozenset[int]]] = {
     EntryKind.BIP39_ENTROPY: frozenset({16, 20, 24, 28, 32}),
     EntryKind.TOTP_SECRET: frozenset(range(16, 65)),
-    EntryKind.API_CREDENTIAL: frozenset(range(33, 514)),
+    EntryKind.API_CREDENTIAL: frozenset(range(49, 514)),
 }
 """Kind -> the sizes in bytes that its secret may have."""
 

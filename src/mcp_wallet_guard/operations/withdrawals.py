@@ -2,7 +2,7 @@
 
 A venue's keys are not the wallet's: the request is a string that the guard signs with the venue's API secret, and the
 venue does the rest. What is asked is an intent like any other. The network is always named, because a venue falls back
-to a default of its own; the memo is a value or said to be none. Threat: T-001, T-006, T-025, T-026, T-121.
+to a default of its own; the memo is a value or said to be none. Threat: T-001, T-006, T-025, T-026.
 """
 
 from __future__ import annotations
