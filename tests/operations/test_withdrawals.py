@@ -205,7 +205,7 @@ def test_frozen_bytes_read_back_and_other_bytes_do_not() -> None:
 
 def test_only_what_was_asked_is_frozen() -> None:
     for change in ({"amount": Amount("25.6")}, {"memo": "1"}, {"network": "ETH"}, {"venue": "kraken"}):
-        asked = replace(ASKED, **change)  # type: ignore[arg-type]  # of these fields' own types
+        asked = replace(ASKED, **change)
         assert not matches(asked, REQUEST)
         with pytest.raises(Tampered):
             freeze_withdrawal(asked, REQUEST, ACCOUNT)
