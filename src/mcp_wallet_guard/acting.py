@@ -17,15 +17,16 @@ from mcp_wallet_guard import acts, bookkeeping, strict_json
 from mcp_wallet_guard.answers import Waiters
 from mcp_wallet_guard.approvals.links import new_link_secret, new_operation_id
 from mcp_wallet_guard.canonical import canonical_bytes
-from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
+from mcp_wallet_guard.ceremony import Equal, Move, check_authorized
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import Declined, Expired, GuardError, InvalidInput, OverBudget, PolicyDenied, Tampered
-from mcp_wallet_guard.evidence import ApprovalRow, OperationRow, State, canonical
+from mcp_wallet_guard.evidence import OperationRow, State
 from mcp_wallet_guard.exchange import MAX_RESULT, Acted, ActionProposal, ActOutcome, MayAct, Pending, RefusedAnswer
 from mcp_wallet_guard.execution import note_incident
 from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.frozen_rows import approval_for, frozen_row
 from mcp_wallet_guard.operations.actions import Action, action_hash, freeze_action, parse_action
 from mcp_wallet_guard.policy.engine import Reserved, check_action, check_permitted
 from mcp_wallet_guard.refusals import Refusals
@@ -84,7 +85,7 @@ class Actions:
         first = await self._ask(action, principal, page_url)
         if not isinstance(first, Pending) or wait_seconds <= 0:
             return first
-        is_open = partial(self._is_open, first.operation)
+        is_open = partial(self._desk.is_undecided, first.operation)
         answered = await self._waiters.wait(first.operation, seconds=wait_seconds, is_open=is_open)
         return await self._ask(action, principal, page_url) if answered else first
 
@@ -162,18 +163,7 @@ class Actions:
             changed_at=now,
             expires_at=expires_at,
         )
-        frozen = advance(
-            proposed,
-            Move.FREEZE,
-            at=now,
-            nonce=0,
-            unsigned_bytes=operation.unsigned_bytes,
-            digest=operation.digest,
-            view=canonical(decoded.view),
-            view_hash=decoded.view_hash,
-            facts=canonical(None),
-            policy_revision=session.revision,
-        )
+        frozen = frozen_row(proposed, decoded, facts=None, nonce=0, revision=session.revision, at=now)
         link_secret, link_hash = new_link_secret()
 
         def work(tx: Transaction) -> None:
@@ -188,18 +178,7 @@ class Actions:
             permitted = check_permitted(
                 settings.policy, decoded, revision=session.revision, facts=None, reserved=Reserved()
             )
-            approval = ApprovalRow(
-                operation=frozen.id,
-                digest=operation.digest,
-                view_hash=decoded.view_hash,
-                policy_revision=session.revision,
-                principal=principal,
-                expires_at=expires_at,
-                level=int(permitted.obligations.level),
-                approvers=permitted.obligations.approvers,
-                link_hash=link_hash,
-                match_salt=secrets.token_bytes(16),
-            )
+            approval = approval_for(frozen, permitted, link_hash=link_hash, match_salt=secrets.token_bytes(16))
             bookkeeping.ask(tx, frozen, approval)
 
         with anyio.CancelScope(shield=True):
@@ -230,11 +209,7 @@ class Actions:
         return MayAct(operation=row.id)
 
     async def _close(self, row: OperationRow, move: Move, code: str) -> None:
-        def work(tx: Transaction) -> None:
-            if tx.get(OperationRow, row.id) == row:
-                bookkeeping.close(tx, row, move, code=code)
-
-        await self._custody.transact(work)
+        await self._custody.transact(lambda tx: bookkeeping.close_unmoved(tx, row, move, code=code))
         await self._closed((row.id,))
 
     async def _kept(self, operation: str, result: str | None) -> str | None:
@@ -250,10 +225,6 @@ class Actions:
         except Tampered:
             await note_incident(self._custody, operation)
             return None
-
-    async def _is_open(self, operation: str) -> bool:
-        row = await self._custody.transact(lambda tx: tx.get(OperationRow, operation))
-        return row is not None and state_of(row) is State.FROZEN
 
 
 def _answer(row: OperationRow, page_url: PageUrl) -> Acted | Pending | RefusedAnswer:

@@ -11,7 +11,8 @@ from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from mcp_wallet_guard import bookkeeping
+from mcp_wallet_guard import bookkeeping, counters, frozen_rows
+from mcp_wallet_guard.answers import undone_answer
 from mcp_wallet_guard.ceremony import (
     Move,
     check_authorized,
@@ -22,13 +23,12 @@ from mcp_wallet_guard.ceremony import (
 )
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.errors import CATALOGUE, InvalidInput, Tampered
-from mcp_wallet_guard.evidence import LimitRow, OperationRow, State
+from mcp_wallet_guard.errors import InvalidInput, Tampered
+from mcp_wallet_guard.evidence import OperationRow, State
 from mcp_wallet_guard.exchange import Acted, ActOutcome, Pending, RefusedAnswer
 from mcp_wallet_guard.operations.actions import Action, action_hash, parse_action
 from mcp_wallet_guard.operations.frozen import KIND_ACTION, FrozenOperation
 from mcp_wallet_guard.policy.engine import Reserved, check_action, check_permitted, check_same_revision
-from mcp_wallet_guard.policy.limits import Spent, check_limit
 from mcp_wallet_guard.policy.rules import ActionRule
 from mcp_wallet_guard.proofs import Runnable
 from mcp_wallet_guard.stores.base import Transaction
@@ -42,28 +42,15 @@ SENTENCES: Final[dict[str, str]] = {
     "carried_out": "The owner approved it, and the tool ran.",
     "failed": "The owner approved it, and the tool failed. It may have had an effect all the same: find out first.",
     "unknown": "The tool was begun, and nobody said how it ended. It may have had its effect: find out first.",
-    "pending": (
-        "The owner must approve this outside this conversation: with the link in the wallet's links folder, or with "
-        "'mcp-wallet-guard approve'. After that, make the same call again with the same arguments."
-    ),
-    "approved": "The owner approved this. Make the same call again with the same arguments within two minutes.",
 }
-"""Every sentence about an action that a model may read."""
+"""Every sentence about an action that was begun. Before that they are those of `answers`."""
 
 _RESULT: Final[TypeAdapter[JsonValue]] = TypeAdapter(JsonValue)
 
 
-def spent(tx: Transaction, rule: ActionRule, /) -> Spent:
-    """How often the tool was begun within the rule's window."""
-    row = tx.get(LimitRow, rule.id)
-    return Spent() if row is None else Spent.parse(row.spent).within(rule.limit, tx.now)
-
-
-def check_room(tx: Transaction, rule: ActionRule, /) -> Spent:
+def check_room(tx: Transaction, rule: ActionRule, /) -> None:
     """Raises OverBudget("over_budget") when the tool was begun as often as the rule allows."""
-    seen = spent(tx, rule)
-    check_limit(rule.limit, seen, units=0)
-    return seen
+    counters.check_room(tx, rule.id, rule.limit, units=0)
 
 
 def operation_of(row: OperationRow, settings: Settings, /) -> tuple[FrozenOperation, Action]:
@@ -74,15 +61,9 @@ def operation_of(row: OperationRow, settings: Settings, /) -> tuple[FrozenOperat
         action = parse_action(row.intent.encode())
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the request does not parse") from None
-    operation = FrozenOperation(
-        kind=KIND_ACTION,
-        account=settings.account,
-        unsigned_bytes=row.unsigned_bytes,
-        effect_hash=row.effect_hash,
-        expires_at=row.expires_at,
-    )
-    if operation.digest != row.digest or action_hash(action, settings.account) != row.effect_hash:
-        raise Tampered("tampered.operation", detail="the row's columns disagree with its bytes")
+    operation = frozen_rows.restored(row, settings, kind=KIND_ACTION)
+    if action_hash(action, settings.account) != row.effect_hash:
+        raise Tampered("tampered.operation", detail=frozen_rows.DISAGREES)
     return operation, action
 
 
@@ -121,8 +102,7 @@ def consume(
         principal=principal,
     )
     rule = check_action(settings.policy, action.tool)
-    seen = check_room(tx, rule)
-    tx.put(LimitRow(id=rule.id, spent=seen.plus(rule.limit.bucket(tx.now), 0).text))
+    counters.take(tx, rule.id, rule.limit, units=0)
     tx.put(consumed)
     tx.put(replace(approval, consumed_at=tx.now))
     bookkeeping.note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
@@ -147,19 +127,9 @@ def abandon(tx: Transaction, /) -> None:
 
 def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = None) -> Acted | Pending | RefusedAnswer:
     """The answer that an action's row stands for. `url` is the approval page's address with the opaque id only."""
-    state = state_of(row)
-    if state in {State.FROZEN, State.APPROVED}:
-        approved = state is State.APPROVED
-        message = SENTENCES["approved" if approved else "pending"]
-        return Pending(
-            operation=row.id,
-            approved=approved,
-            expires_at=row.expires_at,
-            url=None if approved else url,
-            message=message,
-        )
-    if row.code is not None:
-        return RefusedAnswer(code=row.code, message=CATALOGUE[row.code], operation=row.id)
+    undone = undone_answer(row, url=url)
+    if undone is not None:
+        return undone
     outcome: ActOutcome = "unknown"
     if row.outcome in {"carried_out", "failed"}:
         outcome = row.outcome  # type: ignore[assignment]  # one of the two

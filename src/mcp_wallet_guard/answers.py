@@ -68,17 +68,11 @@ _KEPT: Final[TypeAdapter[Receipt | WithdrawalReceipt | Withheld]] = TypeAdapter(
 
 
 def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = None) -> Done | Pending | RefusedAnswer:
-    """The answer that a row stands for. `url` is the approval page's address with the opaque id only."""
-    state = state_of(row)
-    if state in {State.PROPOSED, State.HELD}:
-        return Pending(operation=row.id, queued=True, expires_at=row.expires_at, message=SENTENCES["queued"])
-    if state is State.FROZEN:
-        return Pending(operation=row.id, expires_at=row.expires_at, url=url, message=SENTENCES["pending"])
-    if state is State.APPROVED:
-        return Pending(operation=row.id, approved=True, expires_at=row.expires_at, message=SENTENCES["approved"])
-    if row.code is not None:
-        return RefusedAnswer(code=row.code, message=CATALOGUE[row.code], operation=row.id)
-    outcome = row.outcome or ("sent" if state is State.SENT else "unknown")
+    """The answer that a payment's row stands for. `url` is the approval page's address with the opaque id only."""
+    undone = undone_answer(row, url=url)
+    if undone is not None:
+        return undone
+    outcome = row.outcome or ("sent" if state_of(row) is State.SENT else "unknown")
     kept = None if row.receipt is None else _KEPT.validate_json(row.receipt)
     told = (WITHDRAWAL_SENTENCES if row.account.startswith(ACCOUNT_PREFIX) else SENTENCES)[outcome]
     incident = None
@@ -93,6 +87,21 @@ def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = No
         incident=incident,
         message=told,
     )
+
+
+def undone_answer(row: OperationRow, /, *, url: str | None) -> Pending | RefusedAnswer | None:
+    """The answer of an operation that waits, for its turn or for a person, or that was refused. None for one whose
+    approval was used up: how that went, payments and actions say in their own words."""
+    state = state_of(row)
+    if state in {State.PROPOSED, State.HELD}:
+        return Pending(operation=row.id, queued=True, expires_at=row.expires_at, message=SENTENCES["queued"])
+    if state is State.FROZEN:
+        return Pending(operation=row.id, expires_at=row.expires_at, url=url, message=SENTENCES["pending"])
+    if state is State.APPROVED:
+        return Pending(operation=row.id, approved=True, expires_at=row.expires_at, message=SENTENCES["approved"])
+    if row.code is not None:
+        return RefusedAnswer(code=row.code, message=CATALOGUE[row.code], operation=row.id)
+    return None
 
 
 @final

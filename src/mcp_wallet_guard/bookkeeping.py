@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from mcp_wallet_guard import mandates, reservations, strict_json
+from mcp_wallet_guard import frozen_rows, mandates, reservations
 from mcp_wallet_guard.approvals.links import SPENT
 from mcp_wallet_guard.ceremony import (
     ENDS,
@@ -44,8 +44,8 @@ from mcp_wallet_guard.evidence import (
     canonical,
 )
 from mcp_wallet_guard.journal.events import Event, Kind
-from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
-from mcp_wallet_guard.operations.intents import Effect, amount_of, from_json
+from mcp_wallet_guard.operations.frozen import effect_hash
+from mcp_wallet_guard.operations.intents import Effect, amount_of
 from mcp_wallet_guard.policy.engine import Reserved, check_permitted, check_same_revision
 from mcp_wallet_guard.proofs import Signable
 from mcp_wallet_guard.stores.base import Transaction
@@ -213,6 +213,12 @@ def close(tx: Transaction, row: OperationRow, move: Move, /, *, code: str) -> Op
     return closed
 
 
+def close_unmoved(tx: Transaction, row: OperationRow, move: Move, /, *, code: str) -> None:
+    """`close`, unless `row` is not what is stored any more: whoever moved it on has answered."""
+    if tx.get(OperationRow, row.id) == row:
+        close(tx, row, move, code=code)
+
+
 def open_rows(tx: Transaction, operation: str, /) -> tuple[OperationRow, ApprovalRow]:
     """A frozen, undecided operation and its approval.
 
@@ -230,30 +236,6 @@ def open_rows(tx: Transaction, operation: str, /) -> tuple[OperationRow, Approva
     if approval is None:
         raise Tampered("tampered.row", detail="a frozen operation without its approval")
     return row, approval
-
-
-def operation_of(row: OperationRow, settings: Settings, /) -> FrozenOperation:
-    """The frozen operation that a row keeps, compared with the row's own columns. Raises Tampered."""
-    if row.unsigned_bytes is None or row.account != settings.account.id:
-        raise Tampered("tampered.operation", detail="no frozen bytes, or another account")
-    operation = FrozenOperation(
-        kind=KIND_EIP1559,
-        account=settings.account,
-        unsigned_bytes=row.unsigned_bytes,
-        effect_hash=row.effect_hash,
-        expires_at=row.expires_at,
-    )
-    if operation.digest != row.digest or operation.transaction.nonce != row.nonce:
-        raise Tampered("tampered.operation", detail="the row's columns disagree with its bytes")
-    return operation
-
-
-def effect_of(row: OperationRow, settings: Settings, /) -> Effect:
-    """The effect of the row's intent. Raises Tampered when it is not the one that the row's hash names."""
-    effect = settings.effect(from_json(strict_json.loads(row.intent.encode())))
-    if effect_hash(effect) != row.effect_hash:
-        raise Tampered("tampered.operation", detail="the intent is not the one that was hashed")
-    return effect
 
 
 def consume(
@@ -274,13 +256,13 @@ def consume(
     row, consumed, approval = approved_rows(tx, operation_id, principal=principal)
     if not 0 <= tx.now - fresh.collected_at <= FACTS_FRESH_SECONDS:
         raise Unavailable("unavailable.stale")
-    operation = operation_of(row, settings)
+    operation = frozen_rows.operation_of(row, settings)
     if fresh.chain.nonce > operation.transaction.nonce:
         raise Expired("superseded")
     check_nonce(tx, row.account, nonce=operation.transaction.nonce, claimed=fresh.chain.nonce)
     check_account(tx, row.account)
     check_same_revision(approved=approval.policy_revision, in_force=revision)
-    effect = effect_of(row, settings)
+    effect = frozen_rows.effect_of(row, settings)
     authorized = check_authorized(
         principal=principal,
         tool=row.tool,

@@ -81,6 +81,11 @@ class Desk:
         row, approval = await self._custody.transact(lambda tx: bookkeeping.open_rows(tx, operation))
         return _request(session, row, approval)
 
+    async def is_undecided(self, operation: str, /) -> bool:
+        """Whether an operation is stored for which a person's answer is still to come."""
+        row = await self._custody.transact(lambda tx: tx.get(OperationRow, operation))
+        return row is not None and state_of(row) is State.FROZEN
+
     async def approve(
         self, operation: str, /, *, view_hash: str, match_code: str, code: str | None, channel: Channel
     ) -> Continuation:

@@ -14,7 +14,7 @@ from typing import Final, final
 
 import anyio
 
-from mcp_wallet_guard import bookkeeping, outcomes, reservations
+from mcp_wallet_guard import bookkeeping, frozen_rows, outcomes, reservations
 from mcp_wallet_guard.answers import Withheld
 from mcp_wallet_guard.ceremony import Move, state_of
 from mcp_wallet_guard.chains.base import Settlement
@@ -127,7 +127,7 @@ class Executor:
         settlement = await session.chain.settlement(row.transaction_hash)
         if settlement is not None:
             return await self._record_settlement(session, row, settlement)
-        operation = bookkeeping.operation_of(row, session.settings)
+        operation = frozen_rows.operation_of(row, session.settings)
         waited = self._custody.clock.now() - row.changed_at >= RESEND_SECONDS
         if await session.chain.transaction_count(operation.account.address) > operation.transaction.nonce:
             # The nonce is used and this transaction is not it, unless it was mined between the two questions.
@@ -151,7 +151,7 @@ class Executor:
 
     async def _fresh_claims(self, session: Session, row: OperationRow) -> bookkeeping.FreshClaims:
         settings = session.settings
-        effect = bookkeeping.effect_of(row, settings)
+        effect = frozen_rows.effect_of(row, settings)
         claims = await session.chain.facts(
             account=settings.account.address, payee=payee_of(effect), token=settings.token_at(effect.to)
         )
@@ -194,13 +194,8 @@ class Executor:
             raise
 
     async def _close(self, row: OperationRow, move: Move, code: str) -> None:
-        """Close what may not be signed, unless it was closed meanwhile."""
-
-        def work(tx: Transaction) -> None:
-            if tx.get(OperationRow, row.id) == row:
-                bookkeeping.close(tx, row, move, code=code)
-
-        await self._custody.transact(work)
+        """Close what may not be signed."""
+        await self._custody.transact(lambda tx: bookkeeping.close_unmoved(tx, row, move, code=code))
 
     async def _sign(self, session: Session, row: OperationRow, signable: Signable) -> Signed | None:
         """The verified signature, or None when there is none: the row says how it ended then."""
@@ -293,7 +288,7 @@ async def _is_sent(session: Session, signed: Signed) -> bool:
 
 def _stored(session: Session, row: OperationRow) -> Signed:
     """Verified bytes from the store, verified again. Raises Tampered."""
-    operation = bookkeeping.operation_of(row, session.settings)
+    operation = frozen_rows.operation_of(row, session.settings)
     signed = check_stored(operation, row.signed_bytes or b"", address=session.settings.account.address)
     if signed.transaction_hash != row.transaction_hash:
         raise Tampered("tampered.operation", detail="stored bytes are not what was verified")
@@ -302,7 +297,7 @@ def _stored(session: Session, row: OperationRow) -> Signed:
 
 def _receipt(session: Session, row: OperationRow, settlement: Settlement | None) -> Receipt:
     settings = session.settings
-    effect, native = bookkeeping.effect_of(row, settings), settings.native
+    effect, native = frozen_rows.effect_of(row, settings), settings.native
     asset = reservations.asset_of(effect, settings)
     fee = None if settlement is None else Amount.from_base_units(BaseUnits(settlement.fee), native).text
     return Receipt(

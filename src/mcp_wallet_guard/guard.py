@@ -23,12 +23,12 @@ from mcp_wallet_guard import acts, bookkeeping, mandates
 from mcp_wallet_guard.acting import Actions
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
-from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
+from mcp_wallet_guard.ceremony import Equal, Move, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import Declined, GuardError, InvalidInput, Refused
-from mcp_wallet_guard.evidence import ApprovalRow, OperationRow, State, canonical
+from mcp_wallet_guard.evidence import OperationRow, State, canonical
 from mcp_wallet_guard.exchange import (
     Done,
     Pending,
@@ -39,6 +39,7 @@ from mcp_wallet_guard.exchange import (
 )
 from mcp_wallet_guard.execution import Executor
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
+from mcp_wallet_guard.frozen_rows import approval_for, frozen_row
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.frozen import effect_hash, freeze
 from mcp_wallet_guard.operations.intents import (
@@ -114,7 +115,7 @@ class Guard:
             first = await self._ask(proposal, intent)
             if not isinstance(first, Pending) or first.queued or wait_seconds <= 0:
                 return first
-            seconds, is_open = min(wait_seconds, MAX_WAIT_SECONDS), partial(self._is_open, first.operation)
+            seconds, is_open = min(wait_seconds, MAX_WAIT_SECONDS), partial(self.desk.is_undecided, first.operation)
             answered = await self._waiters.wait(first.operation, seconds=seconds, is_open=is_open)
             return await self._ask(proposal, intent) if answered else first
         except GuardError as error:
@@ -299,19 +300,7 @@ class Guard:
         facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
         decoded = check_decoded(operation, facts, effect=effect)
         link_secret, link_hash = new_link_secret()
-        frozen = advance(
-            row,
-            Move.FREEZE,
-            at=now,
-            expires_at=operation.expires_at,
-            nonce=nonce,
-            unsigned_bytes=operation.unsigned_bytes,
-            digest=operation.digest,
-            view=canonical(decoded.view),
-            view_hash=decoded.view_hash,
-            facts=canonical(facts),
-            policy_revision=session.revision,
-        )
+        frozen = frozen_row(row, decoded, facts=facts, nonce=nonce, revision=session.revision, at=now)
 
         def work(tx: Transaction) -> OperationRow:
             held = bookkeeping.held(tx, settings, effect, nonce=nonce, fresh=claims)
@@ -323,19 +312,7 @@ class Guard:
                 reserved=held,
                 mandates=mandates.usable(tx, settings, tool=row.tool, units=amount_of(effect)),
             )
-            approval = ApprovalRow(
-                operation=row.id,
-                digest=operation.digest,
-                view_hash=decoded.view_hash,
-                policy_revision=session.revision,
-                principal=row.principal,
-                expires_at=operation.expires_at,
-                level=int(permitted.obligations.level),
-                approvers=permitted.obligations.approvers,
-                link_hash=link_hash,
-                match_salt=secrets.token_bytes(16),
-                mandate=permitted.obligations.mandate,
-            )
+            approval = approval_for(frozen, permitted, link_hash=link_hash, match_salt=secrets.token_bytes(16))
             return bookkeeping.freeze(tx, frozen, approval, before=queued)
 
         with anyio.CancelScope(shield=True):
@@ -345,10 +322,6 @@ class Guard:
         if state_of(stored) is State.APPROVED:  # by a mandate: nobody is asked
             stored = await self.executor.execute(stored, principal=proposal.principal)
         return self._answer(stored)
-
-    async def _is_open(self, operation: str) -> bool:
-        row = await self.custody.transact(lambda tx: tx.get(OperationRow, operation))
-        return row is not None and state_of(row) is State.FROZEN
 
     async def _sweep(self) -> None:
         self._swept_at = self.custody.clock.now()

@@ -1,7 +1,7 @@
 """Mandates that a person approved, and their use: the inside of store transactions.
 
 The settings say what a mandate covers, a `MandateRow` that its owner approved exactly that with a second factor, and a
-`LimitRow` what was paid under it. A use is one answer of the kind that people give, with the level `NONE`, written in
+counter what was paid under it. A use is one answer of the kind that people give, with the level `NONE`, written in
 the transaction that freezes the payment; the budget is drawn down in the one that uses the approval up.
 Threat: T-018, T-019.
 """
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from mcp_wallet_guard import counters
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import OverBudget, Tampered
-from mcp_wallet_guard.evidence import ApprovalRow, Channel, Evidence, Level, LimitRow, MandateRow
+from mcp_wallet_guard.evidence import ApprovalRow, Channel, Evidence, Level, MandateRow
 from mcp_wallet_guard.journal.events import Event, Kind
-from mcp_wallet_guard.policy.limits import Spent, check_limit
+from mcp_wallet_guard.policy.limits import Spent
 from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.stores.base import Transaction
 
@@ -62,8 +63,7 @@ def expires_at(tx: Transaction, mandate: Mandate, /) -> int | None:
 
 def spent(tx: Transaction, mandate: Mandate, /) -> Spent:
     """What was paid under it within its window."""
-    row = tx.get(LimitRow, mandate.budget_id)
-    return Spent() if row is None else Spent.parse(row.spent).within(mandate.budget, tx.now)
+    return counters.spent(tx, mandate.budget_id, mandate.budget)
 
 
 def usable(tx: Transaction, settings: Settings, /, *, tool: str, units: int) -> tuple[Mandate, ...]:
@@ -93,14 +93,12 @@ def draw(tx: Transaction, settings: Settings, used: str, /, *, units: int) -> No
     mandate = next((each for each in of(settings) if each.id == used), None)
     if mandate is None:
         raise Tampered("tampered.operation", detail="a mandate that the settings do not have")
-    seen = spent(tx, mandate)
-    check_limit(mandate.budget, seen, units=units)
-    tx.put(LimitRow(id=mandate.budget_id, spent=seen.plus(mandate.budget.bucket(tx.now), units).text))
+    counters.take(tx, mandate.budget_id, mandate.budget, units=units)
 
 
 def _has_left(tx: Transaction, mandate: Mandate, units: int) -> bool:
     try:
-        check_limit(mandate.budget, spent(tx, mandate), units=units)
+        counters.check_room(tx, mandate.budget_id, mandate.budget, units=units)
     except OverBudget:
         return False
     return True

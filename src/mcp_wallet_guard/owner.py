@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, final
 
 import anyio.to_thread
 
-from mcp_wallet_guard import history, mandates, reservations
+from mcp_wallet_guard import counters, history, mandates
 from mcp_wallet_guard.answers import GuardStatus, LimitStatus, LogPage, LogReport, MandateStatus
 from mcp_wallet_guard.approvals.base import Continuation
 from mcp_wallet_guard.ceremony import OPEN, state_of
@@ -287,7 +287,9 @@ def _counted(tx: Transaction, settings: Settings | None) -> _Counted:
     return _Counted(
         open_operations=sum(1 for row in tx.all(OperationRow) if state_of(row) in OPEN),
         factor_locked=any(row.locked for row in tx.all(FactorRow)),
-        limits=() if policy is None else tuple(_limit(each, reservations.spent(tx, each)) for each in policy.limits),
+        limits=()
+        if policy is None
+        else tuple(_limit(each, counters.spent(tx, each.id, each)) for each in policy.limits),
         mandates=() if policy is None else tuple(_mandate(tx, each) for each in policy.mandates),
     )
 

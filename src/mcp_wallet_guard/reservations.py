@@ -6,15 +6,17 @@ cannot both count on the same money.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from mcp_wallet_guard import counters
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.evidence import LimitRow, ReservationRow
+from mcp_wallet_guard.evidence import ReservationRow
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, amount_of, called, payee_of
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.policy.engine import Reserved
-from mcp_wallet_guard.policy.limits import Limit, Spent, check_limit, covering
+from mcp_wallet_guard.policy.limits import Limit, covering
 from mcp_wallet_guard.stores.base import Transaction
 
 
@@ -24,9 +26,8 @@ def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effe
     Raises OverBudget("over_budget"). What a limit counted is never given back: whatever becomes of the payment,
     somebody may have its signature (Threat: T-018, T-019).
     """
-    for limit, seen in check_limits(tx, effect, settings):
-        units = amount_of(effect) if limit.asset is not None else 0
-        tx.put(LimitRow(id=limit.id, spent=seen.plus(limit.bucket(tx.now), units).text))
+    for limit in _limits(effect, settings):
+        counters.take(tx, limit.id, limit, units=amount_of(effect) if limit.asset is not None else 0)
     tx.put(
         ReservationRow(
             operation=operation_id,
@@ -39,22 +40,11 @@ def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effe
     )
 
 
-def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> list[tuple[Limit, Spent]]:
-    """The limits over time that a payment counts for, with what each has seen. Raises OverBudget("over_budget") when it
-    does not fit in one of them."""
-    limits = () if settings.policy is None else settings.policy.limits
-    found: list[tuple[Limit, Spent]] = []
-    for limit in covering(limits, asset_of(effect, settings), payee_of(effect)):
-        seen = spent(tx, limit)
-        check_limit(limit, seen, units=amount_of(effect))
-        found.append((limit, seen))
-    return found
-
-
-def spent(tx: Transaction, limit: Limit, /) -> Spent:
-    """What a limit has counted within its window."""
-    row = tx.get(LimitRow, limit.id)
-    return Spent() if row is None else Spent.parse(row.spent).within(limit, tx.now)
+def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> None:
+    """Raises OverBudget("over_budget") when a payment does not fit in one of the limits over time that it counts
+    for."""
+    for limit in _limits(effect, settings):
+        counters.check_room(tx, limit.id, limit, units=amount_of(effect))
 
 
 def reserved(tx: Transaction, settings: Settings, to: Address, /) -> Reserved:
@@ -84,3 +74,8 @@ def asset_of(effect: Effect, settings: Settings, /) -> Asset:
 def units_of(effect: Effect, /) -> int:
     """How much leaves at once, in the smallest unit of `asset_of`. An approval takes nothing itself."""
     return 0 if effect.kind == EffectKind.TOKEN_APPROVAL else amount_of(effect)
+
+
+def _limits(effect: Effect, settings: Settings) -> Iterator[Limit]:
+    limits = () if settings.policy is None else settings.policy.limits
+    return covering(limits, asset_of(effect, settings), payee_of(effect))

@@ -230,11 +230,8 @@ class VenueExecutor:
     async def _close(self, row: OperationRow, code: str) -> None:
         """Close what may not be sent, unless it was closed meanwhile."""
 
-        def work(tx: Transaction) -> None:
-            if tx.get(OperationRow, row.id) == row:
-                bookkeeping.close(tx, row, Move.EXPIRE if code == "expired" else Move.REFUSE, code=code)
-
-        await self._custody.transact(work)
+        move = Move.EXPIRE if code == "expired" else Move.REFUSE
+        await self._custody.transact(lambda tx: bookkeeping.close_unmoved(tx, row, move, code=code))
 
 
 def _present(row: OperationRow | None) -> OperationRow:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from pydantic import ValidationError
 
-from mcp_wallet_guard import bookkeeping, strict_json
+from mcp_wallet_guard import bookkeeping, counters, strict_json
 from mcp_wallet_guard.ceremony import (
     Move,
     check_authorized,
@@ -27,6 +27,7 @@ from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import Refused, Tampered
 from mcp_wallet_guard.evidence import LimitRow, OperationRow, State, VenueFacts
+from mcp_wallet_guard.frozen_rows import DISAGREES, restored
 from mcp_wallet_guard.operations.frozen import KIND_WITHDRAWAL, FrozenOperation
 from mcp_wallet_guard.operations.intents import from_json
 from mcp_wallet_guard.operations.requests import request_of
@@ -54,16 +55,9 @@ def withdrawal_of(row: OperationRow, settings: Settings, /) -> tuple[FrozenOpera
     withdrawal = from_json(strict_json.loads(row.intent.encode()))
     if row.unsigned_bytes is None or not isinstance(withdrawal, ExchangeWithdrawal):
         raise Tampered("tampered.operation", detail="not a withdrawal")
-    operation = FrozenOperation(
-        kind=KIND_WITHDRAWAL,
-        account=settings.account,
-        unsigned_bytes=row.unsigned_bytes,
-        effect_hash=row.effect_hash,
-        expires_at=row.expires_at,
-    )
-    hashes = (row.digest, row.effect_hash, row.account)
-    if hashes != (operation.digest, withdrawal_hash(withdrawal, settings.account), account_of(withdrawal)):
-        raise Tampered("tampered.operation", detail="the row's columns disagree with its bytes")
+    operation = restored(row, settings, kind=KIND_WITHDRAWAL)
+    if (row.effect_hash, row.account) != (withdrawal_hash(withdrawal, settings.account), account_of(withdrawal)):
+        raise Tampered("tampered.operation", detail=DISAGREES)
     if request_of(operation).fields.order_id != order_id(row.id, row.effect_hash):
         raise Tampered("tampered.operation", detail="the request has another operation's name")
     try:
@@ -75,8 +69,7 @@ def withdrawal_of(row: OperationRow, settings: Settings, /) -> tuple[FrozenOpera
 
 def check_room(tx: Transaction, venue: VenueRule, rule: NetworkRule, /, *, units: int) -> Spent:
     """What was withdrawn within the window. Raises OverBudget("over_budget")."""
-    row = tx.get(LimitRow, venue.limit_id(rule))
-    spent = Spent() if row is None else Spent.parse(row.spent).within(rule.limit, tx.now)
+    spent = counters.spent(tx, venue.limit_id(rule), rule.limit)
     rule.check_fits(spent, units=units)
     return spent
 

@@ -18,13 +18,14 @@ import anyio
 from mcp_wallet_guard import bookkeeping, withdrawals
 from mcp_wallet_guard.answers import Waiters, answer
 from mcp_wallet_guard.approvals.links import new_link_secret, new_operation_id
-from mcp_wallet_guard.ceremony import Equal, Move, advance, check_authorized, state_of
+from mcp_wallet_guard.ceremony import Equal, Move, check_authorized
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import Declined, InvalidInput, PolicyDenied, Refused
-from mcp_wallet_guard.evidence import ApprovalRow, OperationRow, State, canonical
+from mcp_wallet_guard.evidence import OperationRow, State, canonical
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.frozen_rows import approval_for, frozen_row
 from mcp_wallet_guard.operations.intents import to_json
 from mcp_wallet_guard.operations.requests import freeze_withdrawal
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal, account_of, order_id, withdrawal_hash
@@ -68,7 +69,7 @@ class Withdrawals:
         first = await self._ask(proposal, withdrawal, page_url)
         if not isinstance(first, Pending) or wait_seconds <= 0:
             return first
-        seconds, is_open = min(wait_seconds, MAX_WAIT_SECONDS), partial(self._is_open, first.operation)
+        seconds, is_open = min(wait_seconds, MAX_WAIT_SECONDS), partial(self._desk.is_undecided, first.operation)
         answered = await self._waiters.wait(first.operation, seconds=seconds, is_open=is_open)
         return await self._ask(proposal, withdrawal, page_url) if answered else first
 
@@ -158,18 +159,7 @@ class Withdrawals:
             changed_at=now,
             expires_at=expires_at,
         )
-        frozen = advance(
-            proposed,
-            Move.FREEZE,
-            at=now,
-            nonce=0,
-            unsigned_bytes=operation.unsigned_bytes,
-            digest=operation.digest,
-            view=canonical(decoded.view),
-            view_hash=decoded.view_hash,
-            facts=canonical(facts),
-            policy_revision=session.revision,
-        )
+        frozen = frozen_row(proposed, decoded, facts=facts, nonce=0, revision=session.revision, at=now)
         link_secret, link_hash = new_link_secret()
 
         def work(tx: Transaction) -> None:
@@ -186,18 +176,7 @@ class Withdrawals:
             permitted = check_permitted(
                 settings.policy, decoded, revision=session.revision, facts=None, reserved=Reserved()
             )
-            approval = ApprovalRow(
-                operation=frozen.id,
-                digest=operation.digest,
-                view_hash=decoded.view_hash,
-                policy_revision=session.revision,
-                principal=proposal.principal,
-                expires_at=expires_at,
-                level=int(permitted.obligations.level),
-                approvers=permitted.obligations.approvers,
-                link_hash=link_hash,
-                match_salt=secrets.token_bytes(16),
-            )
+            approval = approval_for(frozen, permitted, link_hash=link_hash, match_salt=secrets.token_bytes(16))
             bookkeeping.ask(tx, frozen, approval)
 
         with anyio.CancelScope(shield=True):
@@ -209,10 +188,6 @@ class Withdrawals:
         """A question under settings that are not in force any more: its answer would be refused."""
         await self._custody.transact(lambda tx: bookkeeping.close(tx, row, Move.REFUSE, code="policy.changed"))
         await self._closed((row.id,))
-
-    async def _is_open(self, operation: str) -> bool:
-        row = await self._custody.transact(lambda tx: tx.get(OperationRow, operation))
-        return row is not None and state_of(row) is State.FROZEN
 
 
 def _check_proposal(session: Session, withdrawal: ExchangeWithdrawal) -> None:

@@ -174,7 +174,7 @@ async def test_an_answer_that_comes_before_the_wait_begins_is_not_missed(rig: Ri
         operation = await wallet.approved()
         guard = wallet.owned.guard
         with anyio.fail_after(5):
-            assert await guard._waiters.wait(operation, seconds=60, is_open=partial(guard._is_open, operation))
+            assert await guard._waiters.wait(operation, seconds=60, is_open=partial(guard.desk.is_undecided, operation))
 
 
 async def test_calls_that_waited_in_vain_leave_nothing_in_memory(rig: Rig) -> None:

@@ -94,7 +94,7 @@ async def test_without_the_check_at_the_consume_the_same_would_be_signed(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The attack, with the guard taken out."""
-    monkeypatch.setattr("mcp_wallet_guard.reservations.check_limit", lambda *_, **__: None)
+    monkeypatch.setattr("mcp_wallet_guard.counters.check_limit", lambda *_, **__: None)
     async with rig.opened() as wallet:
         await paid(wallet, "0.2", "a")
         await paid(wallet, "0.2", "b")

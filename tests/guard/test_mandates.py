@@ -157,7 +157,7 @@ async def test_its_budget_is_never_exceeded_and_what_is_left_over_is_asked(rig: 
 
 async def test_without_the_budget_the_same_would_be_signed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The attack, with the guard taken out."""
-    monkeypatch.setattr("mcp_wallet_guard.mandates.check_limit", lambda *_, **__: None)
+    monkeypatch.setattr("mcp_wallet_guard.counters.check_limit", lambda *_, **__: None)
     async with rig.opened() as wallet:
         await granted(wallet)
         for reference in "abcde":

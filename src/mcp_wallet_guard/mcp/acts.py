@@ -1,8 +1,8 @@
 """A tool that does something itself: asked, approved outside this conversation, and run at most once.
 
 What is approved is the tool and its validated arguments in canonical form; the handler's body runs with exactly those,
-after the guard said `MayAct`, which it says once. However the run ends, the guard is told. Threat: T-001, T-004, T-009,
-T-011, T-013.
+after the guard said `MayAct`, which it says once. However the run ends, the guard is told.
+Threat: T-001, T-004, T-009, T-011.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, final
 
 import anyio
@@ -20,8 +21,8 @@ from mcp_wallet_guard.errors import GuardError, Misconfigured, Tampered
 from mcp_wallet_guard.exchange import MAX_RESULT, Acted, ActionProposal, ActOutcome, MayAct, Pending, RefusedAnswer
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.mcp import answers
-from mcp_wallet_guard.mcp.answers import with_channels
-from mcp_wallet_guard.mcp.ceremonies import PRINCIPAL, client_state, was_asked
+from mcp_wallet_guard.mcp.asking import ask
+from mcp_wallet_guard.mcp.ceremonies import PRINCIPAL
 from mcp_wallet_guard.mcp.elicitation import Host
 from mcp_wallet_guard.mcp.link import GuardLink
 from mcp_wallet_guard.mcp.rehearsal import as_json
@@ -50,28 +51,10 @@ class Acts:
         """
         proposal = ActionProposal(principal=PRINCIPAL, body=_body(tool, arguments))
         key = (PRINCIPAL, tool, hashlib.sha256(proposal.body.encode()).hexdigest())
-        asked = was_asked(host.state, key=key, intent={})
-        answer = await self._propose(proposal, seconds=self._wait if asked and host.opened else 0)
-        if isinstance(answer, Pending) and answer.url is not None and not asked and not answer.approved:
-            if host.takes_rounds:
-                state = client_state(answer.operation, key=key, intent={})
-                return host.ask_by_round(url=answer.url, state=state)
-            if host.takes_requests:
-                answer = await self._ask_within(host, proposal, answer)
-        if isinstance(answer, MayAct):
-            return await self._run(answer.operation, tool, body)
-        return with_channels(answer) if isinstance(answer, Pending) else answer
+        answer = await ask(host, partial(self._propose, proposal), key=key, intent={}, wait=self._wait)
+        return await self._run(answer.operation, tool, body) if isinstance(answer, MayAct) else answer
 
-    async def _ask_within(self, host: Host, proposal: ActionProposal, pending: Pending) -> _Answer:
-        started = anyio.current_time()
-        opened = await host.ask_by_request(pending, seconds=self._wait)
-        left = self._wait - (anyio.current_time() - started)
-        answer = await self._propose(proposal, seconds=max(left, 0) if opened else 0)
-        if not isinstance(answer, Pending):
-            await host.tell_complete(pending.operation)
-        return answer
-
-    async def _propose(self, proposal: ActionProposal, *, seconds: float) -> _Answer:
+    async def _propose(self, proposal: ActionProposal, seconds: float) -> _Answer:
         async with self._link.port() as port:
             return await port.act(proposal, wait_seconds=seconds)
 
