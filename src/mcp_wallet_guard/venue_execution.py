@@ -7,6 +7,7 @@ next call, when its outcome is asked, and every few seconds. Threat: T-009, T-05
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Final, final
 
@@ -17,7 +18,16 @@ from mcp_wallet_guard.answers import Withheld
 from mcp_wallet_guard.ceremony import Move, state_of
 from mcp_wallet_guard.clearsign.withdrawals import minus
 from mcp_wallet_guard.custody import Custody
-from mcp_wallet_guard.errors import Expired, InvalidInput, OverBudget, PolicyDenied, Refused, Tampered, Unavailable
+from mcp_wallet_guard.errors import (
+    Expired,
+    GuardError,
+    InvalidInput,
+    OverBudget,
+    PolicyDenied,
+    Refused,
+    Tampered,
+    Unavailable,
+)
 from mcp_wallet_guard.evidence import OperationRow, State, VenueFacts, canonical
 from mcp_wallet_guard.exchange import WithdrawalReceipt
 from mcp_wallet_guard.execution import note_incident
@@ -153,15 +163,16 @@ class VenueExecutor:
         self, session: Session, row: OperationRow, signed: SignedRequest, credential: Credential
     ) -> OperationRow:
         """Send a stored request, once. Nothing is refused here: what is unclear is asked about."""
-        venue = session.venues[signed.request.venue]
-        found: Found | None = None
         try:
-            found = await venue.send(signed, credential)
+            found = await session.venues[signed.request.venue].send(signed, credential)
         except Exception:  # noqa: BLE001  # also a connection that a lock closed under it: it may have been sent
-            row = await self._custody.transact(lambda tx: withdrawals.record_unknown(tx, row))
-        if found is not None:
-            return await self._record(session, row, found)
-        return await self.settle(row)
+            found = None
+        with suppress(GuardError):  # locked meanwhile: what is stored says enough, and is asked about later
+            if found is not None:
+                return await self._record(session, row, found)
+            row = await self._custody.transact(partial(withdrawals.record_unknown, row=row))
+            return await self.settle(row)
+        return row
 
     async def settle(self, row: OperationRow, /) -> OperationRow:
         """The row after asking the venue once. A venue that does not answer changes nothing; nothing is sent again."""

@@ -158,7 +158,7 @@ def record_taken(tx: Transaction, /, *, row: OperationRow, receipt: str) -> Oper
     return taken
 
 
-def record_unknown(tx: Transaction, row: OperationRow, /) -> OperationRow:
+def record_unknown(tx: Transaction, /, *, row: OperationRow) -> OperationRow:
     """Nobody knows whether the venue took it."""
     unknown = bookkeeping.move_row(tx, row, Move.LOSE, outcome="unknown")
     bookkeeping.note(tx, unknown, ended="unknown")

@@ -16,6 +16,7 @@ import pytest
 
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.evidence import OperationRow
+from mcp_wallet_guard.exchange import Done
 from mcp_wallet_guard.testing.venue import SimulatedVenue
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests import database
@@ -145,6 +146,29 @@ async def test_a_cancelled_call_does_not_cut_it_off(rig: Rig, venue: SimulatedVe
             tasks.cancel_scope.cancel()
             venue.released.set()
         assert (await wallet.row(operation)).state == "sent"
+
+
+@pytest.mark.anyio
+async def test_a_vault_that_locks_while_the_venue_works_loses_nothing(rig: Rig, venue: SimulatedVenue) -> None:
+    async with rig.opened() as wallet:
+        trader = Trader(wallet)
+        operation = await trader.approved()
+        venue.fail("hang")
+        answers: list[object] = []
+
+        async def call() -> None:
+            answers.append(await trader.withdraw())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            await until(lambda: len(venue.withdrawals) == 1)
+            await wallet.owned.lock()
+            venue.released.set()
+        assert [each.outcome for each in answers if isinstance(each, Done)] == ["unknown"], answers
+        await wallet.owned.unlock(passphrase())
+        assert (await wallet.row(operation)).state == "signed"
+        assert (await trader.done()).outcome == "sent"
+    assert len(venue.withdrawals) == 1
 
 
 @pytest.mark.anyio

@@ -12,6 +12,8 @@ import json
 import anyio
 import pytest
 
+from mcp_wallet_guard.approvals.documents import request_page
+from mcp_wallet_guard.cli.telling import explanation
 from mcp_wallet_guard.evidence import Channel, Level
 from mcp_wallet_guard.exchange import Done, Pending
 from mcp_wallet_guard.journal.events import Kind
@@ -65,6 +67,10 @@ async def test_from_the_question_to_the_venues_own_account_of_it(rig: Rig, venue
         assert receipt_of(settled).venue_transaction == "0x" + "ab" * 32
         page = await wallet.owned.read_log(last=50, about=done.operation)
         entries = [json.loads(entry) for entry in page.entries]
+        told = "\n".join(explanation(entries))
+        for said in (left.text, receipt.request_sha256, "The venue took it.", "It ended: completed.", "Signed string"):
+            assert said in told
+        assert await wallet.owned.history(10) == (), "no payment of the chain's account"
         assert [entry["kind"] for entry in entries] == [
             Kind.FROZEN, Kind.APPROVED, Kind.CONSUMED, Kind.SIGNED, Kind.SENT, Kind.SETTLED,
         ]  # fmt: skip
@@ -289,3 +295,15 @@ async def test_an_approval_that_nobody_used_in_time_sends_nothing(rig: Rig, venu
         rig.clock.advance(120)
         assert isinstance(await trader.withdraw(), Pending)
     assert venue.withdrawals == []
+
+
+async def test_its_page_names_it_a_withdrawal_and_shows_every_field_before_the_form(rig: Rig) -> None:
+    """Threat: T-021."""
+    async with rig.opened() as wallet:
+        request = await wallet.owned.request((await Trader(wallet).asked()).operation)
+    page = request_page(request, csrf="c", now=rig.clock.now()).decode()
+    assert "<h1>Approve this withdrawal?</h1>" in page
+    places = [page.index(f'data-field="{field.label}"') for field in request.view.fields]
+    assert places == sorted(places)
+    assert max(places) < page.index("data-finding=") < page.index("data-match-code")
+    assert request.view.fields[11].value.replace("&", "&amp;") in page, "the string, whole"

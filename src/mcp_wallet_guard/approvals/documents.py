@@ -17,7 +17,9 @@ from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.evidence import Finding, ViewField
 from mcp_wallet_guard.exchange import ApprovalRequest
 
-_LEADS: Final = {"Amount": "lead amount", "Payee": "lead payee"}
+_LEADS: Final = {"Amount": "lead amount", "Payee": "lead payee", "Address": "lead payee"}
+_NAMES: Final = {"action": "request", "exchange_withdrawal": "withdrawal"}
+"""What is asked, by the kind of its view: a payment, unless it stands here."""
 _SEVERITY: Final = {"notice": "Note", "warning": "Warning", "danger": "Danger"}
 VIEW_CHANGED: Final = (
     "What is asked changed after you opened the page. Nothing was approved. Read it again before you answer."
@@ -66,7 +68,7 @@ def list_page(requests: tuple[ApprovalRequest, ...], /, *, now: int) -> bytes:
 def request_page(request: ApprovalRequest, /, *, csrf: str, now: int, alert: str | None = None) -> bytes:
     """The whole view in its order, then the findings, and only then the match code and the form that takes it."""
     view = request.view
-    title = f"Approve this {'request' if view.kind == 'action' else 'payment'}?"
+    title = f"Approve this {_NAMES.get(view.kind, 'payment')}?"
     return _page(
         title,
         _alert(alert),
