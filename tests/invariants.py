@@ -66,7 +66,7 @@ async def check_guard(rig: Rig, owned: OwnedGuard) -> Report:
         kinds = Counter(each["kind"] for each in history)
         assert all(kinds[kind] <= 1 for kind in ONCE), f"{operation}: one event per decision: {kinds}"
         for each in history:
-            if each["kind"] == Kind.SIGNED:
+            if each["kind"] == Kind.SIGNED and "transaction_hash" in each["data"]:
                 stored["0x" + each["data"]["transaction_hash"]] = operation
     assert len(set(stored.values())) == len(stored), "two transactions for one approval"
     sent = rig.sent()

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from mcp_wallet_guard.evidence import Level
-    from mcp_wallet_guard.exchange import Done, HistoryEntry, Pending, Receipt, RefusedAnswer, Settled
+    from mcp_wallet_guard.exchange import (
+        Done,
+        HistoryEntry,
+        Pending,
+        Receipt,
+        RefusedAnswer,
+        Settled,
+        WithdrawalReceipt,
+    )
     from mcp_wallet_guard.operations.hashes import Bytes32, Signature, TxHash
     from mcp_wallet_guard.operations.intents import (
         ContractCall,
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
         UnsignedTransaction,
     )
     from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
+    from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
     from mcp_wallet_guard.secret import Secret
     from mcp_wallet_guard.wallet_guard import WalletGuard
 
@@ -48,6 +57,7 @@ __all__ = [
     "ConfirmationView",
     "ContractCall",
     "Done",
+    "ExchangeWithdrawal",
     "GuardError",
     "HistoryEntry",
     "Intent",
@@ -70,6 +80,7 @@ __all__ = [
     "Unavailable",
     "UnsignedTransaction",
     "WalletGuard",
+    "WithdrawalReceipt",
 ]
 
 _HOMES: Final[dict[str, str]] = {
@@ -78,13 +89,16 @@ _HOMES: Final[dict[str, str]] = {
     ),
     "ConfirmationView": "confirmation",
     "Level": "evidence",
-    **dict.fromkeys(("Done", "HistoryEntry", "Pending", "Receipt", "RefusedAnswer", "Settled"), "exchange"),
+    **dict.fromkeys(
+        ("Done", "HistoryEntry", "Pending", "Receipt", "RefusedAnswer", "Settled", "WithdrawalReceipt"), "exchange"
+    ),
     **dict.fromkeys(("Bytes32", "Signature", "TxHash"), "operations.hashes"),
     **dict.fromkeys(
         ("ContractCall", "Intent", "TokenApproval", "TokenTransfer", "Transfer", "UnsignedTransaction"),
         "operations.intents",
     ),
     **dict.fromkeys(("Account", "Address", "Amount", "Asset", "BaseUnits", "ChainId"), "operations.values"),
+    "ExchangeWithdrawal": "operations.withdrawals",
     "Secret": "secret",
     "WalletGuard": "wallet_guard",
 }

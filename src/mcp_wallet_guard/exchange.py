@@ -30,8 +30,31 @@ class Receipt(Model):
 
 
 @final
+class WithdrawalReceipt(Model):
+    """What a withdrawal from a venue returns. All but the last two fields are the guard's own; `venue_id` and
+    `venue_transaction` are the venue's words. `request_sha256` is of the exact string that was signed; `received` is
+    the amount without the fee that the owner was shown."""
+
+    operation: str
+    venue: str
+    network: str
+    to: str
+    memo: str | None
+    amount: str
+    fee: str
+    received: str
+    symbol: str
+    order_id: str
+    request_sha256: str
+    venue_id: str | None = None
+    venue_transaction: str | None = None
+
+
+@final
 class Done(Model):
-    """The payment was signed and sent. `outcome`: `mined`, `sent`, `failed` (reverted), `unknown` or another end.
+    """The payment was signed and sent. `outcome`: `mined`, `sent`, `failed` (reverted), `unknown` or another end. Of a
+    withdrawal, whose receipt is `withdrawal`, `sent` says that the venue took it, `completed` and `failed` how it says
+    that it ended.
 
     `repeated` is true when this call found an earlier, equal one and nothing was paid again. `incident` is set when the
     receipt was withheld because it held a secret, and names the journal's entry or that of the server's log.
@@ -39,9 +62,10 @@ class Done(Model):
 
     status: Literal["done"] = "done"
     operation: str
-    outcome: Literal["mined", "sent", "failed", "replaced", "unknown", "burned", "signed_but_invalid"]
+    outcome: Literal["mined", "sent", "completed", "failed", "replaced", "unknown", "burned", "signed_but_invalid"]
     repeated: bool = False
     receipt: Receipt | None = None
+    withdrawal: WithdrawalReceipt | None = None
     incident: str | None = None
     message: str
 
@@ -81,16 +105,18 @@ ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer,
 class Settled(Model):
     """What became of an operation that a tool proposed, for its author's `on_settled`. Allow-listed fields only.
 
-    `outcome`: `mined`, `failed` (reverted), `replaced` by another transaction of the account, `burned` or
-    `signed_but_invalid` (nothing was sent), or `refused` (declined, expired, superseded, denied: `code` says which,
-    from the catalogue). `receipt` is there for what was sent, unless it was withheld because it held a secret.
+    `outcome`: `mined`, `completed` (by a venue), `failed` (reverted, or by a venue), `replaced` by another transaction
+    of the account, `burned` or `signed_but_invalid` (nothing was sent), or `refused` (declined, expired, superseded,
+    denied: `code` says which, from the catalogue). `receipt` or `withdrawal` is there for what was sent, unless it was
+    withheld because it held a secret.
     """
 
     operation: str
     tool: str
-    outcome: Literal["mined", "failed", "replaced", "burned", "signed_but_invalid", "refused"]
+    outcome: Literal["mined", "completed", "failed", "replaced", "burned", "signed_but_invalid", "refused"]
     code: str | None = None
     receipt: Receipt | None = None
+    withdrawal: WithdrawalReceipt | None = None
 
 
 @final

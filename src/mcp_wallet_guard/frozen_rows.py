@@ -9,7 +9,7 @@ from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.ceremony import Move, advance
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.evidence import ApprovalRow, Facts, OperationRow, canonical
+from mcp_wallet_guard.evidence import ApprovalRow, Facts, OperationRow, VenueFacts, canonical
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
 from mcp_wallet_guard.operations.intents import Effect, from_json
 from mcp_wallet_guard.proofs import Decoded, Permitted
@@ -18,7 +18,7 @@ DISAGREES: Final = "the row's columns disagree with its bytes"
 
 
 def frozen_row(
-    row: OperationRow, decoded: Decoded, /, *, facts: Facts | None, nonce: int, revision: int, at: int
+    row: OperationRow, decoded: Decoded, /, *, facts: Facts | VenueFacts | None, nonce: int, revision: int, at: int
 ) -> OperationRow:
     """The proposed `row` with what was frozen for it and what its view shows. `at` is unix seconds. Raises as
     `advance`."""

@@ -53,11 +53,13 @@ from mcp_wallet_guard.operations.intents import (
     to_json,
 )
 from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.operations.withdrawals import ACCOUNT_PREFIX, ExchangeWithdrawal
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
 from mcp_wallet_guard.session import Session, facts_of
 from mcp_wallet_guard.stores.base import Transaction
+from mcp_wallet_guard.withdrawing import Withdrawals
 
 LOCAL_OWNER: Final = "local"
 MAX_WAIT_SECONDS: Final = 50.0
@@ -94,6 +96,9 @@ class Guard:
         self.actions: Final = Actions(
             custody, self.desk, self._waiters, self.refusals, principals=principals, closed=self._after_close
         )
+        self.withdrawals: Final = Withdrawals(
+            custody, self.desk, self._waiters, principals=principals, closed=self._after_close
+        )
         self._read_chain: Final = ReadChain(custody)
         self.page_url: Callable[[str], str] | None = None
         custody.on_unlock.append(self._resume)
@@ -104,6 +109,10 @@ class Guard:
         """Ask for a spend. Every refusal is an answer; nothing about a caller's mistake raises."""
         try:
             intent = from_json(proposal.intent)
+            if isinstance(intent, ExchangeWithdrawal):
+                return await self.withdrawals.propose(
+                    proposal, intent, wait_seconds=wait_seconds, page_url=self.page_url
+                )
             first = await self._ask(proposal, intent)
             if not isinstance(first, Pending) or first.queued or wait_seconds <= 0:
                 return first
@@ -125,7 +134,8 @@ class Guard:
     async def outcome(self, operation: str, /, *, principal: str) -> _Answer:
         """Like `status`, after asking the chain about what was sent."""
         try:
-            await self._own_row(operation, principal)
+            if (await self._own_row(operation, principal)).account.startswith(ACCOUNT_PREFIX):
+                return self._answer(await self.withdrawals.settle(operation))
             async with self._account_lock:
                 return self._answer(await self.executor.settle(operation))
         except GuardError as error:
@@ -179,6 +189,7 @@ class Guard:
             return
         async with self._account_lock:
             await self.executor.settle_due()
+        await self.withdrawals.settle_due()
 
     async def sweep(self) -> None:
         """Expire and retire what is due, with its links. Raises Locked, Tampered, Unavailable."""
@@ -337,6 +348,7 @@ class Guard:
             self.custody.session()
         except Refused:
             return  # spending is blocked, or nothing is in force yet
+        await self.withdrawals.resume()
         async with self._account_lock:
             await self.executor.resume()
             await self._sweep()

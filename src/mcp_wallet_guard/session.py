@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, final
 
@@ -19,6 +20,7 @@ from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
+from mcp_wallet_guard.venues.base import Credential, Venue
 
 
 class OpenVault(Protocol):
@@ -47,6 +49,10 @@ class OpenVault(Protocol):
         """The shared secret of one factor; the caller wipes it."""
         ...
 
+    def credential(self, venue: str, /, *, now: int) -> Credential:
+        """The API key of a venue; the caller wipes it. Raises Refused("venue.no_key", "venue.key_expired")."""
+        ...
+
     def signer(self, settings: Settings, /) -> Signer:
         """The signer of the settings' account. Raises Misconfigured when the vault has no such key."""
         ...
@@ -70,6 +76,7 @@ class Session:
     revision: int
     signer: Signer
     chain: Chain
+    venues: Mapping[str, Venue]
     match_key: Secret
     pairing_key: Secret
     descriptors: Index | None = None

@@ -19,15 +19,17 @@ from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import findings
 from mcp_wallet_guard.clearsign.knowledge import Names
 from mcp_wallet_guard.clearsign.risks.known import Known
+from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewFee, ViewField, ViewParty
 from mcp_wallet_guard.errors import InvalidInput, Tampered
-from mcp_wallet_guard.evidence import Facts
-from mcp_wallet_guard.operations import frozen
+from mcp_wallet_guard.evidence import Facts, VenueFacts
+from mcp_wallet_guard.operations import frozen, requests
 from mcp_wallet_guard.operations.actions import Action, action_hash, action_of
 from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind
 from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId, keccak256
+from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal, withdrawal_hash
 from mcp_wallet_guard.proofs import Decoded, mint
 
 LABELS: Final = {
@@ -88,7 +90,13 @@ def view_hash(view: ConfirmationView, /) -> bytes:
     return hashlib.sha256(_TAG + b"\x00" + canonical_bytes(view.model_dump(mode="json"))).digest()
 
 
-def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect: Effect | Action) -> Decoded:
+def check_decoded(
+    operation: FrozenOperation,
+    facts: Facts | VenueFacts | None,
+    /,
+    *,
+    effect: Effect | Action | ExchangeWithdrawal,
+) -> Decoded:
     """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts.
 
     Raises Tampered("tampered.operation") when bytes, account or effect differ from `effect`, and PolicyDenied
@@ -97,9 +105,14 @@ def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect:
     if isinstance(effect, Action):
         _check_action(operation, effect)
         view = render_action(operation)
+    elif isinstance(effect, ExchangeWithdrawal):
+        _check_withdrawal(operation, effect)
+        if not isinstance(facts, VenueFacts):
+            raise Tampered("tampered.operation", detail="a withdrawal without facts")
+        view = render_withdrawal(operation, facts)
     else:
         _check_transaction(operation, effect)
-        if facts is None:
+        if not isinstance(facts, Facts):
             raise Tampered("tampered.operation", detail="a transaction without facts")
         view = render_view(operation, facts)
     return mint(Decoded, operation=operation, view=view, view_hash=view_hash(view))
@@ -129,6 +142,12 @@ def _check_action(operation: FrozenOperation, action: Action) -> None:
 def _calldata(operation: FrozenOperation) -> str | None:
     data = operation.transaction.data
     return keccak256(data).hex() if data else None
+
+
+def _check_withdrawal(operation: FrozenOperation, asked: ExchangeWithdrawal) -> None:
+    same = requests.matches(asked, requests.request_of(operation))
+    if not same or operation.effect_hash != withdrawal_hash(asked, operation.account):
+        raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
 
 
 def _token(facts: Facts, chain: ChainId) -> Asset | None:

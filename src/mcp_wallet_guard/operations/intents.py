@@ -15,6 +15,8 @@ from typing import Any, Final, final
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations import erc20, evm
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, ChainId, check_reference
+from mcp_wallet_guard.operations.withdrawals import PARSERS as WITHDRAWAL_PARSERS
+from mcp_wallet_guard.operations.withdrawals import WITHDRAWAL, ExchangeWithdrawal
 
 NOTHING: Final = Amount("0")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9.]{1,12}|0x[0-9a-fA-F]{40}")
@@ -122,8 +124,10 @@ class UnsignedTransaction:
         _check_common(None, self.account, self.reference)
 
 
-Intent = Transfer | TokenTransfer | TokenApproval | ContractCall | UnsignedTransaction
-INTENTS: Final[tuple[type[Intent], ...]] = (Transfer, TokenTransfer, TokenApproval, ContractCall, UnsignedTransaction)
+Intent = Transfer | TokenTransfer | TokenApproval | ContractCall | UnsignedTransaction | ExchangeWithdrawal
+INTENTS: Final[tuple[type[Intent], ...]] = (
+    Transfer, TokenTransfer, TokenApproval, ContractCall, UnsignedTransaction, ExchangeWithdrawal,
+)  # fmt: skip
 
 
 class EffectKind(StrEnum):
@@ -157,9 +161,11 @@ class Effect:
 def resolve(intent: Intent, /, *, account: Account, native: Asset, tokens: tuple[Asset, ...] = ()) -> Effect:
     """The effect of `intent` for the pinned `account`, with the pinned `tokens`.
 
-    Raises InvalidInput for another chain or account, a token that is not pinned, a zero amount, or more decimals than
-    the asset has.
+    Raises InvalidInput for another chain or account, a token that is not pinned, a zero amount, more decimals than
+    the asset has, or what is asked of a venue and not of a chain.
     """
+    if isinstance(intent, ExchangeWithdrawal):
+        raise InvalidInput("invalid_input.chain")
     if intent.account is not None and intent.account != account.name:
         raise InvalidInput("invalid_input.account")
     if isinstance(intent, UnsignedTransaction):
@@ -230,7 +236,9 @@ def from_json(data: object, /) -> Intent:
     known = set() if intent is None else {each.name for each in fields(intent)}
     if intent is None or not known - _OPTIONAL <= texts.keys() <= known:
         raise InvalidInput("invalid_input")
-    return intent(**{name: _PARSERS[name](text) for name, text in texts.items()})
+    parsers = WITHDRAWAL_PARSERS if intent is ExchangeWithdrawal else _PARSERS
+    values = {name: parsers[name](text) for name, text in texts.items()}
+    return intent(**{"memo": None, **values} if intent is ExchangeWithdrawal else values)
 
 
 def _call(
@@ -293,9 +301,10 @@ _TYPES: Final[dict[str, type[Intent]]] = {
     "token_approval": TokenApproval,
     "contract_call": ContractCall,
     "unsigned_transaction": UnsignedTransaction,
+    WITHDRAWAL: ExchangeWithdrawal,
 }
 _NAMES: Final = {intent: name for name, intent in _TYPES.items()}
-_OPTIONAL: Final = frozenset({"chain", "account", "reference"})
+_OPTIONAL: Final = frozenset({"chain", "account", "reference", "memo"})
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     **dict.fromkeys(("to", "spender"), Address.parse),
     **dict.fromkeys(("amount", "value"), Amount.parse),
