@@ -60,7 +60,7 @@ CATALOGUE: Final[dict[str, str]] = {
     "blocked.mode": "The settings in force say that the guard runs in another way, so spending is blocked.",
     "blocked.vault": "The settings name another vault, so spending is blocked.",
     "venue.no_key": "The vault has no key for this venue. Its owner adds one with: mcp-wallet-guard venue key",
-    "venue.key_expired": "The key for this venue is past its date. Its owner adds a new one.",
+    "venue.key_expired": "The key for this venue is past its date. A new one is added with: mcp-wallet-guard venue key",
     "factor.rejected": "The code was not accepted.",
     "factor.none": "No second factor is enrolled. The owner enrols one with: mcp-wallet-guard factor enrol",
     "factor.exists": "A second factor is enrolled already. It was left as it is.",
