@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Transfer,
         UnsignedTransaction,
     )
+    from mcp_wallet_guard.operations.statements import Authorize7702, SignMessage, SignTypedData
     from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
     from mcp_wallet_guard.secret import Secret
     from mcp_wallet_guard.wallet_guard import WalletGuard
@@ -42,6 +43,7 @@ __all__ = [
     "Address",
     "Amount",
     "Asset",
+    "Authorize7702",
     "BaseUnits",
     "Bytes32",
     "ChainId",
@@ -61,6 +63,8 @@ __all__ = [
     "RefusedAnswer",
     "Secret",
     "Settled",
+    "SignMessage",
+    "SignTypedData",
     "Signature",
     "Tampered",
     "TokenApproval",
@@ -84,6 +88,7 @@ _HOMES: Final[dict[str, str]] = {
         ("ContractCall", "Intent", "TokenApproval", "TokenTransfer", "Transfer", "UnsignedTransaction"),
         "operations.intents",
     ),
+    **dict.fromkeys(("Authorize7702", "SignMessage", "SignTypedData"), "operations.statements"),
     **dict.fromkeys(("Account", "Address", "Amount", "Asset", "BaseUnits", "ChainId"), "operations.values"),
     "Secret": "secret",
     "WalletGuard": "wallet_guard",

@@ -116,6 +116,18 @@ class Facts(Model):
 
 
 @final
+class StatementFacts(Model):
+    """What was known when a statement was frozen: no node is asked about one. Unix seconds; `names` and `known` as in
+    `Facts`."""
+
+    v: Literal[1] = 1
+    collected_at: int
+    chain: str
+    names: str
+    known: str
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obligations:
     """What policy still asks for: the assurance level and how many people; or nothing more, by the mandate with this

@@ -17,16 +17,18 @@ from mcp_wallet_guard.clearsign.actions import render_action
 from mcp_wallet_guard.clearsign.contract_calls import render_call
 from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import findings
+from mcp_wallet_guard.clearsign.frozen_statements import check_stated, render_statement
 from mcp_wallet_guard.clearsign.knowledge import Names
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewFee, ViewField, ViewParty
 from mcp_wallet_guard.errors import InvalidInput, Tampered
-from mcp_wallet_guard.evidence import Facts
+from mcp_wallet_guard.evidence import Facts, StatementFacts
 from mcp_wallet_guard.operations import frozen
 from mcp_wallet_guard.operations.actions import Action, action_hash, action_of
 from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind
+from mcp_wallet_guard.operations.statements import StatementEffect
 from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId, keccak256
 from mcp_wallet_guard.proofs import Decoded, mint
 
@@ -87,8 +89,15 @@ def view_hash(view: ConfirmationView, /) -> bytes:
     return hashlib.sha256(_TAG + b"\x00" + canonical_bytes(view.model_dump(mode="json"))).digest()
 
 
-def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect: Effect | Action) -> Decoded:
-    """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts.
+def check_decoded(
+    operation: FrozenOperation,
+    facts: Facts | StatementFacts | None,
+    /,
+    *,
+    effect: Effect | StatementEffect | Action,
+) -> Decoded:
+    """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts, a
+    statement its own.
 
     Raises Tampered("tampered.operation") when bytes, account or effect differ from `effect`, and PolicyDenied
     ("policy.undecodable") when what was asked cannot be shown in full. Threat: T-006, T-007, T-008.
@@ -96,9 +105,14 @@ def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect:
     if isinstance(effect, Action):
         _check_action(operation, effect)
         view = render_action(operation)
+    elif isinstance(effect, StatementEffect):
+        check_stated(operation, effect)
+        if type(facts) is not StatementFacts:
+            raise Tampered("tampered.operation", detail="a statement without its facts")
+        view = render_statement(operation, facts)
     else:
         _check_transaction(operation, effect)
-        if facts is None:
+        if type(facts) is not Facts:
             raise Tampered("tampered.operation", detail="a transaction without facts")
         view = render_view(operation, facts)
     return mint(Decoded, operation=operation, view=view, view_hash=view_hash(view))
