@@ -13,7 +13,7 @@ DOCS    := docs/_build/html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format types imports coverage mutants docs bench bench-once live threats checklist architecture decoders lock clean
+.PHONY: help demo test check lint format types imports coverage mutants docs bench bench-once live threats risks checklist architecture decoders lock clean
 
 help:
 	@echo "make demo     a guarded payment on a private chain, then the attacks that fail (ARGS=--interactive)"
@@ -26,6 +26,7 @@ help:
 	@echo "make bench    measure, and judge against the limits"
 	@echo "make live     the slow sweeps over whole processes, and tests that talk to the outside world"
 	@echo "make threats  write docs/threats.md from docs/threats.toml and the sources"
+	@echo "make risks    write docs/risks.md from the table of checks"
 	@echo "make checklist  write docs/checklist.md and its JSON twin from docs/checklist.toml"
 	@echo "make architecture  write the parts of docs/architecture.md that are read from the code"
 	@echo "make decoders  write the list of docs/decoders.md from the table of functions"
@@ -91,6 +92,9 @@ bench-once: $(STAMPS)/demo
 
 threats: $(STAMPS)/created
 	$(RUN) tools/threats.py
+
+risks: $(STAMPS)/test
+	$(RUN) tools/risks.py
 
 checklist: $(STAMPS)/created
 	$(RUN) tools/checklist.py

@@ -186,8 +186,12 @@ def part(
 
 def within(outer: Part, *inner: Part) -> Part:
     """`outer` with parts inside it, whose paths follow."""
-    prefix = outer.path + "." if outer.path else ""
-    return replace(outer, parts=tuple(replace(each, path=f"{prefix}{at}") for at, each in enumerate(inner)))
+    return _placed(replace(outer, parts=inner), outer.path)
+
+
+def _placed(one: Part, path: str) -> Part:
+    prefix = path + "." if path else ""
+    return replace(one, path=path, parts=tuple(_placed(each, f"{prefix}{at}") for at, each in enumerate(one.parts)))
 
 
 def read(root: Part, *, value: int = 0, **more: Any) -> Reading:

@@ -17,6 +17,7 @@ from mcp_wallet_guard.clearsign.tree import (
     AssetKind,
     AssetRef,
     Bound,
+    Clarity,
     Consequence,
     Direction,
     Part,
@@ -172,6 +173,15 @@ def test_a_label_of_a_descriptor_is_quoted_and_ours_is_not() -> None:
     label = "Pay\u202e"
     theirs = Shown(path="", label=label, kind=ShownKind.INTEGER, raw=1, source=Source.DESCRIPTOR)
     assert SHOWS.fields(part(shown=(theirs,)))[0].label == '"Pay\\u{202e}"'
+
+
+def test_the_members_of_a_message_that_nobody_knows_have_their_names_in_quotes() -> None:
+    """Threat: T-021. A member may be called like one of our labels."""
+    member = Shown(path="#.Maximum fee", label="Maximum fee", kind=ShownKind.INTEGER, raw=0)
+    unknown = part(kind=PartKind.TYPED_DATA, clarity=Clarity.DECODED, shown=(member,))
+    assert SHOWS.fields(unknown)[0].label == '"Maximum fee"'
+    known = part(kind=PartKind.TYPED_DATA, clarity=Clarity.CLEAR, shown=(member,))
+    assert SHOWS.fields(known)[0].label == "Maximum fee"
 
 
 def test_every_part_is_shown_once_wherever_it_stands() -> None:

@@ -1,6 +1,6 @@
 """Each of the 45 checks is raised by an attack, passes its honest twin, and says so when a source is missing.
 
-Threat: T-020, T-021, T-022, T-025, T-028, T-030, T-032, T-034, T-041, T-043, T-120.
+Threat: T-020, T-021, T-022, T-025, T-028.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import pytest
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Result, Severity, Status, results_of
 from mcp_wallet_guard.clearsign.risks.table import CHECKS, findings, results
 from mcp_wallet_guard.clearsign.text import is_plain
-from tests.clearsign.attacks import CASES, Scene
+from tests.clearsign.attacks import CASES
+from tests.clearsign.scenes import Scene
 
 ALWAYS_ANSWERED = {15}
 """Whether something cannot be read is known of everything."""

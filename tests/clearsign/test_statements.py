@@ -26,7 +26,7 @@ def members(value: Value, path: str) -> list[tuple[str, Value]]:
 
 
 @given(valid_messages())
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_every_member_of_domain_and_message_is_shown_as_it_is_signed(document: dict[str, Any]) -> None:
     typed_data = parse_typed_data(document)
     part = read_typed_data(typed_data, chain=MAINNET, signer=OWNER)

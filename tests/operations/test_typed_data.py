@@ -106,7 +106,7 @@ def test_the_vectors_of_eth_account_are_taken_and_refused_as_wallets_agree() -> 
 
 
 @given(valid_messages())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_valid_messages_hash_as_eth_account_hashes_them(document: dict[str, Any]) -> None:
     assert ours(document) == theirs(document)
     assert ours(json.dumps(document)) == ours(document)

@@ -22,7 +22,7 @@ def check_refused(document: Any) -> None:
 
 
 @given(valid_messages())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_the_canonical_text_reads_back_to_the_same_value(document: dict[str, Any]) -> None:
     typed = parse_typed_data(document)
     again = parse_typed_data(to_json(typed))
@@ -32,7 +32,7 @@ def test_the_canonical_text_reads_back_to_the_same_value(document: dict[str, Any
 
 
 @given(valid_messages(), st.data())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_any_other_value_has_another_hash(document: dict[str, Any], data: st.DataObject) -> None:
     other = copy.deepcopy(document)
     holder, key = data.draw(st.sampled_from([*_leaves(other["message"]), *_leaves(other["domain"])] or [(other, "")]))
@@ -64,14 +64,14 @@ _json = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(_json | st.fixed_dictionaries({"types": _json, "primaryType": _json, "domain": _json, "message": _json}))
 def test_random_json_raises_one_exception_type(document: Any) -> None:
     check_refused(document)
 
 
 @given(valid_messages(), _json, st.data())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_broken_message_raises_one_exception_type(document: dict[str, Any], part: Any, data: st.DataObject) -> None:
     holder, key = data.draw(st.sampled_from([*_leaves(document), (document, "domain"), (document, "message")]))
     holder[key] = part

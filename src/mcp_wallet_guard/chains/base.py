@@ -103,7 +103,7 @@ class Chain(Protocol):
 
     async def simulate(self, call: UnsignedCall, /, *, again: bool) -> SimulationOutcome | None:
         """What the node says that `call` would do now, None where it cannot say. `again` asks in another setting, so
-        that a contract which behaves under simulation is noticed. It may only add findings. Threat: T-043.
+        that a contract which behaves under simulation is noticed. It may only add findings.
         """
         ...
 

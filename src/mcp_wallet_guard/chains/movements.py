@@ -1,7 +1,7 @@
 """From events and payments to who has more or less of what, and who may take what.
 
 Events are the contracts' own word, and a hostile token writes what it likes: what is read here may add a finding, never
-remove one. Source: ERC-20, ERC-721, ERC-1155, ERC-6909, WETH9, Permit2. Threat: T-043.
+remove one. Source: ERC-20, ERC-721, ERC-1155, ERC-6909, WETH9, Permit2.
 """
 
 from __future__ import annotations

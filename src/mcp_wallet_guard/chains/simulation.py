@@ -2,7 +2,7 @@
 
 The second of two runs has another block's miner and randomness, or the pending block, so that a contract which looks
 for the marks of a simulation has to look for two of them. Source: Ethereum execution APIs; go-ethereum, debug
-namespace. Threat: T-043.
+namespace.
 """
 
 from __future__ import annotations

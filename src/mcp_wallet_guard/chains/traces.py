@@ -1,7 +1,7 @@
 """What a node answers when it is asked to try a transaction, reduced to numbers, addresses and bytes.
 
 Sizes are capped and forms are strict; texts of the node are dropped, but for what a contract itself returned. Source:
-Ethereum execution APIs (eth_simulateV1), go-ethereum's callTracer. Threat: T-042, T-043, T-057.
+Ethereum execution APIs (eth_simulateV1), go-ethereum's callTracer. Threat: T-042, T-057.
 """
 
 from __future__ import annotations

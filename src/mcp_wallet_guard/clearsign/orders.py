@@ -2,7 +2,8 @@
 
 Known by the exact type and the contract, since the maker's tokens are approved to that contract's conduits and to no
 other's. Amounts may rise or fall over time: the most that is given and the least that comes are the consequences, and
-the exact members stand beside them. Source: Seaport 1.1 to 1.6, `ConsiderationStructs.sol`, `ConsiderationEnums.sol`. Threat: T-030.
+the exact members stand beside them. Source: Seaport 1.1 to 1.6, `ConsiderationStructs.sol`, `ConsiderationEnums.sol`.
+Threat: T-030.
 """
 
 from __future__ import annotations

@@ -6,13 +6,15 @@ marked so. Everything that only the outside knows is in `risks.known`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, final
+from typing import Any, Final, TypeVar, final
 
 from mcp_wallet_guard.clearsign.tree import CLARITIES, Clarity, Consequence, Direction, Part, PartKind, Source
 from mcp_wallet_guard.operations.values import Address, ChainId
+
+Found = TypeVar("Found")
 
 BLOB_GAS: Final = 131_072
 """Gas of one blob. Source: EIP-4844."""
@@ -164,6 +166,7 @@ class Reading:
     parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
     effects: tuple[Effect, ...] = field(init=False, repr=False, compare=False)
     unread: str | None = field(init=False, repr=False, compare=False)
+    _found: dict[object, tuple[Any, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         parts = tuple(self.root.walk())
@@ -175,6 +178,13 @@ class Reading:
     def is_signature(self) -> bool:
         """Whether a message is signed, not a transaction."""
         return self.envelope is None
+
+    def once(self, find: Callable[[Reading], Iterator[Found]], /) -> tuple[Found, ...]:
+        """What `find` finds in this reading. Many checks ask for the same, and it is looked for once."""
+        found = self._found.get(find)
+        if found is None:
+            found = self._found[find] = tuple(find(self))
+        return found
 
     def of(self, *directions: Direction) -> Iterator[Effect]:
         """The effects of these directions, in order."""

@@ -1,7 +1,7 @@
 """What a node says would happen if a transaction were mined now. Values only: how it is asked is `chains.simulation`.
 
 A simulation is one node's claim about one moment, and a contract may notice that it is simulated: what is here can add
-a finding, never remove one. Threat: T-043.
+a finding, never remove one.
 """
 
 from __future__ import annotations

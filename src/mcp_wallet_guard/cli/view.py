@@ -18,7 +18,7 @@ from mcp_wallet_guard.clearsign.known_tokens import NATIVE, known_tokens
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.renderers.markdown import markdown
-from mcp_wallet_guard.clearsign.renderers.plain import plain_text
+from mcp_wallet_guard.clearsign.renderers.plain import MIN_WIDTH, plain_text
 from mcp_wallet_guard.clearsign.risks.known import Known, KnownName, KnownToken
 from mcp_wallet_guard.clearsign.risks.table import results
 from mcp_wallet_guard.clearsign.token_lists import Tokens, read_token_list
@@ -40,6 +40,8 @@ _HEX: Final = re.compile(r"0x[0-9a-fA-F]+")
 def view(invocation: Invocation, /) -> Report:
     """Show one thing. Raises InvalidInput for what is none of those that can be signed."""
     options = invocation.options
+    if options.width < MIN_WIDTH:
+        raise InvalidInput("invalid_input", detail=f"--width is at least {MIN_WIDTH}")
     looked = _looked(options.what, message=options.message)
     settings = _settings(invocation)
     chain = _chain(looked.subject, options.chain_id, settings)

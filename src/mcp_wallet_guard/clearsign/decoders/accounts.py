@@ -22,7 +22,7 @@ Execution = tuple[Address, int, bytes]
 EXECUTIONS: Final = "(address target,uint256 value,bytes data)[] executions"
 _SINGLE, _BATCH, _STATIC, _DELEGATE = b"\x00", b"\x01", b"\xfe", b"\xff"
 _TRY: Final = 1
-_PLAIN_SELECTOR: Final = bytes(4)
+_PLAIN: Final = bytes(4)
 _WITH_DATA: Final = bytes.fromhex("78210001")
 _BATCHES: Final = bytes.fromhex("78210002")
 """Mode selectors. Source: ERC-7821."""
@@ -72,6 +72,8 @@ def execute_mode(draft: Draft, mode: bytes, data: bytes) -> None:
     kind, exec_type, selector = mode[:1], mode[1], mode[6:10]
     if exec_type > _TRY:
         raise malformed("an execution type")
+    if selector not in {_PLAIN, _WITH_DATA, _BATCHES}:
+        draft.lower(Clarity.PARTIAL)  # of an extension: the account may read more into the call than we do
     may_fail = ", which may fail" if exec_type == _TRY else ""
     at = "#.executionCalldata"
     if kind in {_SINGLE, _STATIC}:

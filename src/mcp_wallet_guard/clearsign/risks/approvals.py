@@ -1,5 +1,4 @@
-"""Allowances: who may take what, how much, for how long, and by which kind of signature. Threat: T-020, T-028, T-029,
-T-030."""
+"""Allowances: who may take what, how much, for how long, and by which kind of signature. Threat: T-020, T-028."""
 
 from __future__ import annotations
 
@@ -7,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_wallet_guard.clearsign.reading import Effect, Reading
+from mcp_wallet_guard.clearsign.risks.calldata import odd
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.parties import allowances, is_collection, spenders
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Fact, Gap, Hit, Saying, Severity
@@ -61,6 +61,7 @@ def _signed(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for effect in allowances(reading):
         if effect.part.kind is PartKind.TYPED_DATA:
             yield Hit(code="approval.signed", path=effect.path, facts=_facts(effect))
+    yield from odd(reading, "approval.like")
 
 
 def _to_account(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
@@ -88,6 +89,7 @@ def _expiry(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
         elif consequence.expires_at > known.now + known.thresholds.far_seconds:
             days = (consequence.expires_at - known.now) // 86_400
             yield Hit(code="expiry.far", path=effect.path, facts=(("days", days),))
+    yield from odd(reading, "expiry.signature")
 
 
 CHECKS: Final = (
@@ -147,6 +149,11 @@ CHECKS: Final = (
                 sentence="Whoever holds this signature can let {address} take the money. It costs them no further "
                 "question to you.",
             ),
+            Saying(
+                code="approval.like",
+                severity=Severity.DANGER,
+                sentence="The message names somebody who may take something, and is none of the known permits.",
+            ),
         ),
         examine=_signed,
     ),
@@ -177,6 +184,11 @@ CHECKS: Final = (
                 code="expiry.far",
                 severity=Severity.WARNING,
                 sentence="This can be used for {days} more days.",
+            ),
+            Saying(
+                code="expiry.signature",
+                severity=Severity.WARNING,
+                sentence="The signature has no end: whoever holds it can hand it in at any later time.",
             ),
         ),
         examine=_expiry,

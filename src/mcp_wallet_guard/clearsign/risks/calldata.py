@@ -12,6 +12,53 @@ from mcp_wallet_guard.clearsign.tree import Clarity, Part
 
 _REFUSED: Final = frozenset({"invalid_input.calldata", "invalid_input.transaction"})
 
+ODDITIES: Final[dict[str, str]] = {
+    "authorization.every_chain": "account.every_chain",
+    "authorization.other_chain": "chain.wrong",
+    "calldata.budget": "calldata.partial",
+    "calldata.malformed": "calldata.malformed",
+    "calldata.trailing": "calldata.trailing",
+    "calldata.unknown": "calldata.blind",
+    "command.malformed": "calldata.malformed",
+    "command.unknown": "calldata.partial",
+    "message.binary": "message.binary",
+    "message.hash": "message.hash",
+    "message.invisible": "message.invisible",
+    "message.nonascii": "message.nonascii",
+    "message.prefixed": "message.prefixed",
+    "message.siwe_malformed": "message.siwe_malformed",
+    "safe.delegatecall": "delegatecall.unknown",
+    "safe.legacy_domain": "typed.no_chain",
+    "safe.refund": "safe.refund",
+    "siwe.no_expiry": "expiry.signature",
+    "siwe.other_chain": "sign_in.chain",
+    "siwe.other_host": "sign_in.uri",
+    "siwe.other_signer": "owner.mismatch",
+    "siwe.times": "sign_in.times",
+    "siwe.user": "sign_in.user",
+    "typed.allowance_like": "approval.like",
+    "typed.nested": "typed.nested",
+    "typed.no_chain": "typed.no_chain",
+    "typed.no_contract": "typed.no_contract",
+    "typed.no_deadline": "expiry.signature",
+    "typed.other_chain": "chain.wrong",
+    "typed.other_owner": "owner.mismatch",
+    "typed.permit2_elsewhere": "approval.like",
+    "typed.salt": "typed.salt",
+    "typed.signer_is_contract": "typed.own_contract",
+    "value.unexpected": "call.not_payable",
+}
+"""An oddity that a decoder saw -> the code under which a check raises it. What is not here is raised by itself."""
+
+
+def odd(reading: Reading, *codes: str) -> Iterator[Hit]:
+    """A hit without facts for each oddity that stands for one of these codes."""
+    for part in reading.parts:
+        for oddity in part.oddities:
+            code = ODDITIES.get(oddity.code)
+            if code in codes:
+                yield Hit(code=code, path=part.path)
+
 
 def with_oddity(reading: Reading, code: str, /) -> Iterator[Part]:
     """The parts in whose bytes `code` was seen."""
@@ -24,13 +71,21 @@ def _blind(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
             yield Hit(code="calldata.blind", path=part.path, facts=(("bytes", len(part.data)),))
         elif part.clarity is Clarity.PARTIAL and not any(inner.clarity is Clarity.BLIND for inner in part.walk()):
             yield Hit(code="calldata.partial", path=part.path, facts=(("bytes", len(part.data)),))
+        else:
+            for oddity in part.oddities:
+                code = ODDITIES.get(oddity.code)
+                if code in {"calldata.blind", "calldata.partial"}:
+                    yield Hit(code=code, path=part.path, facts=(("bytes", len(part.data)),))
 
 
 def _malformed(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     if reading.invalid in _REFUSED:
         yield Hit(code="calldata.malformed", path=reading.root.path)
-    for part in with_oddity(reading, "calldata.malformed"):
-        yield Hit(code="calldata.malformed", path=part.path)
+    yield from odd(reading, "calldata.malformed")
+    for part in reading.parts:
+        for oddity in part.oddities:
+            if oddity.code not in ODDITIES:
+                yield Hit(code="calldata.unusual", path=part.path, facts=(("what", oddity.code),))
 
 
 def _trailing(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
@@ -70,6 +125,11 @@ CHECKS: Final = (
                 code="calldata.malformed",
                 severity=Severity.REFUSE,
                 sentence="The bytes are not spelled as the called function demands. Readers may disagree about them.",
+            ),
+            Saying(
+                code="calldata.unusual",
+                severity=Severity.WARNING,
+                sentence="Something about the bytes is unusual ({what}).",
             ),
         ),
         examine=_malformed,

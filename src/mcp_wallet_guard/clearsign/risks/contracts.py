@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_wallet_guard.clearsign.reading import Reading
+from mcp_wallet_guard.clearsign.risks.calldata import odd
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.parties import CALLS, Party, called, spenders
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
@@ -40,7 +41,7 @@ def _others(reading: Reading) -> Iterator[Party]:
 
 
 def _young(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
-    for party in _others(reading):
+    for party in reading.once(_others):
         created = known.claim(party.address).created_at
         if created is None:
             yield Gap(missing="node", path=party.path)
@@ -67,6 +68,7 @@ def _stuck(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
     for part in reading.parts:
         if part.kind in CALLS and part.value and part.signature in _NOT_PAYABLE:
             yield Hit(code="call.not_payable", path=part.path)
+    yield from odd(reading, "call.not_payable")
 
 
 def _creates(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
@@ -80,7 +82,7 @@ def _creates(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
 
 def _unverified(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     verified = frozenset(known.verified or ())
-    for party in _others(reading):
+    for party in reading.once(_others):
         if known.verified is None:
             yield Gap(missing="verified", path=party.path)
         elif party.address not in verified:

@@ -1,4 +1,4 @@
-"""Who decides over a contract, an account or a Safe, and code that runs as the account itself. Threat: T-020, T-035."""
+"""Who decides over a contract, an account or a Safe, and code that runs as the account itself. Threat: T-020."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ _OWNERSHIP: Final = frozenset(
     }
 )  # fmt: skip
 _UPGRADES: Final = frozenset({"proxy.upgrade", "safe.mastercopy"})
-_SAFE: Final = frozenset({"safe.owners", "safe.threshold", "safe.module", "safe.guard", "account.module"})
+_ELSEWHERE: Final = (
+    _OWNERSHIP | _UPGRADES | {"safe.fallback", "account.delegate", "account.revoke", "delegatecall", "create"}
+)
+"""What other checks raise, or another part of this one."""
 _OF_A_SAFE: Final = "Safe"
 
 
 def _facts(effect: Effect) -> tuple[Fact, ...]:
     gaining = effect.consequence.counterparty
     return (
-        ("what", CONTROLS[effect.consequence.control or ""]),
+        ("what", CONTROLS.get(effect.consequence.control or "", "Who controls an account changes")),
         ("address", "an address that is not named" if gaining is None else gaining.value),
     )
 
@@ -46,8 +49,9 @@ def _upgrade(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
 
 
 def _safe(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
-    for effect in _changes(reading, _SAFE):
-        yield Hit(code="control.safe", path=effect.path, facts=_facts(effect))
+    for effect in reading.of(Direction.CONTROL):
+        if effect.consequence.control not in _ELSEWHERE:
+            yield Hit(code="control.safe", path=effect.path, facts=_facts(effect))
     for effect in _changes(reading, frozenset({"safe.fallback"})):
         if known.handlers is None:
             yield Gap(missing="handlers", path=effect.path)
@@ -124,13 +128,13 @@ def _owners(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             continue
         if known.accounts is None:
             yield Gap(missing="accounts", path=effect.path)
-        yield _mismatch(effect.path, owner)
+        yield Hit(code="owner.mismatch", path=effect.path)
     if reading.sign_in is not None and reading.sign_in.address != reading.signer:
-        yield _mismatch(reading.root.path, reading.sign_in.address)
-
-
-def _mismatch(path: str, owner: Address | None) -> Hit:
-    return Hit(code="owner.mismatch", path=path, facts=(("address", "" if owner is None else owner.value),))
+        yield Hit(code="owner.mismatch", path=reading.root.path)
+    for part in (*with_oddity(reading, "typed.other_owner"), *with_oddity(reading, "siwe.other_signer")):
+        named = {c.owner for c in part.consequences}
+        if not named or not named <= known.own:
+            yield Hit(code="owner.mismatch", path=part.path)
 
 
 CHECKS: Final = (
@@ -235,7 +239,7 @@ CHECKS: Final = (
             Saying(
                 code="owner.mismatch",
                 severity=Severity.REFUSE,
-                sentence="The message is about the account {address}, which is not the one that signs.",
+                sentence="The message speaks for another account than the one that signs.",
             ),
         ),
         examine=_owners,

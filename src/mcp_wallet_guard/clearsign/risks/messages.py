@@ -1,4 +1,4 @@
-"""Messages: digests in disguise, text that hides something, sign-ins to another site. Threat: T-021, T-022, T-034."""
+"""Messages: digests in disguise, text that hides something, sign-ins to another site. Threat: T-021, T-022."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_wallet_guard.clearsign.reading import Method, Reading, SignIn
-from mcp_wallet_guard.clearsign.risks.calldata import with_oddity
+from mcp_wallet_guard.clearsign.risks.calldata import odd
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
 from mcp_wallet_guard.clearsign.text import quoted
 from mcp_wallet_guard.clearsign.tree import PartKind
 
 HOST_LIMIT: Final = 80
+_TEXT: Final = (
+    "message.binary", "message.invisible", "message.nonascii", "message.siwe_malformed", "sign_in.chain", "sign_in.uri",
+    "sign_in.times", "sign_in.user",
+)  # fmt: skip
 _OLD: Final = frozenset({Method.TYPED_DATA_V1, Method.TYPED_DATA_V3})
 
 
@@ -23,16 +27,13 @@ def _digests(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
         yield Hit(code="message.eth_sign", path=reading.root.path)
     if reading.method in _OLD:
         yield Hit(code="message.old_typed_data", path=reading.root.path)
-    for part in with_oddity(reading, "message.hash"):
-        yield Hit(code="message.hash", path=part.path)
+    yield from odd(reading, "message.hash", "message.prefixed")
 
 
 def _text(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     if reading.invalid == "invalid_input.message":
         yield Hit(code="message.malformed", path=reading.root.path)
-    for code in ("message.binary", "message.invisible", "message.siwe_malformed"):
-        for part in with_oddity(reading, code):
-            yield Hit(code=code, path=part.path)
+    yield from odd(reading, *_TEXT)
     for part in reading.parts:
         if part.kind is PartKind.MESSAGE and len(part.data) > known.thresholds.message_bytes:
             yield Hit(code="message.long", path=part.path, facts=(("bytes", len(part.data)),))
@@ -44,7 +45,7 @@ def _sign_in(sign_in: SignIn, reading: Reading, known: Known) -> Iterator[Hit | 
     path = reading.root.path
     asked = quoted(sign_in.domain, limit=HOST_LIMIT)
     if _host(sign_in.uri) != sign_in.domain.lower():
-        yield Hit(code="sign_in.uri", path=path, facts=(("host", asked),))
+        yield Hit(code="sign_in.uri", path=path)
     if reading.origin is None:
         yield Gap(missing="origin", path=path)
     elif reading.origin.lower() != sign_in.domain.lower():
@@ -53,7 +54,7 @@ def _sign_in(sign_in: SignIn, reading: Reading, known: Known) -> Iterator[Hit | 
     if known.chain is None:
         yield Gap(missing="chain", path=path)
     elif known.chain != f"eip155:{sign_in.chain}":
-        yield Hit(code="sign_in.chain", path=path, facts=(("chain", sign_in.chain),))
+        yield Hit(code="sign_in.chain", path=path)
     if known.now is None:
         yield Gap(missing="now", path=path)
     elif sign_in.expires_at is not None and sign_in.expires_at <= known.now:
@@ -94,6 +95,11 @@ CHECKS: Final = (
                 severity=Severity.DANGER,
                 sentence="The message is a digest. What stands behind it cannot be shown.",
             ),
+            Saying(
+                code="message.prefixed",
+                severity=Severity.DANGER,
+                sentence="The message begins like something else that is signed. It may be that in disguise.",
+            ),
         ),
         examine=_digests,
     ),
@@ -115,6 +121,11 @@ CHECKS: Final = (
                 sentence="The message contains characters that hide or reorder text.",
             ),
             Saying(
+                code="message.nonascii",
+                severity=Severity.WARNING,
+                sentence="The message contains characters that may imitate others.",
+            ),
+            Saying(
                 code="message.long",
                 severity=Severity.DANGER,
                 sentence="The message has {bytes} bytes. What matters may stand far down.",
@@ -127,7 +138,7 @@ CHECKS: Final = (
             Saying(
                 code="sign_in.uri",
                 severity=Severity.DANGER,
-                sentence="The sign-in names the site {host}, and its address is another site's.",
+                sentence="The sign-in names one site, and its address is another site's.",
             ),
             Saying(
                 code="sign_in.other_site",
@@ -137,8 +148,14 @@ CHECKS: Final = (
             Saying(
                 code="sign_in.chain",
                 severity=Severity.DANGER,
-                sentence="The sign-in is for the chain {chain}, not the wallet's.",
+                sentence="The sign-in is for another chain than the wallet's.",
             ),
+            Saying(
+                code="sign_in.user",
+                severity=Severity.DANGER,
+                sentence="The sign-in's site has a user's name before it, which may imitate another site.",
+            ),
+            Saying(code="sign_in.times", severity=Severity.DANGER, sentence="The sign-in ends before it begins."),
             Saying(code="sign_in.expired", severity=Severity.DANGER, sentence="The sign-in has expired."),
             Saying(code="sign_in.early", severity=Severity.DANGER, sentence="The sign-in does not count yet."),
         ),

@@ -1,5 +1,4 @@
-"""Names and written addresses: spelled oddly, with a wrong checksum, or pointing elsewhere. Threat: T-022, T-023,
-T-025."""
+"""Names and written addresses: spelled oddly, with a wrong checksum, or pointing elsewhere. Threat: T-022, T-025."""
 
 from __future__ import annotations
 

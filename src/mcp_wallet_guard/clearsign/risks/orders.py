@@ -1,5 +1,4 @@
-"""Orders and swaps: what is given, what comes back, and to whom; and tokens that fake another's symbol. Threat: T-022,
-T-030, T-041, T-048."""
+"""Orders and swaps: what is given, what comes back, to whom; and tokens that fake another's symbol. Threat: T-022."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from mcp_wallet_guard.clearsign.risks.parties import is_signers
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
 from mcp_wallet_guard.clearsign.risks.typed import skeleton
 from mcp_wallet_guard.clearsign.text import is_plain, quoted
-from mcp_wallet_guard.clearsign.tree import AssetRef, Bound, Direction, Part, PartKind
+from mcp_wallet_guard.clearsign.tree import AssetRef, Bound, Consequence, Direction, Part, PartKind
 from mcp_wallet_guard.operations.values import Address
 
 SYMBOL_LIMIT: Final = 16
@@ -24,7 +23,8 @@ def _orders(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
         if part.kind is not PartKind.TYPED_DATA:
             continue
         own = known.own | {reading.signer}
-        gives = any(c.direction is Direction.OUT and is_signers(c.owner, reading) for c in part.consequences)
+        # With a counterparty it is a payment by signature: that is no offer to whoever comes.
+        gives = any(_is_offer(c, reading) for c in part.consequences)
         comes = [c for c in part.consequences if c.direction is Direction.IN and c.amount != 0]
         if not gives:
             continue
@@ -36,9 +36,15 @@ def _orders(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Hit(code="order.other_payee", path=part.path, facts=(("address", str(comes[0].owner)),))
 
 
+def _is_offer(c: Consequence, reading: Reading) -> bool:
+    return c.direction is Direction.OUT and c.counterparty is None and is_signers(c.owner, reading)
+
+
 def _swaps(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     for effect in _bought(reading):
         consequence, owner = effect.consequence, effect.consequence.owner
+        if owner is None:
+            yield Gap(missing="bytes", path=effect.path)
         if not is_signers(owner, reading) and owner not in known.own:
             if known.accounts is None:
                 yield Gap(missing="accounts", path=effect.path)

@@ -1,6 +1,6 @@
 """Who gets money, rights or control: the effective parties, from what the bytes do and not from a transaction's `to`.
 
-Threat: T-020, T-120.
+Threat: T-020.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, final
 
 from mcp_wallet_guard.clearsign.reading import Delegation, Effect, Reading
 from mcp_wallet_guard.clearsign.risks.results import Fact
-from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction, Part, PartKind, ShownKind
+from mcp_wallet_guard.clearsign.tree import AssetKind, Bound, Consequence, Direction, Part, PartKind, ShownKind
 from mcp_wallet_guard.operations.values import Address
 
 CALLS: Final = frozenset({PartKind.CALL, PartKind.DELEGATECALL})
@@ -38,33 +38,19 @@ class Party:
         return self.part.target == self.address and bool(self.part.data)
 
 
-def payees(reading: Reading, /) -> Iterator[Party]:
+def payees(reading: Reading, /) -> tuple[Party, ...]:
     """Who receives what leaves, and who receives instead of the signer, each address once."""
-    seen: set[Address] = set()
-    for party in _receiving(reading):
-        if party.address not in seen:
-            seen.add(party.address)
-            yield party
+    return reading.once(_payees)
 
 
-def spenders(reading: Reading, /) -> Iterator[Party]:
+def spenders(reading: Reading, /) -> tuple[Party, ...]:
     """Who may take something later, each address once; what takes an allowance back is left out."""
-    seen: set[Address] = set()
-    for effect in allowances(reading):
-        spender = effect.consequence.counterparty
-        if spender is not None and spender not in seen:
-            seen.add(spender)
-            yield _party(effect, spender)
+    return reading.once(_spenders)
 
 
-def controllers(reading: Reading, /) -> Iterator[Party]:
+def controllers(reading: Reading, /) -> tuple[Party, ...]:
     """Who gains control of something, each address once."""
-    seen: set[Address] = set()
-    for effect in reading.of(Direction.CONTROL):
-        gaining = effect.consequence.counterparty
-        if gaining is not None and gaining not in seen:
-            seen.add(gaining)
-            yield _party(effect, gaining)
+    return reading.once(_controllers)
 
 
 def everybody(reading: Reading, /) -> Iterator[Party]:
@@ -74,13 +60,9 @@ def everybody(reading: Reading, /) -> Iterator[Party]:
     yield from controllers(reading)
 
 
-def called(reading: Reading, /) -> Iterator[Party]:
+def called(reading: Reading, /) -> tuple[Party, ...]:
     """The contracts that are called with data, each once."""
-    seen: set[Address] = set()
-    for part in reading.parts:
-        if part.kind in CALLS and part.target is not None and part.data and part.target not in seen:
-            seen.add(part.target)
-            yield Party(address=part.target, path=part.path, part=part, consequence=None)
+    return reading.once(_called)
 
 
 def addresses(reading: Reading, /) -> Iterator[tuple[str, Address]]:
@@ -90,16 +72,18 @@ def addresses(reading: Reading, /) -> Iterator[tuple[str, Address]]:
     for part in reading.parts:
         if part.target is not None:
             yield part.path, part.target
-        for shown in part.shown:
+        waiting = list(part.shown)
+        while waiting:
+            shown = waiting.pop()
+            waiting.extend(shown.children)
             if shown.kind is ShownKind.ADDRESS and isinstance(shown.raw, Address):
-                yield f"{part.path}#{shown.path}", shown.raw
+                yield f"{part.path}{shown.path}", shown.raw
 
 
-def allowances(reading: Reading, /) -> Iterator[Effect]:
-    """The effects that let somebody take something; an amount of zero takes an allowance back."""
-    for effect in reading.of(Direction.ALLOW):
-        if effect.consequence.unlimited or effect.consequence.amount != 0:
-            yield effect
+def allowances(reading: Reading, /) -> tuple[Effect, ...]:
+    """The effects that let somebody take something. An amount of zero takes an allowance back, "at most what it was"
+    lowers it."""
+    return reading.once(_allowances)
 
 
 def delegations(reading: Reading, /) -> Iterator[Delegation]:
@@ -148,3 +132,45 @@ def _in_tree(reading: Reading) -> Iterator[Delegation]:
 
 def _party(effect: Effect, address: Address) -> Party:
     return Party(address=address, path=effect.path, part=effect.part, consequence=effect.consequence)
+
+
+def _payees(reading: Reading) -> Iterator[Party]:
+    seen: set[Address] = set()
+    for party in _receiving(reading):
+        if party.address not in seen:
+            seen.add(party.address)
+            yield party
+
+
+def _spenders(reading: Reading) -> Iterator[Party]:
+    seen: set[Address] = set()
+    for effect in allowances(reading):
+        spender = effect.consequence.counterparty
+        if spender is not None and spender not in seen:
+            seen.add(spender)
+            yield _party(effect, spender)
+
+
+def _controllers(reading: Reading) -> Iterator[Party]:
+    seen: set[Address] = set()
+    for effect in reading.of(Direction.CONTROL):
+        gaining = effect.consequence.counterparty
+        if gaining is not None and gaining not in seen:
+            seen.add(gaining)
+            yield _party(effect, gaining)
+
+
+def _called(reading: Reading) -> Iterator[Party]:
+    seen: set[Address] = set()
+    for part in reading.parts:
+        if part.kind in CALLS and part.target is not None and part.data and part.target not in seen:
+            seen.add(part.target)
+            yield Party(address=part.target, path=part.path, part=part, consequence=None)
+
+
+def _allowances(reading: Reading) -> Iterator[Effect]:
+    for effect in reading.of(Direction.ALLOW):
+        consequence = effect.consequence
+        less = consequence.amount == 0 or (consequence.amount is None and consequence.bound is Bound.AT_MOST)
+        if consequence.unlimited or not less:
+            yield effect

@@ -1,4 +1,4 @@
-"""The effective recipients: nobody's, contracts, look-alikes and strangers. Threat: T-021, T-025, T-120."""
+"""The effective recipients: nobody's, contracts, look-alikes and strangers. Threat: T-021, T-025."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.parties import addresses, everybody, payees, spenders
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
 from mcp_wallet_guard.clearsign.text import NAME_LIMIT, quoted
+from mcp_wallet_guard.clearsign.tree import Direction, Part
 from mcp_wallet_guard.operations.values import Address
 
 _DIGITS: Final = 4
@@ -43,7 +44,7 @@ def _nobodys(reading: Reading, _: Known) -> Iterator[Hit | Gap]:
 def _tokens(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     for party in payees(reading):
         asset = None if party.consequence is None else party.consequence.asset
-        if asset is not None and asset.contract == party.address:
+        if asset is not None and asset.contract == party.address and not _gives_back(party.part):
             yield Hit(code="payee.token", path=party.path, facts=party.facts)
             continue
         if party.is_callee:
@@ -57,6 +58,11 @@ def _tokens(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Hit(code="payee.token_contract", path=party.path, facts=party.facts, source=source)
         elif claim.is_token is None and claim.has_code is not False:
             yield Gap(missing="node", path=party.path)
+
+
+def _gives_back(part: Part) -> bool:
+    """Whether something comes back, as when a token is unwrapped or a share redeemed at its own contract."""
+    return any(consequence.direction is Direction.IN for consequence in part.consequences)
 
 
 def _contracts(reading: Reading, known: Known) -> Iterator[Hit | Gap]:

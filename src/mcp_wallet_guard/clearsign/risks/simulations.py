@@ -1,4 +1,4 @@
-"""What a simulation adds: it can raise a finding and never remove one. Threat: T-043."""
+"""What a simulation adds: it can raise a finding and never remove one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """All checks in one table, and the two questions that may be put to it. docs/risks.md is made from it.
 
 The numbers are those of the survey that the list comes from; what only a service could answer is not among them.
-Threat: T-020, T-021, T-028, T-043.
+Threat: T-020, T-021, T-028.
 """
 
 from __future__ import annotations
@@ -49,17 +49,19 @@ _WORST: Final = (Severity.REFUSE, Severity.DANGER, Severity.WARNING, Severity.NO
 
 def results(reading: Reading, known: Known, /) -> tuple[Result, ...]:
     """What every check says: the raised ones first, the worst of them first, then the unchecked, then the passed."""
-    found = [result for check in CHECKS for result in results_of(check, reading, known)]
-    return tuple(sorted(found, key=_place))
+    raised: list[Result] = []
+    unchecked: list[Result] = []
+    passed: list[Result] = []
+    for check in CHECKS:
+        for result in results_of(check, reading, known):
+            if result is check.passed:
+                passed.append(result)
+            else:
+                (raised if result.status is Status.RAISED else unchecked).append(result)
+    raised.sort(key=lambda result: _WORST.index(result.severity))
+    return (*raised, *unchecked, *passed)
 
 
 def findings(found: Iterable[Result], /) -> tuple[Finding, ...]:
     """What was raised, for a view, in the order given."""
     return tuple(result.finding() for result in found if result.status is Status.RAISED)
-
-
-_STATUSES: Final = (Status.RAISED, Status.NOT_CHECKED, Status.PASSED)
-
-
-def _place(result: Result) -> tuple[int, int]:
-    return _STATUSES.index(result.status), _WORST.index(result.severity)

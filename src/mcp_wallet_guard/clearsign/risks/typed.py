@@ -1,5 +1,4 @@
-"""Chains and domains: for which chain and which contract a signature counts. Threat: T-008, T-032, T-033, T-037,
-T-042."""
+"""Chains and domains: for which chain and which contract a signature counts. Threat: T-008, T-033, T-037, T-042."""
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_wallet_guard.clearsign.reading import Method, Reading
-from mcp_wallet_guard.clearsign.risks.calldata import with_oddity
+from mcp_wallet_guard.clearsign.risks.calldata import odd, with_oddity
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
 from mcp_wallet_guard.clearsign.text import NAME_LIMIT, quoted
@@ -34,15 +33,17 @@ def _signed_chains(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     if reading.domain is not None and reading.domain.chain is not None:
         chains.append((reading.root.path, f"eip155:{reading.domain.chain}"))
     chains += [(found.path, str(found.chain)) for found in reading.delegations if found.chain is not None]
+    # A number that no chain can have is not in the tree; the decoder saw it all the same.
+    for part in (*with_oddity(reading, "typed.other_chain"), *with_oddity(reading, "authorization.other_chain")):
+        if part.chain is None:
+            chains.append((part.path, "a number that no chain has"))
     for path, chain in chains:
         if chain != known.chain:
             yield Hit(code="chain.wrong", path=path, facts=(("chain", chain), ("own", known.chain)))
 
 
 def _domain(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
-    for code in ("typed.no_chain", "typed.no_contract", "typed.salt", "safe.legacy_domain"):
-        for part in with_oddity(reading, code):
-            yield Hit(code="typed.no_chain" if code == "safe.legacy_domain" else code, path=part.path)
+    yield from odd(reading, "typed.no_chain", "typed.no_contract", "typed.salt", "typed.own_contract")
     domain = reading.domain
     if domain is None:
         if reading.root.kind is PartKind.TYPED_DATA:
@@ -53,7 +54,7 @@ def _domain(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     if domain.contract is None:
         yield Hit(code="typed.no_contract", path=reading.root.path)
     elif domain.contract == reading.signer or domain.contract in known.own:
-        yield Hit(code="typed.own_contract", path=reading.root.path, source=Evidence.LIST)
+        yield Hit(code="typed.own_contract", path=reading.root.path)
     elif known.accounts is None:
         yield Gap(missing="accounts", path=reading.root.path)
     yield from _application(reading, known)
@@ -82,6 +83,7 @@ _ALIKE: Final = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l", "5": "s",
 
 
 def _content(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+    yield from odd(reading, "typed.nested")
     if reading.invalid == "invalid_input.typed_data":
         yield Hit(code="typed.malformed", path=reading.root.path)
     elif reading.domain is not None:
@@ -166,6 +168,11 @@ CHECKS: Final = (
                 code="typed.many_types",
                 severity=Severity.WARNING,
                 sentence="The message has {count} types. Nobody can overlook so many.",
+            ),
+            Saying(
+                code="typed.nested",
+                severity=Severity.WARNING,
+                sentence="The message wraps another one. Compare its digest with what you want to sign.",
             ),
         ),
         examine=_content,
