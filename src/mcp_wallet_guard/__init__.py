@@ -23,7 +23,15 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from mcp_wallet_guard.evidence import Level
-    from mcp_wallet_guard.exchange import Done, HistoryEntry, Pending, Receipt, RefusedAnswer, Settled
+    from mcp_wallet_guard.exchange import (
+        Done,
+        HistoryEntry,
+        Pending,
+        Receipt,
+        RefusedAnswer,
+        Settled,
+        SignatureReceipt,
+    )
     from mcp_wallet_guard.operations.hashes import Bytes32, Signature, TxHash
     from mcp_wallet_guard.operations.intents import (
         ContractCall,
@@ -66,6 +74,7 @@ __all__ = [
     "SignMessage",
     "SignTypedData",
     "Signature",
+    "SignatureReceipt",
     "Tampered",
     "TokenApproval",
     "TokenTransfer",
@@ -82,7 +91,9 @@ _HOMES: Final[dict[str, str]] = {
     ),
     "ConfirmationView": "confirmation",
     "Level": "evidence",
-    **dict.fromkeys(("Done", "HistoryEntry", "Pending", "Receipt", "RefusedAnswer", "Settled"), "exchange"),
+    **dict.fromkeys(
+        ("Done", "HistoryEntry", "Pending", "Receipt", "RefusedAnswer", "Settled", "SignatureReceipt"), "exchange"
+    ),
     **dict.fromkeys(("Bytes32", "Signature", "TxHash"), "operations.hashes"),
     **dict.fromkeys(
         ("ContractCall", "Intent", "TokenApproval", "TokenTransfer", "Transfer", "UnsignedTransaction"),

@@ -19,8 +19,9 @@ from typing import Final, final
 import anyio
 import anyio.to_thread
 
-from mcp_wallet_guard import acts, bookkeeping, mandates
+from mcp_wallet_guard import acts, bookkeeping, mandates, stated
 from mcp_wallet_guard.acting import Actions
+from mcp_wallet_guard.asking import Asking
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
 from mcp_wallet_guard.ceremony import Equal, Move, check_authorized, state_of
@@ -46,17 +47,20 @@ from mcp_wallet_guard.operations.intents import (
     Effect,
     EffectKind,
     Intent,
+    Spend,
     UnsignedTransaction,
     amount_of,
     from_json,
     payee_of,
     to_json,
 )
+from mcp_wallet_guard.operations.statements import STATEMENTS
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
 from mcp_wallet_guard.session import Session, facts_of, facts_of_call
+from mcp_wallet_guard.signing import Statements
 from mcp_wallet_guard.stores.base import Transaction
 
 LOCAL_OWNER: Final = "local"
@@ -91,9 +95,8 @@ class Guard:
         self._swept_at = 0
         self._reads: Final = ReadLog(custody)
         self.refusals: Final = Refusals(custody, self._reads)
-        self.actions: Final = Actions(
-            custody, self.desk, self._waiters, self.refusals, principals=principals, closed=self._after_close
-        )
+        self.actions: Final = Actions(custody, self._asking(), self.refusals)
+        self.statements: Final = Statements(custody, self._asking())
         self._read_chain: Final = ReadChain(custody)
         self.page_url: Callable[[str], str] | None = None
         custody.on_unlock.append(self._resume)
@@ -125,7 +128,9 @@ class Guard:
     async def outcome(self, operation: str, /, *, principal: str) -> _Answer:
         """Like `status`, after asking the chain about what was sent."""
         try:
-            await self._own_row(operation, principal)
+            row = await self._own_row(operation, principal)
+            if row.account == stated.ACCOUNT:
+                return self._answer(row)
             async with self._account_lock:
                 return self._answer(await self.executor.settle(operation))
         except GuardError as error:
@@ -188,6 +193,8 @@ class Guard:
     # --- the ceremony ---------------------------------------------------------------------------------------------
 
     async def _ask(self, proposal: Proposal, intent: Intent) -> _Answer:
+        if isinstance(intent, STATEMENTS):
+            return await self.statements.ask(proposal, intent, page_url=self.page_url)
         settings = self.custody.in_force
         if settings is None:
             settings = self.custody.settings_for_reads() if self.custody.is_locked else self.custody.session().settings
@@ -249,7 +256,7 @@ class Guard:
         self,
         proposal: Proposal,
         session: Session,
-        intent: Intent,
+        intent: Spend,
         effect: Effect,
         *,
         queued: OperationRow | None,
@@ -316,6 +323,9 @@ class Guard:
             stored = await self.executor.execute(stored, principal=proposal.principal)
         return self._answer(stored)
 
+    def _asking(self) -> Asking:
+        return Asking(self.custody, self.desk, self._waiters, principals=self._principals, closed=self._after_close)
+
     async def _sweep(self) -> None:
         self._swept_at = self.custody.clock.now()
         await self._after_close(await self.custody.transact(_swept))
@@ -337,6 +347,7 @@ class Guard:
             self.custody.session()
         except Refused:
             return  # spending is blocked, or nothing is in force yet
+        await self.statements.resume()
         async with self._account_lock:
             await self.executor.resume()
             await self._sweep()
@@ -356,6 +367,8 @@ class Guard:
 
     def _answer(self, row: OperationRow, *, repeated: bool = False) -> _Answer:
         url = None if self.page_url is None else self.page_url(row.id)
+        if row.account == stated.ACCOUNT:
+            return stated.answer(row, repeated=repeated, url=url)
         return answer(row, repeated=repeated, url=url)
 
 

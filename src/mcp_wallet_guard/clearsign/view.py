@@ -129,6 +129,7 @@ def _check_transaction(operation: FrozenOperation, effect: Effect) -> None:
         same = frozen.matches(effect, operation.transaction)
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the frozen bytes do not parse") from None
+    same = same and operation.kind == frozen.KIND_EIP1559
     if not same or operation.account != effect.account or operation.effect_hash != frozen.effect_hash(effect):
         raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
 

@@ -29,7 +29,8 @@ from mcp_wallet_guard.config.document import (
 )
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
-from mcp_wallet_guard.operations.intents import Effect, Intent, pinned, resolve
+from mcp_wallet_guard.operations.intents import Effect, Spend, pinned, resolve
+from mcp_wallet_guard.operations.statements import Statement, StatementEffect, resolve_statement
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.policy.contracts import ContractRule
 from mcp_wallet_guard.policy.limits import Limit
@@ -112,9 +113,13 @@ class Settings:
         tokens = ((token.symbol, token.address) for token in self.tokens if token.address is not None)
         return (*book, (self.account.name, self.account.address), *tokens)
 
-    def effect(self, intent: Intent, /) -> Effect:
+    def effect(self, intent: Spend, /) -> Effect:
         """What `intent` would do with this account. Raises as `operations.intents.resolve`."""
         return resolve(intent, account=self.account, native=self.native, tokens=self.tokens)
+
+    def stated(self, intent: Statement, /) -> StatementEffect:
+        """What `intent` would have this account sign. Raises as `operations.statements.resolve_statement`."""
+        return resolve_statement(intent, account=self.account)
 
     def name_of(self, address: Address, /) -> str | None:
         """The address book's name for `address`, or None."""
@@ -164,6 +169,9 @@ class Settings:
                     ActionRule(each.tool, Limit(_seconds(each.window), count=each.count)) for each in table.actions
                 ),
                 contracts=tuple(_contract(each) for each in table.contracts),
+                messages=table.messages == "ask",
+                typed_data=table.typed_data == "clear",
+                delegates=table.delegates,
                 waiver=self.lower_level,
             )
         except Misconfigured as error:
@@ -364,6 +372,7 @@ def _flat(settings: Settings) -> dict[str, str]:
     policy["mandates"] = {mandate["name"]: mandate for mandate in policy.get("mandates", ())}
     policy["actions"] = {action["tool"]: action for action in policy.get("actions", ())}
     policy["contracts"] = {contract["name"]: contract for contract in policy.get("contracts", ())}
+    policy["delegates"] = {address: "trusted" for address in policy.get("delegates", ())}
     policy["groups"] = {name: ", ".join(members) for name, members in policy.get("groups", {}).items()}
     if isinstance(policy.get("payees"), list):
         policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}
