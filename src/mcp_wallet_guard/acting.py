@@ -133,10 +133,10 @@ class Actions:
                 revision=session.revision,
             )
 
-        with anyio.CancelScope(shield=True):
-            async with self._custody.undisturbed(session):
-                await self._asking.use_up(row, work)
-        return MayAct(operation=row.id)
+        async def begun(_: None) -> MayAct:
+            return MayAct(operation=row.id)
+
+        return await self._asking.use_up(session, row, work, then=begun)
 
     async def _kept(self, operation: str, result: str | None) -> str | None:
         """The result as the store keeps it: canonical, short, and without a secret."""

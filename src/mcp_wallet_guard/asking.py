@@ -146,14 +146,25 @@ class Asking:
             await self._desk.write_link(frozen.id, link_secret)
         return frozen
 
-    async def use_up(self, row: OperationRow, work: Callable[[Transaction], T], /) -> T:
-        """What `work` gives, which consumes the approval of `row`; what may not go on is closed. The caller is shielded
-        and holds the session undisturbed."""
-        try:
-            return await self._custody.transact_anchored(work)
-        except (Expired, PolicyDenied, OverBudget) as error:
-            await self.close(row, Move.EXPIRE if isinstance(error, Expired) else Move.REFUSE, error.code)
-            raise
+    async def use_up(
+        self,
+        session: Session,
+        row: OperationRow,
+        work: Callable[[Transaction], T],
+        /,
+        *,
+        then: Callable[[T], Awaitable[A]],
+    ) -> A:
+        """Consume the approval of `row` with `work`, and go on with what that gives; what may not go on is closed. A
+        cancelled caller stops it before or after, not in between (T-100)."""
+        with anyio.CancelScope(shield=True):
+            try:
+                async with self._custody.undisturbed(session):
+                    done = await then(await self._custody.transact_anchored(work))
+            except (Expired, PolicyDenied, OverBudget) as error:
+                await self.close(row, Move.EXPIRE if isinstance(error, Expired) else Move.REFUSE, error.code)
+                raise
+        return done
 
     async def close(self, row: OperationRow, move: Move, code: str, /) -> None:
         """Close what is open, unless it moved on."""

@@ -96,7 +96,7 @@ class Facts(Model):
     `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. `token` is the
     one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like. A node's word is
     a fact for display and may only tighten a decision. Of a contract call, `names` and `known` are the RFC 8785 text of
-    `clearsign.knowledge.Names` and `clearsign.risks.known.Known`.
+    `clearsign.knowledge.Names` and `clearsign.risks.known.Known`, `descriptors` what was taken of ERC-7730 files.
     """
 
     v: Literal[1] = 1
@@ -113,6 +113,7 @@ class Facts(Model):
     token: TokenFacts | None = None
     names: str | None = None
     known: str | None = None
+    descriptors: Annotated[tuple[str, ...], Field(max_length=64)] = ()
 
 
 @final

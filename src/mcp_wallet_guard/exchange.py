@@ -35,8 +35,8 @@ class SignatureReceipt(Model):
     """What a signed statement returns: the signature, and what it is over. All fields are the guard's own.
 
     `signature` is r, s and v: 65 bytes. v is 27 or 28, and of an authorization the y parity, 0 or 1, as transactions of
-    EIP-7702 carry it. `signing` is the hash that was signed; `domain` and `message` are the two of EIP-712 behind it. Of
-    an authorization there are also the `delegate` and the `nonce` that was signed, in decimal digits.
+    EIP-7702 carry it. `signing` is the hash that was signed; `domain` and `message` are the two of EIP-712 behind it.
+    Of an authorization there are also the `delegate` and the `nonce` that was signed, in decimal digits.
     """
 
     operation: str

@@ -12,7 +12,7 @@ from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.evidence import ApprovalRow, Facts, OperationRow, StatementFacts, canonical
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
 from mcp_wallet_guard.operations.intents import Effect, from_json
-from mcp_wallet_guard.operations.statements import STATEMENTS
+from mcp_wallet_guard.operations.statements import Statement
 from mcp_wallet_guard.proofs import Decoded, Permitted
 
 DISAGREES: Final = "the row's columns disagree with its bytes"
@@ -69,7 +69,7 @@ def operation_of(row: OperationRow, settings: Settings, /) -> FrozenOperation:
 def effect_of(row: OperationRow, settings: Settings, /) -> Effect:
     """The effect of the row's intent. Raises Tampered when it is not the one that the row's hash names."""
     intent = from_json(strict_json.loads(row.intent.encode()))
-    if isinstance(intent, STATEMENTS):
+    if isinstance(intent, Statement):
         raise Tampered("tampered.operation", detail="not a payment")
     effect = settings.effect(intent)
     if effect_hash(effect) != row.effect_hash:

@@ -21,9 +21,9 @@ import anyio.to_thread
 
 from mcp_wallet_guard import acts, bookkeeping, mandates, stated
 from mcp_wallet_guard.acting import Actions
-from mcp_wallet_guard.asking import Asking
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
+from mcp_wallet_guard.asking import Asking
 from mcp_wallet_guard.ceremony import Equal, Move, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
@@ -54,7 +54,7 @@ from mcp_wallet_guard.operations.intents import (
     payee_of,
     to_json,
 )
-from mcp_wallet_guard.operations.statements import STATEMENTS
+from mcp_wallet_guard.operations.statements import Statement
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
@@ -193,7 +193,7 @@ class Guard:
     # --- the ceremony ---------------------------------------------------------------------------------------------
 
     async def _ask(self, proposal: Proposal, intent: Intent) -> _Answer:
-        if isinstance(intent, STATEMENTS):
+        if isinstance(intent, Statement):
             return await self.statements.ask(proposal, intent, page_url=self.page_url)
         settings = self.custody.in_force
         if settings is None:
@@ -295,7 +295,7 @@ class Guard:
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
         if effect.kind == EffectKind.CONTRACT_CALL:
-            facts = facts_of_call(settings, claims, operation, nonce=nonce, now=now)
+            facts = facts_of_call(session, claims, operation, nonce=nonce, now=now)
         else:
             facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
         decoded = check_decoded(operation, facts, effect=effect)

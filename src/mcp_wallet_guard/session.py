@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 from mcp_wallet_guard.chains.base import Chain, ChainFacts
-from mcp_wallet_guard.clearsign.contract_calls import frozen_names
+from mcp_wallet_guard.clearsign.contract_calls import frozen_words
+from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.frozen_statements import statement_facts
 from mcp_wallet_guard.clearsign.recipients import imitated
 from mcp_wallet_guard.clearsign.risks.known import AccountClaim, Known, KnownName, KnownToken, NodeClaims
@@ -71,6 +72,7 @@ class Session:
     chain: Chain
     match_key: Secret
     pairing_key: Secret
+    descriptors: Index | None = None
 
 
 def facts_of(
@@ -93,9 +95,10 @@ def facts_of(
 
 
 def facts_of_call(
-    settings: Settings, claims: ChainFacts, operation: FrozenOperation, /, *, nonce: int, now: int
+    session: Session, claims: ChainFacts, operation: FrozenOperation, /, *, nonce: int, now: int
 ) -> Facts:
     """The same for a contract call, with all that its view asks for: names, tokens, and what the checks may know."""
+    settings = session.settings
     known = _known(settings, now=now).model_copy(
         update={
             "node": NodeClaims(
@@ -110,8 +113,8 @@ def facts_of_call(
     )
     payee = operation.transaction.to
     facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
-    names = frozen_names(operation, names_of(settings), known=known)
-    return facts.model_copy(update={"names": names, "known": known.to_json()})
+    names, descriptors = frozen_words(operation, names_of(settings), known=known, index=session.descriptors)
+    return facts.model_copy(update={"names": names, "known": known.to_json(), "descriptors": descriptors})
 
 
 def facts_of_statement(settings: Settings, operation: FrozenOperation, /, *, now: int) -> StatementFacts:

@@ -8,9 +8,8 @@ the node, for an authorization that names none. Threat: T-001, T-006, T-009, T-0
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, final
-
-import anyio
 
 from mcp_wallet_guard import bookkeeping, reservations, stated
 from mcp_wallet_guard.answers import Withheld
@@ -111,7 +110,7 @@ class Statements:
         return max(claimed, own)
 
     async def _sign(self, session: Session, row: OperationRow, principal: str) -> OperationRow:
-        """Use the approval up, sign, verify, store. A cancelled caller stops it before or after, not in between."""
+        """Use the approval up, sign, verify, store."""
 
         def work(tx: Transaction) -> tuple[Signable, OperationRow]:
             return stated.consume(
@@ -123,16 +122,16 @@ class Statements:
                 revision=session.revision,
             )
 
-        with anyio.CancelScope(shield=True):
-            async with self._custody.undisturbed(session):
-                signable, consumed = await self._asking.use_up(row, work)
-                signed = await self._verified(session, signable)
-                if not isinstance(signed, Signed):
-                    return await self._custody.transact(lambda tx: stated.burn(tx, consumed, outcome=signed))
-                receipt = await self._release(consumed, signed)
-                return await self._custody.transact_anchored(
-                    lambda tx: stated.record(tx, consumed, signed, receipt=receipt)
-                )
+        return await self._asking.use_up(session, row, work, then=partial(self._signed, session))
+
+    async def _signed(self, session: Session, used_up: tuple[Signable, OperationRow]) -> OperationRow:
+        """The row with its signature, stored; or burned, when there is none that verifies."""
+        signable, row = used_up
+        signed = await self._verified(session, signable)
+        if not isinstance(signed, Signed):
+            return await self._custody.transact(lambda tx: stated.burn(tx, row, outcome=signed))
+        receipt = await self._release(row, signed)
+        return await self._custody.transact_anchored(lambda tx: stated.record(tx, row, signed, receipt=receipt))
 
     async def _verified(self, session: Session, signable: Signable) -> Signed | str:
         """The verified signature, or how it ends without one."""

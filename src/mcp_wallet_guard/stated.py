@@ -1,4 +1,4 @@
-"""Statements through the store: asked, approved, used up, signed, and given out again. The inside of store transactions.
+"""Statements through the store: asked, approved, used up, signed and given out again. The inside of its transactions.
 
 The approval is consumed before the signer is asked, and the signature is stored before anybody gets it. What is cut off
 in between is burned: nothing left the process. Threat: T-009, T-013, T-018, T-028.
@@ -11,8 +11,8 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from mcp_wallet_guard import bookkeeping, frozen_rows, reservations, strict_json
-from mcp_wallet_guard.answers import Withheld, undone_answer
 from mcp_wallet_guard.answers import SENTENCES as TOLD
+from mcp_wallet_guard.answers import Withheld, undone_answer
 from mcp_wallet_guard.ceremony import Move, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
@@ -27,7 +27,7 @@ from mcp_wallet_guard.operations.intents import from_json
 from mcp_wallet_guard.operations.statements import (
     KIND_AUTHORIZATION,
     KIND_TYPED_DATA,
-    STATEMENTS,
+    Statement,
     StatementEffect,
     statement_hash,
 )
@@ -56,7 +56,7 @@ def operation_of(row: OperationRow, settings: Settings, /) -> tuple[FrozenOperat
         intent = from_json(strict_json.loads(row.intent.encode()))
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the intent does not parse") from None
-    if not isinstance(intent, STATEMENTS):
+    if not isinstance(intent, Statement):
         raise Tampered("tampered.operation", detail="not a statement")
     effect = settings.stated(intent)
     operation = frozen_rows.restored(row, settings, kind=effect.kind)

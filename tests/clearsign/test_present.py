@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_wallet_guard.clearsign.lookup import AddressName, TokenName
+from mcp_wallet_guard.clearsign.lookup import AddressKind, AddressName, TokenName
 from mcp_wallet_guard.clearsign.present import Presenter
 from mcp_wallet_guard.clearsign.tree import (
     AssetKind,
@@ -56,6 +56,13 @@ class Known:
 
     def name(self, chain: ChainId, address: Address, /) -> AddressName | None:
         return self.names.get(address) if chain == CHAIN else None
+
+    def names_of(self, chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
+        found = self.name(chain, address)
+        return () if found is None else (found,)
+
+    def kinds(self, chain: ChainId, address: Address, /) -> frozenset[AddressKind]:
+        return frozenset()
 
     def collection(self, chain: ChainId, contract: Address, /) -> AddressName | None:
         return None

@@ -53,7 +53,7 @@ class Lookup(Protocol):
         """A name of the owner's, or one that was verified."""
         ...
 
-    def names(self, chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
+    def names_of(self, chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
         """Every such name, the best first: who trusts some sources only takes the first of those."""
         ...
 

@@ -65,7 +65,8 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     if facts.chain != str(operation.account.chain):
         raise Tampered("tampered.operation", detail="the facts are about another chain")
     if facts.names is not None and facts.known is not None:
-        return render_call(operation, names=Names.from_json(facts.names), known=Known.from_json(facts.known))
+        names, known = Names.from_json(facts.names), Known.from_json(facts.known)
+        return render_call(operation, names=names, known=known, descriptors=facts.descriptors)
     payment = decode(operation, token=_token(facts, operation.account.chain))
     native = Asset(operation.account.chain, facts.symbol, facts.decimals)
     return ConfirmationView(

@@ -193,6 +193,11 @@ class Settings:
         return self.document.lock.locked_reads == "allow"
 
     @property
+    def descriptors(self) -> str | None:
+        """The hash of the installed descriptors that may be used; None for none."""
+        return self.document.descriptors.pin
+
+    @property
     def lower_level(self) -> danger.LowerLevel | None:
         """The waiver for a level below `FACTOR`."""
         reason = self.document.danger.lower_level
@@ -372,7 +377,7 @@ def _flat(settings: Settings) -> dict[str, str]:
     policy["mandates"] = {mandate["name"]: mandate for mandate in policy.get("mandates", ())}
     policy["actions"] = {action["tool"]: action for action in policy.get("actions", ())}
     policy["contracts"] = {contract["name"]: contract for contract in policy.get("contracts", ())}
-    policy["delegates"] = {address: "trusted" for address in policy.get("delegates", ())}
+    policy["delegates"] = dict.fromkeys(policy.get("delegates", ()), "trusted")
     policy["groups"] = {name: ", ".join(members) for name, members in policy.get("groups", {}).items()}
     if isinstance(policy.get("payees"), list):
         policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}

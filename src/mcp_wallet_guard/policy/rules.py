@@ -180,11 +180,12 @@ class Policy:
             raise _invalid("actions: a tool is there twice")
 
     def _check_statements(self) -> None:
-        if type(self.messages) is not bool or type(self.typed_data) is not bool:
+        if any(type(each) is not bool for each in (self.messages, self.typed_data)):
             raise _invalid("messages, typed_data: neither true nor false")
         if type(self.delegates) is not tuple or len(self.delegates) > MAX_CONTRACTS:
             raise _invalid(f"delegates: at most {MAX_CONTRACTS}")
-        if any(type(each) is not Address or nobodys(each) is not None for each in self.delegates):
+        addresses: tuple[object, ...] = self.delegates
+        if any(not isinstance(each, Address) or nobodys(each) is not None for each in addresses):
             raise _invalid("delegates: an address is one that a contract can have")
         if len(set(self.delegates)) != len(self.delegates):
             raise _invalid("delegates: an address is there twice")

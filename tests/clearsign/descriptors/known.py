@@ -30,9 +30,9 @@ class Known:
         return TokenName(symbol=found["symbol"], decimals=found["decimals"], source=source)
 
     def name(self, chain: ChainId, address: Address, /) -> AddressName | None:
-        return next(iter(self.names(chain, address)), None)
+        return next(iter(self.names_of(chain, address)), None)
 
-    def names(self, _chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
+    def names_of(self, _chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
         found = self._get("names", address.value.lower()) or []
         return tuple(AddressName(name=name, source=Source(source)) for name, source in found)
 

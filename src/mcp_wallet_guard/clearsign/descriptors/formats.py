@@ -262,7 +262,7 @@ class Formatter:
             return None, "descriptor.address_kind"
         sources = arguments.texts("sources")
         orders = [_VERIFIED] if sources is None else [_SOURCES.get(each, frozenset()) for each in sources]
-        names = self._lookup.names(chain, address)
+        names = self._lookup.names_of(chain, address)
         for order in orders:
             for name in names:
                 if name.source in order:
