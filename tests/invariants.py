@@ -67,7 +67,8 @@ async def check_guard(rig: Rig, owned: OwnedGuard) -> Report:
         assert all(kinds[kind] <= 1 for kind in ONCE), f"{operation}: one event per decision: {kinds}"
         for each in history:
             if each["kind"] == Kind.SIGNED:
-                stored["0x" + each["data"]["transaction_hash"]] = operation
+                data = each["data"]
+                stored["0x" + (data["signing_hash"] if "signing_hash" in data else data["transaction_hash"])] = operation
     assert len(set(stored.values())) == len(stored), "two transactions for one approval"
     sent = rig.sent()
     assert sent <= set(stored), "something was sent that was not stored first"

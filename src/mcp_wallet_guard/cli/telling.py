@@ -96,6 +96,8 @@ def _sentence(fields: dict[str, Any]) -> str:
         return _approved(data["evidence"])
     if kind == Kind.CONSUMED:
         return f"The approval was used up, under revision {data['policy_revision']} of the settings."
+    if kind == Kind.SIGNED and "signing_hash" in data:
+        return f"Signed, verified and stored: the signature of the hash 0x{data['signing_hash']}."
     if kind == Kind.SIGNED:
         return f"Signed, verified and stored: transaction 0x{data['transaction_hash']}."
     if kind == Kind.SENT:

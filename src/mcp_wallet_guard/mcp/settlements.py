@@ -191,15 +191,17 @@ class Settlements:
     async def _settled(self, tool: str, operation: str, answer: Done | RefusedAnswer) -> Settled:
         if isinstance(answer, RefusedAnswer):
             return Settled(operation=operation, tool=tool, outcome="refused", code=answer.code)
-        receipt = answer.receipt
-        if receipt is not None:
+        receipt, signed = answer.receipt, answer.signed
+        told = receipt or signed
+        if told is not None:
             try:
-                check_released(receipt.model_dump(mode="json"), fingerprints=await self._link.fingerprints())
+                payload, fingerprints = told.model_dump(mode="json"), await self._link.fingerprints()
+                check_released(payload, fingerprints=fingerprints, returned=told)
             except GuardError as error:
                 logger.warning("a receipt for on_settled of %s was withheld: %s", tool, error.code)
-                receipt = None
+                receipt = signed = None
         outcome: Any = answer.outcome
-        return Settled(operation=operation, tool=tool, outcome=outcome, receipt=receipt)
+        return Settled(operation=operation, tool=tool, outcome=outcome, receipt=receipt, signed=signed)
 
     def _forget(self, operation: str) -> None:
         self._watched.pop(operation, None)
