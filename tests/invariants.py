@@ -68,7 +68,9 @@ async def check_guard(rig: Rig, owned: OwnedGuard) -> Report:
         for each in history:
             if each["kind"] == Kind.SIGNED:
                 data = each["data"]
-                stored["0x" + (data["signing_hash"] if "signing_hash" in data else data["transaction_hash"])] = operation
+                stored["0x" + (data["signing_hash"] if "signing_hash" in data else data["transaction_hash"])] = (
+                    operation
+                )
     assert len(set(stored.values())) == len(stored), "two transactions for one approval"
     sent = rig.sent()
     assert sent <= set(stored), "something was sent that was not stored first"

@@ -37,11 +37,11 @@ def check_statement(policy: Policy | None, effect: StatementEffect, /) -> None:
 def statement_denials(policy: Policy, operation: FrozenOperation, view: ConfirmationView, /) -> Iterator[Denial]:
     """Why the policy does not permit signing the frozen statement that `view` shows."""
     yield from _kind(policy, operation.kind)
+    if Clarity(view.level) is not Clarity.CLEAR:
+        yield "policy.blind", f"the statement is {view.level}"
     for finding in view.findings:
         if finding.code in REFUSED:
             yield "policy.risk", f"{finding.code} at {finding.path or 'the top'}"
-    if Clarity(view.level) is not Clarity.CLEAR:
-        yield "policy.blind", f"the statement is {view.level}"
     try:
         if operation.kind == KIND_AUTHORIZATION:
             yield from _authorization(policy, operation)
