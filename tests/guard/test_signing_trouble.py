@@ -61,7 +61,7 @@ async def raises(_: Signable, __: Signer) -> bytes:
 
 
 async def another_key(signable: Signable, _: Signer) -> bytes:
-    made = Account.unsafe_sign_hash(signable.signing_hashes[0], OTHER_KEY)
+    made: Any = Account.unsafe_sign_hash(signable.signing_hashes[0], OTHER_KEY)
     return made.r.to_bytes(32, "big") + made.s.to_bytes(32, "big") + bytes([made.v - 27])
 
 
