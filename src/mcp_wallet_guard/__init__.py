@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         RefusedAnswer,
         Settled,
         SignatureReceipt,
+        WithdrawalReceipt,
     )
     from mcp_wallet_guard.operations.hashes import Bytes32, Signature, TxHash
     from mcp_wallet_guard.operations.intents import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     )
     from mcp_wallet_guard.operations.statements import Authorize7702, SignMessage, SignTypedData
     from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
+    from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
     from mcp_wallet_guard.secret import Secret
     from mcp_wallet_guard.wallet_guard import WalletGuard
 
@@ -58,6 +60,7 @@ __all__ = [
     "ConfirmationView",
     "ContractCall",
     "Done",
+    "ExchangeWithdrawal",
     "GuardError",
     "HistoryEntry",
     "Intent",
@@ -83,6 +86,7 @@ __all__ = [
     "Unavailable",
     "UnsignedTransaction",
     "WalletGuard",
+    "WithdrawalReceipt",
 ]
 
 _HOMES: Final[dict[str, str]] = {
@@ -91,8 +95,19 @@ _HOMES: Final[dict[str, str]] = {
     ),
     "ConfirmationView": "confirmation",
     "Level": "evidence",
+    **dict.fromkeys(("SignatureReceipt", "WithdrawalReceipt"), "exchange"),
     **dict.fromkeys(
-        ("Done", "HistoryEntry", "Pending", "Receipt", "RefusedAnswer", "Settled", "SignatureReceipt"), "exchange"
+        (
+            "Done",
+            "HistoryEntry",
+            "Pending",
+            "Receipt",
+            "RefusedAnswer",
+            "Settled",
+            "SignatureReceipt",
+            "WithdrawalReceipt",
+        ),
+        "exchange",
     ),
     **dict.fromkeys(("Bytes32", "Signature", "TxHash"), "operations.hashes"),
     **dict.fromkeys(
@@ -101,6 +116,7 @@ _HOMES: Final[dict[str, str]] = {
     ),
     **dict.fromkeys(("Authorize7702", "SignMessage", "SignTypedData"), "operations.statements"),
     **dict.fromkeys(("Account", "Address", "Amount", "Asset", "BaseUnits", "ChainId"), "operations.values"),
+    "ExchangeWithdrawal": "operations.withdrawals",
     "Secret": "secret",
     "WalletGuard": "wallet_guard",
 }

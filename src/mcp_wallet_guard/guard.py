@@ -19,7 +19,7 @@ from typing import Final, final
 import anyio
 import anyio.to_thread
 
-from mcp_wallet_guard import acts, bookkeeping, mandates, stated
+from mcp_wallet_guard import acts, bookkeeping, calling, mandates, stated
 from mcp_wallet_guard.acting import Actions
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
@@ -46,7 +46,6 @@ from mcp_wallet_guard.operations.frozen import effect_hash, freeze
 from mcp_wallet_guard.operations.intents import (
     Effect,
     EffectKind,
-    Intent,
     Spend,
     UnsignedTransaction,
     amount_of,
@@ -56,12 +55,14 @@ from mcp_wallet_guard.operations.intents import (
 )
 from mcp_wallet_guard.operations.statements import Statement
 from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.operations.withdrawals import ACCOUNT_PREFIX, ExchangeWithdrawal
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
-from mcp_wallet_guard.session import Session, facts_of, facts_of_call
+from mcp_wallet_guard.session import Session, facts_of
 from mcp_wallet_guard.signing import Statements
 from mcp_wallet_guard.stores.base import Transaction
+from mcp_wallet_guard.withdrawing import Withdrawals
 
 LOCAL_OWNER: Final = "local"
 MAX_WAIT_SECONDS: Final = 50.0
@@ -97,6 +98,9 @@ class Guard:
         self.refusals: Final = Refusals(custody, self._reads)
         self.actions: Final = Actions(custody, self._asking(), self.refusals)
         self.statements: Final = Statements(custody, self._asking())
+        self.withdrawals: Final = Withdrawals(
+            custody, self.desk, self._waiters, principals=principals, closed=self._after_close
+        )
         self._read_chain: Final = ReadChain(custody)
         self.page_url: Callable[[str], str] | None = None
         custody.on_unlock.append(self._resume)
@@ -107,6 +111,10 @@ class Guard:
         """Ask for a spend. Every refusal is an answer; nothing about a caller's mistake raises."""
         try:
             intent = from_json(proposal.intent)
+            if isinstance(intent, ExchangeWithdrawal):
+                return await self.withdrawals.propose(
+                    proposal, intent, wait_seconds=wait_seconds, page_url=self.page_url
+                )
             first = await self._ask(proposal, intent)
             if not isinstance(first, Pending) or first.queued or wait_seconds <= 0:
                 return first
@@ -131,6 +139,8 @@ class Guard:
             row = await self._own_row(operation, principal)
             if row.account == stated.ACCOUNT:
                 return self._answer(row)
+            if row.account.startswith(ACCOUNT_PREFIX):
+                return self._answer(await self.withdrawals.settle(operation))
             async with self._account_lock:
                 return self._answer(await self.executor.settle(operation))
         except GuardError as error:
@@ -184,6 +194,7 @@ class Guard:
             return
         async with self._account_lock:
             await self.executor.settle_due()
+        await self.withdrawals.settle_due()
 
     async def sweep(self) -> None:
         """Expire and retire what is due, with its links. Raises Locked, Tampered, Unavailable."""
@@ -192,7 +203,7 @@ class Guard:
 
     # --- the ceremony ---------------------------------------------------------------------------------------------
 
-    async def _ask(self, proposal: Proposal, intent: Intent) -> _Answer:
+    async def _ask(self, proposal: Proposal, intent: Spend | Statement) -> _Answer:
         if isinstance(intent, Statement):
             return await self.statements.ask(proposal, intent, page_url=self.page_url)
         settings = self.custody.in_force
@@ -295,7 +306,7 @@ class Guard:
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
         if effect.kind == EffectKind.CONTRACT_CALL:
-            facts = facts_of_call(session, claims, operation, nonce=nonce, now=now)
+            facts = await calling.collect(self.custody, session, operation, claims, nonce=nonce)
         else:
             facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
         decoded = check_decoded(operation, facts, effect=effect)
@@ -348,6 +359,7 @@ class Guard:
         except Refused:
             return  # spending is blocked, or nothing is in force yet
         await self.statements.resume()
+        await self.withdrawals.resume()
         async with self._account_lock:
             await self.executor.resume()
             await self._sweep()

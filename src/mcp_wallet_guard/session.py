@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, final
 
@@ -10,7 +11,8 @@ from mcp_wallet_guard.clearsign.contract_calls import frozen_words
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.frozen_statements import statement_facts
 from mcp_wallet_guard.clearsign.recipients import imitated
-from mcp_wallet_guard.clearsign.risks.known import AccountClaim, Known, KnownName, KnownToken, NodeClaims
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim, History, Known, KnownName, KnownToken, NodeClaims
+from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.config.naming import names_of, tokens_of
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.evidence import Facts, StatementFacts, TokenFacts
@@ -19,6 +21,7 @@ from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
+from mcp_wallet_guard.venues.base import Credential, Venue
 
 
 class OpenVault(Protocol):
@@ -47,6 +50,10 @@ class OpenVault(Protocol):
         """The shared secret of one factor; the caller wipes it."""
         ...
 
+    def credential(self, venue: str, /, *, now: int) -> Credential:
+        """The API key of a venue; the caller wipes it. Raises Refused("venue.no_key", "venue.key_expired")."""
+        ...
+
     def signer(self, settings: Settings, /) -> Signer:
         """The signer of the settings' account. Raises Misconfigured when the vault has no such key."""
         ...
@@ -70,6 +77,7 @@ class Session:
     revision: int
     signer: Signer
     chain: Chain
+    venues: Mapping[str, Venue]
     match_key: Secret
     pairing_key: Secret
     descriptors: Index | None = None
@@ -95,7 +103,15 @@ def facts_of(
 
 
 def facts_of_call(
-    session: Session, claims: ChainFacts, operation: FrozenOperation, /, *, nonce: int, now: int
+    session: Session,
+    claims: ChainFacts,
+    operation: FrozenOperation,
+    /,
+    *,
+    nonce: int,
+    now: int,
+    before: History,
+    simulated: tuple[SimulationOutcome, ...] | None,
 ) -> Facts:
     """The same for a contract call, with all that its view asks for: names, tokens, and what the checks may know."""
     settings = session.settings
@@ -108,7 +124,9 @@ def facts_of_call(
                 pending_nonce=claims.pending_nonce,
                 balance=int(claims.balance),
                 base_fee=claims.base_fee,
-            )
+            ),
+            "history": before,
+            "simulation": simulated,
         }
     )
     payee = operation.transaction.to
@@ -117,9 +135,12 @@ def facts_of_call(
     return facts.model_copy(update={"names": names, "known": known.to_json(), "descriptors": descriptors})
 
 
-def facts_of_statement(settings: Settings, operation: FrozenOperation, /, *, now: int) -> StatementFacts:
-    """What the settings know of a statement, frozen with it. No node is asked."""
-    return statement_facts(operation, names_of(settings), known=_known(settings, now=now), at=now)
+def facts_of_statement(
+    settings: Settings, operation: FrozenOperation, /, *, now: int, before: History | None = None
+) -> StatementFacts:
+    """What the settings and the wallet's own past know of a statement, frozen with it. No node is asked."""
+    known = _known(settings, now=now).model_copy(update={"history": before})
+    return statement_facts(operation, names_of(settings), known=known, at=now)
 
 
 def _known(settings: Settings, /, *, now: int) -> Known:

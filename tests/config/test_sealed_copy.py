@@ -9,7 +9,8 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_wallet_guard.config.settings import canonical, difference, from_canonical, parse_settings
+from mcp_wallet_guard.config.difference import difference
+from mcp_wallet_guard.config.settings import canonical, from_canonical, parse_settings
 from mcp_wallet_guard.errors import Tampered
 from tests.config.documents import FULL, LEAST, edited
 
@@ -35,7 +36,7 @@ def test_the_sealed_copy_is_the_documented_one() -> None:
         '"chain":{"decimals":18,"id":1,"max_fee_per_gas_gwei":"200","max_gas":100000,"max_priority_fee_gwei":"5",'
         '"node":"https://node.example/key","symbol":"ETH"},"contacts":[],"danger":{},'
         '"lock":{"idle_minutes":15,"locked_reads":"refuse","max_hours":12},"mode":"daemon","tokens":[],'
-        '"vault":"vault.json"},"v":1}'
+        '"vault":"vault.json","venues":[]},"v":1}'
     )
 
 

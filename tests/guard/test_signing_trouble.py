@@ -61,8 +61,8 @@ async def raises(_: Signable, __: Signer) -> bytes:
 
 
 async def another_key(signable: Signable, _: Signer) -> bytes:
-    made: Any = Account.unsafe_sign_hash(signable.signing_hashes[0], OTHER_KEY)
-    return made.r.to_bytes(32, "big") + made.s.to_bytes(32, "big") + bytes([made.v - 27])
+    made = Account.unsafe_sign_hash(signable.signing_hashes[0], OTHER_KEY)
+    return bytes(made.signature[:64]) + bytes([made.v - 27])
 
 
 async def another_message(_: Signable, signer: Signer) -> bytes:

@@ -69,7 +69,7 @@ def test_bytes_and_intent_for_one_payment_have_one_effect() -> None:
         ),
     ],
 )
-def test_what_the_pinned_account_cannot_mean_is_refused(intent: Intent, code: str) -> None:
+def test_what_the_pinned_account_cannot_mean_is_refused(intent: Spend, code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         resolve(intent, account=ACCOUNT, native=ETH)
     assert caught.value.code == code

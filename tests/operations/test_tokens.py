@@ -18,6 +18,7 @@ from mcp_wallet_guard.operations.intents import (
     Effect,
     EffectKind,
     Intent,
+    Spend,
     TokenApproval,
     TokenTransfer,
     UnsignedTransaction,
@@ -47,7 +48,7 @@ intents = (
 )
 
 
-def effect_of(intent: Intent) -> Effect:
+def effect_of(intent: Spend) -> Effect:
     return resolve(intent, account=ACCOUNT, native=ETH, tokens=(DAI, USDC))
 
 

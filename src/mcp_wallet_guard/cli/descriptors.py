@@ -79,8 +79,8 @@ def _checked(files: dict[str, bytes]) -> tuple[dict[str, str], dict[str, str]]:
     included by others is neither."""
     index = Index(files)
     good: dict[str, str] = {}
-    for name in files:
-        if b'"context"' not in files[name]:
+    for name, data in files.items():
+        if b'"context"' not in data:
             continue
         descriptor = index.get(name)
         if descriptor is not None:

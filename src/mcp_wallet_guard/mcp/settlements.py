@@ -191,17 +191,21 @@ class Settlements:
     async def _settled(self, tool: str, operation: str, answer: Done | RefusedAnswer) -> Settled:
         if isinstance(answer, RefusedAnswer):
             return Settled(operation=operation, tool=tool, outcome="refused", code=answer.code)
-        receipt, signed = answer.receipt, answer.signed
-        told = receipt or signed
+        told = answer.receipt or answer.signed or answer.withdrawal
+        held = False
         if told is not None:
             try:
                 payload, fingerprints = told.model_dump(mode="json"), await self._link.fingerprints()
                 check_released(payload, fingerprints=fingerprints, returned=told)
             except GuardError as error:
                 logger.warning("a receipt for on_settled of %s was withheld: %s", tool, error.code)
-                receipt = signed = None
+                held = True
         outcome: Any = answer.outcome
-        return Settled(operation=operation, tool=tool, outcome=outcome, receipt=receipt, signed=signed)
+        settled = Settled(operation=operation, tool=tool, outcome=outcome)
+        if held:
+            return settled
+        more = {"receipt": answer.receipt, "signed": answer.signed, "withdrawal": answer.withdrawal}
+        return settled.model_copy(update=more)
 
     def _forget(self, operation: str) -> None:
         self._watched.pop(operation, None)

@@ -26,6 +26,7 @@ from mcp_wallet_guard.operations.values import Account, Address
 
 KIND_EIP1559: Final = "eip1559"
 KIND_ACTION: Final = "action"
+KIND_WITHDRAWAL: Final = "exchange_withdrawal"
 _DIGEST_TAG: Final = b"mcp-wallet-guard/operation/v1"
 _EFFECT_TAG: Final = b"mcp-wallet-guard/effect/v1"
 

@@ -23,6 +23,8 @@ from mcp_wallet_guard.operations.statements import (
     Statement,
 )
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, ChainId, check_scope
+from mcp_wallet_guard.operations.withdrawals import PARSERS as WITHDRAWAL_PARSERS
+from mcp_wallet_guard.operations.withdrawals import WITHDRAWAL, ExchangeWithdrawal
 
 NOTHING: Final = Amount("0")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,19}")
@@ -133,9 +135,9 @@ class UnsignedTransaction:
 
 Spend = Transfer | TokenTransfer | TokenApproval | ContractCall | UnsignedTransaction
 """What becomes a transaction."""
-Intent = Spend | Statement
+Intent = Spend | Statement | ExchangeWithdrawal
 SPENDS: Final[tuple[type[Spend], ...]] = (Transfer, TokenTransfer, TokenApproval, ContractCall, UnsignedTransaction)
-INTENTS: Final[tuple[type[Intent], ...]] = (*SPENDS, *STATEMENTS)
+INTENTS: Final[tuple[type[Intent], ...]] = (*SPENDS, *STATEMENTS, ExchangeWithdrawal)
 
 
 class EffectKind(StrEnum):
@@ -245,7 +247,9 @@ def from_json(data: object, /) -> Intent:
     known = set() if intent is None else {each.name for each in fields(intent)}
     if intent is None or not known - _OPTIONAL <= texts.keys() <= known:
         raise InvalidInput("invalid_input")
-    return intent(**{name: _PARSERS[name](text) for name, text in texts.items()})
+    parsers = WITHDRAWAL_PARSERS if intent is ExchangeWithdrawal else _PARSERS
+    values = {name: parsers[name](text) for name, text in texts.items()}
+    return intent(**{"memo": None, **values} if intent is ExchangeWithdrawal else values)
 
 
 def _call(
@@ -308,9 +312,10 @@ _TYPES: Final[dict[str, type[Intent]]] = {
     "sign_message": SignMessage,
     "sign_typed_data": SignTypedData,
     "authorize_7702": Authorize7702,
+    WITHDRAWAL: ExchangeWithdrawal,
 }
 _NAMES: Final = {intent: name for name, intent in _TYPES.items()}
-_OPTIONAL: Final = frozenset({"chain", "account", "reference", "nonce"})
+_OPTIONAL: Final = frozenset({"chain", "account", "reference", "memo", "nonce"})
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     **dict.fromkeys(("to", "spender", "delegate"), Address.parse),
     **dict.fromkeys(("amount", "value"), Amount.parse),

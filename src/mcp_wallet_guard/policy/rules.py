@@ -22,6 +22,7 @@ from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, Base
 from mcp_wallet_guard.policy.contracts import MAX_CONTRACTS, ContractRule, check_contracts
 from mcp_wallet_guard.policy.limits import MAX_LIMITS, Limit
 from mcp_wallet_guard.policy.mandates import MAX_MANDATES, Mandate
+from mcp_wallet_guard.policy.withdrawals import VenueRule
 
 MAX_PAYEES: Final = 256
 MAX_TOKENS: Final = 64
@@ -98,8 +99,8 @@ class Policy:
 
     `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them;
     `limits` are over time; `mandates` are what may be approved in advance;
-    `actions` are tools that do something themselves; `contracts` may be called. `messages` and `typed_data` say whether
-    such may be signed at all, `delegates` are contracts whose code the account may get.
+    `actions` are tools that do something themselves; `contracts` may be called, `venues` withdrawn from. `messages` and
+    `typed_data` say whether such may be signed at all, `delegates` are contracts whose code the account may get.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -118,6 +119,7 @@ class Policy:
     messages: bool = False
     typed_data: bool = False
     delegates: tuple[Address, ...] = ()
+    venues: tuple[VenueRule, ...] = ()
     waiver: LowerLevel | None = None
 
     def __post_init__(self) -> None:
