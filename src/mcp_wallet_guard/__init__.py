@@ -95,7 +95,6 @@ _HOMES: Final[dict[str, str]] = {
     ),
     "ConfirmationView": "confirmation",
     "Level": "evidence",
-    **dict.fromkeys(("SignatureReceipt", "WithdrawalReceipt"), "exchange"),
     **dict.fromkeys(
         (
             "Done",

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.frozen import effect_hash
-from mcp_wallet_guard.operations.intents import Intent, Transfer, UnsignedTransaction, from_json, resolve, to_json
+from mcp_wallet_guard.operations.intents import (
+    Intent,
+    Spend,
+    Transfer,
+    UnsignedTransaction,
+    from_json,
+    resolve,
+    to_json,
+)
 from mcp_wallet_guard.operations.values import Account, Amount, Asset, ChainId
 from tests.operations.strategies import ACCOUNT, CHAIN, EFFECT, ETH, PAYEE, TRANSACTION, addresses, chains, transactions
 

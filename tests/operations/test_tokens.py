@@ -125,7 +125,7 @@ def test_what_is_no_plain_call_of_a_pinned_token_is_a_contract_call(to: Address,
         (replace(CALL, chain=ChainId(1)), "invalid_input.chain"),
     ],
 )
-def test_what_the_pins_cannot_mean_is_refused(intent: Intent, code: str) -> None:
+def test_what_the_pins_cannot_mean_is_refused(intent: Spend, code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         effect_of(intent)
     assert caught.value.code == code
