@@ -7,12 +7,16 @@ from typing import Any, Final
 
 import pytest
 
+from mcp_wallet_guard.clearsign.frozen_statements import statement_facts
+from mcp_wallet_guard.clearsign.knowledge import Sources
+from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.table import REFUSED
+from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.confirmation import ConfirmationView, Finding, ViewEffect, ViewParty
 from mcp_wallet_guard.errors import Misconfigured, PolicyDenied
-from mcp_wallet_guard.evidence import Level
+from mcp_wallet_guard.evidence import Level, Obligations
 from mcp_wallet_guard.operations.authorizations import Authorization, encode_authorization
-from mcp_wallet_guard.operations.frozen import FrozenOperation
+from mcp_wallet_guard.operations.frozen import FrozenOperation, freeze_statement
 from mcp_wallet_guard.operations.statements import (
     Authorize7702,
     SignMessage,
@@ -23,8 +27,10 @@ from mcp_wallet_guard.operations.statements import (
 from mcp_wallet_guard.operations.typed_data import parse_typed_data, to_json
 from mcp_wallet_guard.operations.values import Account, Address, BaseUnits
 from mcp_wallet_guard.policy.contracts import MAX_CONTRACTS
+from mcp_wallet_guard.policy.engine import Reserved, Verdict, check_permitted, decide
 from mcp_wallet_guard.policy.rules import Payee, Policy, TokenRule
 from mcp_wallet_guard.policy.statements import check_statement, statement_denials
+from mcp_wallet_guard.proofs import Decoded
 from tests.clearsign.transfers import PAYEE, SENDER, STRANGER, USDC
 
 DELEGATE: Final = Address.from_bytes(b"\xde" * 20)
@@ -244,3 +250,32 @@ def test_a_policy_that_says_something_else_is_no_policy(changes: dict[str, Any])
         policy(**changes)
     most = tuple(Address.from_bytes(bytes([9]) * 19 + bytes([n])) for n in range(MAX_CONTRACTS))
     assert policy(delegates=most).delegates == most
+
+
+def decoded(intent: Statement) -> Decoded:
+    asked = resolve_statement(intent, account=ACCOUNT)
+    operation = freeze_statement(asked, nonce=0, expires_at=1)
+    known = Known(now=1, chain=str(USDC.chain), accounts=(SENDER,), delegates=(DELEGATE,))
+    facts = statement_facts(operation, Sources(pins=(USDC,)), known=known, at=1)
+    return check_decoded(operation, facts, effect=asked)
+
+
+def test_a_permitted_statement_is_always_asked_about_at_the_policys_level() -> None:
+    """No mandate covers one, and no facts about the chain are needed."""
+    for intent in (SignMessage(message="Hello"), Authorize7702(delegate=DELEGATE)):
+        decision = decide(policy(), decoded(intent), facts=None, reserved=Reserved())
+        assert (decision.verdict, decision.obligations) == (Verdict.ASK, Obligations(level=Level.FACTOR))
+        permitted = check_permitted(policy(), decoded(intent), revision=3, facts=None, reserved=Reserved())
+        assert permitted.obligations.mandate is None
+
+
+def test_a_statement_that_is_denied_is_not_asked_about() -> None:
+    message = decoded(SignMessage(message="Hello"))
+    decision = decide(policy(messages=False), message, facts=None, reserved=Reserved())
+    assert (decision.verdict, decision.obligations) == (Verdict.DENY, None)
+    with pytest.raises(PolicyDenied) as refusal:
+        check_permitted(policy(messages=False), message, revision=1, facts=None, reserved=Reserved())
+    assert refusal.value.code == "policy.message"
+    with pytest.raises(PolicyDenied) as refusal:
+        check_permitted(None, message, revision=1, facts=None, reserved=Reserved())
+    assert refusal.value.code == "policy.missing"
