@@ -59,7 +59,7 @@ def test_everything_that_is_sent_is_shown_and_the_string_itself() -> None:
     view = render_withdrawal(OPERATION, FACTS)
     assert tuple(field.label for field in view.fields) == LABELS
     assert view.intent == f"Withdraw 25.5 USDC from binance over ARBITRUM to {COLD}"
-    assert view_hash(view).hex() == "4b8c18776f2d1bde621b3d11bbabf7ed57c15a51c7cb5077b7c0a73dba40d8f8"
+    assert view_hash(view).hex() == "7140a41231f7bd4335d2fde92da64d5ba5098e40941e032899756f7d78046e76"
 
 
 def test_its_plain_text_is_short_lines_of_ascii_and_keeps_every_character_of_the_string() -> None:
