@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Receipt,
         RefusedAnswer,
         Settled,
+        SignatureReceipt,
         WithdrawalReceipt,
     )
     from mcp_wallet_guard.operations.hashes import Bytes32, Signature, TxHash
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         Transfer,
         UnsignedTransaction,
     )
+    from mcp_wallet_guard.operations.statements import Authorize7702, SignMessage, SignTypedData
     from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
     from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
     from mcp_wallet_guard.secret import Secret
@@ -51,6 +53,7 @@ __all__ = [
     "Address",
     "Amount",
     "Asset",
+    "Authorize7702",
     "BaseUnits",
     "Bytes32",
     "ChainId",
@@ -71,7 +74,10 @@ __all__ = [
     "RefusedAnswer",
     "Secret",
     "Settled",
+    "SignMessage",
+    "SignTypedData",
     "Signature",
+    "SignatureReceipt",
     "Tampered",
     "TokenApproval",
     "TokenTransfer",
@@ -90,13 +96,24 @@ _HOMES: Final[dict[str, str]] = {
     "ConfirmationView": "confirmation",
     "Level": "evidence",
     **dict.fromkeys(
-        ("Done", "HistoryEntry", "Pending", "Receipt", "RefusedAnswer", "Settled", "WithdrawalReceipt"), "exchange"
+        (
+            "Done",
+            "HistoryEntry",
+            "Pending",
+            "Receipt",
+            "RefusedAnswer",
+            "Settled",
+            "SignatureReceipt",
+            "WithdrawalReceipt",
+        ),
+        "exchange",
     ),
     **dict.fromkeys(("Bytes32", "Signature", "TxHash"), "operations.hashes"),
     **dict.fromkeys(
         ("ContractCall", "Intent", "TokenApproval", "TokenTransfer", "Transfer", "UnsignedTransaction"),
         "operations.intents",
     ),
+    **dict.fromkeys(("Authorize7702", "SignMessage", "SignTypedData"), "operations.statements"),
     **dict.fromkeys(("Account", "Address", "Amount", "Asset", "BaseUnits", "ChainId"), "operations.values"),
     "ExchangeWithdrawal": "operations.withdrawals",
     "Secret": "secret",

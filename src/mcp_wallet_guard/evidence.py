@@ -118,6 +118,18 @@ class Facts(Model):
 
 
 @final
+class StatementFacts(Model):
+    """What was known when a statement was frozen: no node is asked about one. Unix seconds; `names` and `known` as in
+    `Facts`."""
+
+    v: Literal[1] = 1
+    collected_at: int
+    chain: str
+    names: str
+    known: str
+
+
+@final
 class VenueFacts(Model):
     """What was known about a withdrawal when it was frozen, beside what its request says.
 

@@ -19,10 +19,11 @@ from typing import Final, final
 import anyio
 import anyio.to_thread
 
-from mcp_wallet_guard import acts, bookkeeping, calling, mandates
+from mcp_wallet_guard import acts, bookkeeping, calling, mandates, stated
 from mcp_wallet_guard.acting import Actions
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
+from mcp_wallet_guard.asking import Asking
 from mcp_wallet_guard.ceremony import Equal, Move, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
@@ -45,19 +46,21 @@ from mcp_wallet_guard.operations.frozen import effect_hash, freeze
 from mcp_wallet_guard.operations.intents import (
     Effect,
     EffectKind,
-    Intent,
+    Spend,
     UnsignedTransaction,
     amount_of,
     from_json,
     payee_of,
     to_json,
 )
+from mcp_wallet_guard.operations.statements import Statement
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.operations.withdrawals import ACCOUNT_PREFIX, ExchangeWithdrawal
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
 from mcp_wallet_guard.session import Session, facts_of
+from mcp_wallet_guard.signing import Statements
 from mcp_wallet_guard.stores.base import Transaction
 from mcp_wallet_guard.withdrawing import Withdrawals
 
@@ -93,9 +96,8 @@ class Guard:
         self._swept_at = 0
         self._reads: Final = ReadLog(custody)
         self.refusals: Final = Refusals(custody, self._reads)
-        self.actions: Final = Actions(
-            custody, self.desk, self._waiters, self.refusals, principals=principals, closed=self._after_close
-        )
+        self.actions: Final = Actions(custody, self._asking(), self.refusals)
+        self.statements: Final = Statements(custody, self._asking())
         self.withdrawals: Final = Withdrawals(
             custody, self.desk, self._waiters, principals=principals, closed=self._after_close
         )
@@ -134,7 +136,10 @@ class Guard:
     async def outcome(self, operation: str, /, *, principal: str) -> _Answer:
         """Like `status`, after asking the chain about what was sent."""
         try:
-            if (await self._own_row(operation, principal)).account.startswith(ACCOUNT_PREFIX):
+            row = await self._own_row(operation, principal)
+            if row.account == stated.ACCOUNT:
+                return self._answer(row)
+            if row.account.startswith(ACCOUNT_PREFIX):
                 return self._answer(await self.withdrawals.settle(operation))
             async with self._account_lock:
                 return self._answer(await self.executor.settle(operation))
@@ -198,7 +203,9 @@ class Guard:
 
     # --- the ceremony ---------------------------------------------------------------------------------------------
 
-    async def _ask(self, proposal: Proposal, intent: Intent) -> _Answer:
+    async def _ask(self, proposal: Proposal, intent: Spend | Statement) -> _Answer:
+        if isinstance(intent, Statement):
+            return await self.statements.ask(proposal, intent, page_url=self.page_url)
         settings = self.custody.in_force
         if settings is None:
             settings = self.custody.settings_for_reads() if self.custody.is_locked else self.custody.session().settings
@@ -260,7 +267,7 @@ class Guard:
         self,
         proposal: Proposal,
         session: Session,
-        intent: Intent,
+        intent: Spend,
         effect: Effect,
         *,
         queued: OperationRow | None,
@@ -327,6 +334,9 @@ class Guard:
             stored = await self.executor.execute(stored, principal=proposal.principal)
         return self._answer(stored)
 
+    def _asking(self) -> Asking:
+        return Asking(self.custody, self.desk, self._waiters, principals=self._principals, closed=self._after_close)
+
     async def _sweep(self) -> None:
         self._swept_at = self.custody.clock.now()
         await self._after_close(await self.custody.transact(_swept))
@@ -348,6 +358,7 @@ class Guard:
             self.custody.session()
         except Refused:
             return  # spending is blocked, or nothing is in force yet
+        await self.statements.resume()
         await self.withdrawals.resume()
         async with self._account_lock:
             await self.executor.resume()
@@ -368,6 +379,8 @@ class Guard:
 
     def _answer(self, row: OperationRow, *, repeated: bool = False) -> _Answer:
         url = None if self.page_url is None else self.page_url(row.id)
+        if row.account == stated.ACCOUNT:
+            return stated.answer(row, repeated=repeated, url=url)
         return answer(row, repeated=repeated, url=url)
 
 

@@ -131,7 +131,10 @@ class Sendable(Proof):
 
 @final
 class Signed(Proof):
-    """Step 8: the signature recovers to the pinned address, is low-s, and covers exactly the frozen bytes."""
+    """Step 8: the signature recovers to the pinned address, is low-s, and covers exactly the frozen bytes.
+
+    `signed_bytes` are what is broadcast, with their `transaction_hash`; of a statement they are the signature itself,
+    and the hash is the one that was signed."""
 
     __slots__ = ("operation", "signed_bytes", "transaction_hash")
     operation: FrozenOperation

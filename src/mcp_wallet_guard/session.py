@@ -9,12 +9,13 @@ from typing import Protocol, final
 from mcp_wallet_guard.chains.base import Chain, ChainFacts
 from mcp_wallet_guard.clearsign.contract_calls import frozen_words
 from mcp_wallet_guard.clearsign.descriptors.index import Index
+from mcp_wallet_guard.clearsign.frozen_statements import statement_facts
 from mcp_wallet_guard.clearsign.recipients import imitated
 from mcp_wallet_guard.clearsign.risks.known import AccountClaim, History, Known, KnownName, KnownToken, NodeClaims
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.config.naming import names_of, tokens_of
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.evidence import Facts, TokenFacts
+from mcp_wallet_guard.evidence import Facts, StatementFacts, TokenFacts
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.values import Address, Asset
@@ -114,7 +115,37 @@ def facts_of_call(
 ) -> Facts:
     """The same for a contract call, with all that its view asks for: names, tokens, and what the checks may know."""
     settings = session.settings
-    known = Known(
+    known = _known(settings, now=now).model_copy(
+        update={
+            "node": NodeClaims(
+                chain=str(settings.chain),
+                accounts=(AccountClaim(address=operation.transaction.to, has_code=claims.payee_has_code),),
+                nonce=claims.nonce,
+                pending_nonce=claims.pending_nonce,
+                balance=int(claims.balance),
+                base_fee=claims.base_fee,
+            ),
+            "history": before,
+            "simulation": simulated,
+        }
+    )
+    payee = operation.transaction.to
+    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
+    names, descriptors = frozen_words(operation, names_of(settings), known=known, index=session.descriptors)
+    return facts.model_copy(update={"names": names, "known": known.to_json(), "descriptors": descriptors})
+
+
+def facts_of_statement(
+    settings: Settings, operation: FrozenOperation, /, *, now: int, before: History | None = None
+) -> StatementFacts:
+    """What the settings and the wallet's own past know of a statement, frozen with it. No node is asked."""
+    known = _known(settings, now=now).model_copy(update={"history": before})
+    return statement_facts(operation, names_of(settings), known=known, at=now)
+
+
+def _known(settings: Settings, /, *, now: int) -> Known:
+    """What the owner's settings and the shipped lists say, without a node's word."""
+    return Known(
         now=now,
         chain=str(settings.chain),
         accounts=(settings.account.address,),
@@ -123,21 +154,8 @@ def facts_of_call(
             KnownToken(chain=str(settings.chain), contract=contract, symbol=asset.symbol)
             for contract, asset in tokens_of(settings).items()
         ),
-        node=NodeClaims(
-            chain=str(settings.chain),
-            accounts=(AccountClaim(address=operation.transaction.to, has_code=claims.payee_has_code),),
-            nonce=claims.nonce,
-            pending_nonce=claims.pending_nonce,
-            balance=int(claims.balance),
-            base_fee=claims.base_fee,
-        ),
-        history=before,
-        simulation=simulated,
+        delegates=() if settings.policy is None else settings.policy.delegates,
     )
-    payee = operation.transaction.to
-    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
-    names, descriptors = frozen_words(operation, names_of(settings), known=known, index=session.descriptors)
-    return facts.model_copy(update={"names": names, "known": known.to_json(), "descriptors": descriptors})
 
 
 def _token_facts(token: Asset, claims: ChainFacts) -> TokenFacts:

@@ -127,6 +127,12 @@ def test_payees_are_named_one_by_one() -> None:
     )
 
 
+def test_delegates_are_named_one_by_one() -> None:
+    trusted = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
+    added = changes('approvals = "capped"', f'approvals = "capped"\ndelegates = ["{trusted}"]')
+    assert added == (f'policy.delegates.{trusted}: (not set) -> "trusted"',)
+
+
 def test_contacts_are_named_one_by_one() -> None:
     dave = '[[contacts]]\nname = "Dave"\naddress = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"\n'
     assert changes("[[contacts]]\n", f"{dave}[[contacts]]\n") == (
@@ -140,7 +146,9 @@ def test_a_policy_that_appears_is_a_difference_in_every_key() -> None:
         'policy.approvals: (not set) -> "refuse"',
         'policy.level: (not set) -> "factor"',
         'policy.max_per_transaction: (not set) -> "1"',
+        'policy.messages: (not set) -> "refuse"',
         'policy.payees: (not set) -> "any"',
+        'policy.typed_data: (not set) -> "refuse"',
     )
 
 

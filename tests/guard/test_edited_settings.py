@@ -15,6 +15,7 @@ from mcp_wallet_guard.errors import FactorRejected, Refused
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.testing.wallet import passphrase
 from tests.config.test_venues import VENUE
+from tests.guard import statements
 from tests.guard.rig import ETHER, Rig, Wallet, edited
 from tests.guard.venue import Trader
 
@@ -47,6 +48,9 @@ EDITS: Mapping[str, str] = {
     "policy.payees": f'[{{ name = "Mallory", address = "{MALLORY}" }}]',
     "policy.actions": '[{ tool = "place_order", count = 9, window = "1h" }]',
     "policy.contracts": f'[{{ name = "Mallory", address = "{MALLORY}", readable = "decoded", control = "ask" }}]',
+    "policy.messages": '"ask"',
+    "policy.typed_data": '"clear"',
+    "policy.delegates": f'["{MALLORY}"]',
     "policy.level": '"present"',
     "policy.max_fee": '"0.000000000000000001"',
     "approval.expires_minutes": "60",
@@ -184,10 +188,20 @@ async def read_while_locked(wallet: Wallet) -> None:
     await wallet.owned.unlock(passphrase())
 
 
+async def signing_what_is_not_named(wallet: Wallet) -> None:
+    assert await statements.refused(wallet, statements.message("Hello")) == "policy.message"
+    permit = statements.Signing(wallet.rig, statements.THIEF).permit()
+    assert await statements.refused(wallet, statements.data(permit)) == "policy.message"
+    assert await statements.refused(wallet, statements.delegate(MALLORY)) == "policy.risk"
+
+
 TRIED: Mapping[str, Callable[[Wallet], Awaitable[None]]] = {
     "policy.max_per_transaction": over_the_limit,
     "venues": withdraws_nothing,
     "policy.level": without_a_code,
+    "policy.messages": signing_what_is_not_named,
+    "policy.typed_data": signing_what_is_not_named,
+    "policy.delegates": signing_what_is_not_named,
     "danger.lower_level": without_a_code,
     "approval.expires_minutes": after_ten_minutes,
     "lock.idle_minutes": after_fifteen_idle_minutes,

@@ -17,9 +17,9 @@ from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.operations import binance
 from mcp_wallet_guard.operations.binance import Fields
 from mcp_wallet_guard.operations.frozen import FrozenOperation
-from mcp_wallet_guard.operations.intents import Transfer, from_json, resolve, to_json
+from mcp_wallet_guard.operations.intents import Transfer, from_json, to_json
 from mcp_wallet_guard.operations.requests import VenueRequest, freeze_withdrawal, matches, request_of, sha256
-from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, ChainId
+from mcp_wallet_guard.operations.values import Account, Address, Amount, ChainId
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal, order_id, withdrawal_hash
 
 ACCOUNT = Account("main", ChainId(1), Address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"))
@@ -156,8 +156,6 @@ def test_the_network_is_needed_and_the_memo_may_be_left_out() -> None:
             from_json({key: value for key, value in told.items() if key != name})
     with pytest.raises(InvalidInput):
         from_json({**told, "chain": "eip155:1"})
-    with pytest.raises(InvalidInput):
-        resolve(ASKED, account=ACCOUNT, native=Asset(ChainId(1), "ETH", 18))
     payment = to_json(Transfer(to=Address(COLD), amount=Amount("1")))
     with pytest.raises(InvalidInput):
         from_json({**payment, "memo": "1"})

@@ -115,7 +115,7 @@ def test_the_signers_ticket_has_one_caller_and_no_other_name() -> None:
     assert mentions(SOURCE, "check_runnable") == {"acts": 2}
     assert callers(SOURCE, "check_sendable") == ["withdrawals.consume"]
     assert mentions(SOURCE, "check_sendable") == {"withdrawals": 2}
-    assert callers(SOURCE, "check_signable") == ["bookkeeping.consume"]
+    assert callers(SOURCE, "check_signable") == ["bookkeeping.use_up"]
     assert mentions(SOURCE, "check_signable") == {"bookkeeping": 2}, "imported, and called"
 
 

@@ -17,17 +17,19 @@ from mcp_wallet_guard.clearsign.actions import render_action
 from mcp_wallet_guard.clearsign.contract_calls import render_call
 from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import findings
+from mcp_wallet_guard.clearsign.frozen_statements import check_stated, render_statement
 from mcp_wallet_guard.clearsign.knowledge import Names
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewFee, ViewField, ViewParty
 from mcp_wallet_guard.errors import InvalidInput, Tampered
-from mcp_wallet_guard.evidence import Facts, VenueFacts
+from mcp_wallet_guard.evidence import Facts, StatementFacts, VenueFacts
 from mcp_wallet_guard.operations import frozen, requests
 from mcp_wallet_guard.operations.actions import Action, action_hash, action_of
 from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind
+from mcp_wallet_guard.operations.statements import StatementEffect
 from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId, keccak256
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal, withdrawal_hash
 from mcp_wallet_guard.proofs import Decoded, mint
@@ -92,12 +94,13 @@ def view_hash(view: ConfirmationView, /) -> bytes:
 
 def check_decoded(
     operation: FrozenOperation,
-    facts: Facts | VenueFacts | None,
+    facts: Facts | StatementFacts | VenueFacts | None,
     /,
     *,
-    effect: Effect | Action | ExchangeWithdrawal,
+    effect: Effect | StatementEffect | Action | ExchangeWithdrawal,
 ) -> Decoded:
-    """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts.
+    """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts, a
+    statement and a withdrawal have their own.
 
     Raises Tampered("tampered.operation") when bytes, account or effect differ from `effect`, and PolicyDenied
     ("policy.undecodable") when what was asked cannot be shown in full. Threat: T-006, T-007, T-008.
@@ -105,6 +108,11 @@ def check_decoded(
     if isinstance(effect, Action):
         _check_action(operation, effect)
         view = render_action(operation)
+    elif isinstance(effect, StatementEffect):
+        check_stated(operation, effect)
+        if not isinstance(facts, StatementFacts):
+            raise Tampered("tampered.operation", detail="a statement without its facts")
+        view = render_statement(operation, facts)
     elif isinstance(effect, ExchangeWithdrawal):
         _check_withdrawal(operation, effect)
         if not isinstance(facts, VenueFacts):
@@ -129,6 +137,7 @@ def _check_transaction(operation: FrozenOperation, effect: Effect) -> None:
         same = frozen.matches(effect, operation.transaction)
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the frozen bytes do not parse") from None
+    same = same and operation.kind == frozen.KIND_EIP1559
     if not same or operation.account != effect.account or operation.effect_hash != frozen.effect_hash(effect):
         raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
 

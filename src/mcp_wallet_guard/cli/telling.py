@@ -96,10 +96,8 @@ def _sentence(fields: dict[str, Any]) -> str:
         return _approved(data["evidence"])
     if kind == Kind.CONSUMED:
         return f"The approval was used up, under revision {data['policy_revision']} of the settings."
-    if kind == Kind.SIGNED and "signed_string" in data:
-        return f"The request was signed and stored, with the SHA-256 {data['sha256']}: {data['signed_string']}"
     if kind == Kind.SIGNED:
-        return f"Signed, verified and stored: transaction 0x{data['transaction_hash']}."
+        return _signed(data)
     if kind == Kind.SENT:
         return "The venue took it." if "withdrawal" in data else "The node took it."
     if kind == Kind.UNKNOWN and "ended" in data:
@@ -111,6 +109,14 @@ def _sentence(fields: dict[str, Any]) -> str:
     if "code" in data:
         return f"It was closed ({data['code']}). {CATALOGUE.get(data['code'], '')}".rstrip()
     return f"{kind}."
+
+
+def _signed(data: dict[str, Any]) -> str:
+    if "signed_string" in data:
+        return f"The request was signed and stored, with the SHA-256 {data['sha256']}: {data['signed_string']}"
+    if "signing_hash" in data:
+        return f"Signed, verified and stored: the signature of the hash 0x{data['signing_hash']}."
+    return f"Signed, verified and stored: transaction 0x{data['transaction_hash']}."
 
 
 def _approved(evidence: dict[str, Any]) -> str:

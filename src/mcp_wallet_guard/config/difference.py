@@ -27,6 +27,7 @@ def _flat(settings: Settings) -> dict[str, str]:
     policy["mandates"] = {mandate["name"]: mandate for mandate in policy.get("mandates", ())}
     policy["actions"] = {action["tool"]: action for action in policy.get("actions", ())}
     policy["contracts"] = {contract["name"]: contract for contract in policy.get("contracts", ())}
+    policy["delegates"] = dict.fromkeys(policy.get("delegates", ()), "trusted")
     policy["groups"] = {name: ", ".join(members) for name, members in policy.get("groups", {}).items()}
     if isinstance(policy.get("payees"), list):
         policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}

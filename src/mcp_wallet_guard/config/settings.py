@@ -31,7 +31,8 @@ from mcp_wallet_guard.config.venues import seconds as _seconds
 from mcp_wallet_guard.config.venues import venue_rules
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
-from mcp_wallet_guard.operations.intents import Effect, Intent, pinned, resolve
+from mcp_wallet_guard.operations.intents import Effect, Spend, pinned, resolve
+from mcp_wallet_guard.operations.statements import Statement, StatementEffect, resolve_statement
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.policy.contracts import ContractRule
 from mcp_wallet_guard.policy.limits import Limit
@@ -113,9 +114,13 @@ class Settings:
         tokens = ((token.symbol, token.address) for token in self.tokens if token.address is not None)
         return (*book, (self.account.name, self.account.address), *tokens)
 
-    def effect(self, intent: Intent, /) -> Effect:
+    def effect(self, intent: Spend, /) -> Effect:
         """What `intent` would do with this account. Raises as `operations.intents.resolve`."""
         return resolve(intent, account=self.account, native=self.native, tokens=self.tokens)
+
+    def stated(self, intent: Statement, /) -> StatementEffect:
+        """What `intent` would have this account sign. Raises as `operations.statements.resolve_statement`."""
+        return resolve_statement(intent, account=self.account)
 
     def name_of(self, address: Address, /) -> str | None:
         """The address book's name for `address`, or None."""
@@ -165,6 +170,9 @@ class Settings:
                     ActionRule(each.tool, Limit(_seconds(each.window), count=each.count)) for each in table.actions
                 ),
                 contracts=tuple(_contract(each) for each in table.contracts),
+                messages=table.messages == "ask",
+                typed_data=table.typed_data == "clear",
+                delegates=table.delegates,
                 venues=self.venues,
                 waiver=self.lower_level,
             )

@@ -191,16 +191,21 @@ class Settlements:
     async def _settled(self, tool: str, operation: str, answer: Done | RefusedAnswer) -> Settled:
         if isinstance(answer, RefusedAnswer):
             return Settled(operation=operation, tool=tool, outcome="refused", code=answer.code)
-        receipt, withdrawal = answer.receipt, answer.withdrawal
-        told = receipt or withdrawal
+        told = answer.receipt or answer.signed or answer.withdrawal
+        held = False
         if told is not None:
             try:
-                check_released(told.model_dump(mode="json"), fingerprints=await self._link.fingerprints())
+                payload, fingerprints = told.model_dump(mode="json"), await self._link.fingerprints()
+                check_released(payload, fingerprints=fingerprints, returned=told)
             except GuardError as error:
                 logger.warning("a receipt for on_settled of %s was withheld: %s", tool, error.code)
-                receipt = withdrawal = None
+                held = True
         outcome: Any = answer.outcome
-        return Settled(operation=operation, tool=tool, outcome=outcome, receipt=receipt, withdrawal=withdrawal)
+        settled = Settled(operation=operation, tool=tool, outcome=outcome)
+        if held:
+            return settled
+        more = {"receipt": answer.receipt, "signed": answer.signed, "withdrawal": answer.withdrawal}
+        return settled.model_copy(update=more)
 
     def _forget(self, operation: str) -> None:
         self._watched.pop(operation, None)

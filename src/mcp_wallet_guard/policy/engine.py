@@ -22,11 +22,13 @@ from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.frozen import KIND_ACTION, KIND_WITHDRAWAL, FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, called
 from mcp_wallet_guard.operations.requests import request_of
+from mcp_wallet_guard.operations.statements import STATEMENT_KINDS
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
 from mcp_wallet_guard.policy.calls import call_denials
 from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import ActionRule, Policy
+from mcp_wallet_guard.policy.statements import statement_denials
 from mcp_wallet_guard.policy.withdrawals import check_withdrawal
 from mcp_wallet_guard.proofs import Decoded, Permitted, exactly, mint
 
@@ -140,7 +142,8 @@ def decide(
     mandates: tuple[Mandate, ...] = (),
 ) -> Decision:
     """The decision about a decoded operation. `mandates` are those that a person approved and that may be used now,
-    through the tool that asks; without them every payment is asked. An action has no facts, and no mandate."""
+    through the tool that asks; without them every payment is asked. Actions and statements have no such facts, and no
+    mandate."""
     operation = exactly(Decoded, decoded).operation
     if policy is None:
         denial = Reason(verdict=Verdict.DENY, code="policy.missing", text="no policy is sealed")
@@ -149,6 +152,8 @@ def decide(
     level = policy.level
     if operation.kind == KIND_ACTION:
         reasons = (*_action(policy, action_of(operation)), _asked(level))
+    elif operation.kind in STATEMENT_KINDS:
+        reasons = (*_statement(policy, decoded), *_imitation(decoded), _asked(level))
     elif operation.kind == KIND_WITHDRAWAL:
         # What leaves a venue is under no key of the wallet, so no setting and no mandate takes its factor away.
         level = max(level, Level.FACTOR)
@@ -238,6 +243,11 @@ def _obligations(verdict: Verdict, level: Level, mandate: Mandate | None) -> Obl
 def _action(policy: Policy, action: Action) -> Iterator[Reason]:
     if policy.action_rule(action.tool) is None:
         yield _deny("policy.action", f"the tool {action.tool} may not be asked for")
+
+
+def _statement(policy: Policy, decoded: Decoded) -> Iterator[Reason]:
+    for code, words in statement_denials(policy, decoded.operation, decoded.view):
+        yield _deny(code, words)
 
 
 def _withdrawal(policy: Policy, operation: FrozenOperation) -> Iterator[Reason]:
