@@ -28,6 +28,7 @@ from mcp_wallet_guard.ceremony import (
     state_of,
 )
 from mcp_wallet_guard.chains.base import ChainFacts
+from mcp_wallet_guard.clearsign.rollups import check_still_counted
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import AlreadyUsed, Expired, InvalidInput, PolicyDenied, Refused, Tampered, Unavailable
@@ -46,6 +47,7 @@ from mcp_wallet_guard.evidence import (
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations.frozen import effect_hash
 from mcp_wallet_guard.operations.intents import Effect, amount_of
+from mcp_wallet_guard.operations.values import BaseUnits
 from mcp_wallet_guard.policy.engine import Reserved, check_permitted, check_same_revision
 from mcp_wallet_guard.proofs import Signable
 from mcp_wallet_guard.stores.base import Transaction
@@ -58,10 +60,12 @@ _KIND_AFTER: Final = {state: Kind(f"operation.{state}") for state in State}
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshClaims:
-    """What the node said just before the transaction. `collected_at` is unix seconds."""
+    """What the node said just before the transaction. `collected_at` is unix seconds, `data_fee` as `Chain.data_fee`
+    gives it."""
 
     collected_at: int
     chain: ChainFacts
+    data_fee: BaseUnits | None = None
 
 
 def note(tx: Transaction, row: OperationRow, /, **data: Any) -> None:
@@ -271,6 +275,7 @@ def consume(
         open_operations=0,
     )
     decoded = check_decoded(operation, Facts.model_validate_json(row.facts or ""), effect=effect)
+    check_still_counted(decoded.view, fresh=fresh.data_fee)
     usable = mandates.usable(tx, settings, tool=row.tool, units=amount_of(effect))
     permitted = check_permitted(
         settings.policy,
@@ -292,7 +297,7 @@ def consume(
     )
     tx.put(consumed)
     tx.put(replace(approval, consumed_at=tx.now))
-    reservations.reserve(tx, row.id, operation, effect, settings)
+    reservations.reserve(tx, row.id, decoded, effect, settings)
     if approval.mandate is not None:
         mandates.draw(tx, settings, approval.mandate, units=amount_of(effect))
     note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)

@@ -155,7 +155,8 @@ class Executor:
         claims = await session.chain.facts(
             account=settings.account.address, payee=payee_of(effect), token=settings.token_at(effect.to)
         )
-        return bookkeeping.FreshClaims(collected_at=self._custody.clock.now(), chain=claims)
+        data_fee = await session.chain.data_fee(frozen_rows.operation_of(row, settings).transaction)
+        return bookkeeping.FreshClaims(collected_at=self._custody.clock.now(), chain=claims, data_fee=data_fee)
 
     async def _consume_and_sign(
         self, session: Session, row: OperationRow, principal: str, fresh: bookkeeping.FreshClaims

@@ -14,7 +14,7 @@ from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.evidence import Facts, TokenFacts
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.operations.frozen import FrozenOperation
-from mcp_wallet_guard.operations.values import Address, Asset
+from mcp_wallet_guard.operations.values import Address, Asset, BaseUnits
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
 
@@ -73,9 +73,18 @@ class Session:
 
 
 def facts_of(
-    settings: Settings, claims: ChainFacts, /, *, nonce: int, payee: Address, token: Asset | None, now: int
+    settings: Settings,
+    claims: ChainFacts,
+    /,
+    *,
+    nonce: int,
+    payee: Address,
+    token: Asset | None,
+    data_fee: BaseUnits | None,
+    now: int,
 ) -> Facts:
-    """The node's claims and the sealed settings' own facts, as they are frozen with an operation."""
+    """The node's claims and the sealed settings' own facts, as they are frozen with an operation. `data_fee` is as
+    `Chain.data_fee` gives it."""
     return Facts(
         collected_at=now,
         chain=str(settings.account.chain),
@@ -88,11 +97,19 @@ def facts_of(
         symbol=settings.native.symbol,
         decimals=settings.native.decimals,
         token=None if token is None else _token_facts(token, claims),
+        data_fee=None if data_fee is None else int(data_fee),
     )
 
 
 def facts_of_call(
-    settings: Settings, claims: ChainFacts, operation: FrozenOperation, /, *, nonce: int, now: int
+    settings: Settings,
+    claims: ChainFacts,
+    operation: FrozenOperation,
+    /,
+    *,
+    nonce: int,
+    data_fee: BaseUnits | None,
+    now: int,
 ) -> Facts:
     """The same for a contract call, with all that its view asks for: names, tokens, and what the checks may know."""
     known = Known(
@@ -114,7 +131,7 @@ def facts_of_call(
         ),
     )
     payee = operation.transaction.to
-    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
+    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, data_fee=data_fee, now=now)
     names = frozen_names(operation, names_of(settings), known=known)
     return facts.model_copy(update={"names": names, "known": known.to_json()})
 

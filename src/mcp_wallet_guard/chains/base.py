@@ -81,6 +81,11 @@ class Chain(Protocol):
         """Raises PolicyDenied("policy.cap") when `tx` offers more per gas, or more gas, than the ceilings."""
         ...
 
+    async def data_fee(self, tx: Eip1559, /) -> BaseUnits | None:
+        """What the chain says that it would take for the data of `tx`, beside the gas: wei, None on a chain that takes
+        nothing. An oracle that does not answer is Unavailable, never nothing."""
+        ...
+
     async def broadcast(self, signed: Signed, /) -> None:
         """Send the signed bytes. "Already known" is success. An error does not mean that it was not sent."""
         ...

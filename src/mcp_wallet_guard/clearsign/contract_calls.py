@@ -59,7 +59,9 @@ def read_operation(operation: FrozenOperation, names: Lookup, /) -> Reading:
     return read_transaction(envelope, signer=operation.account.address, knows=knows)
 
 
-def render_call(operation: FrozenOperation, /, *, names: Names, known: Known) -> ConfirmationView:
+def render_call(
+    operation: FrozenOperation, /, *, names: Names, known: Known, data_fee: int | None = None
+) -> ConfirmationView:
     """The view of a frozen call, from its bytes and what was known then. Raises as `read_operation`."""
     return view_reading(
         read_operation(operation, names),
@@ -68,6 +70,7 @@ def render_call(operation: FrozenOperation, /, *, names: Names, known: Known) ->
         account=operation.account,
         operation_digest=operation.digest,
         expires_at=operation.expires_at,
+        data_fee=data_fee,
     )
 
 
