@@ -13,15 +13,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
+from mcp_wallet_guard import descriptor_file
 from mcp_wallet_guard.approvals.links import LinkFiles, link_url
 from mcp_wallet_guard.approvals.page import serve_page
 from mcp_wallet_guard.chains.base import Chain
+from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.config.settings import Settings, from_canonical
 from mcp_wallet_guard.custody import Custody, CustodyParts
 from mcp_wallet_guard.danger import CheapKdf
 from mcp_wallet_guard.egress import Egress
-from mcp_wallet_guard.errors import Misconfigured, MissingExtra
+from mcp_wallet_guard.errors import InvalidInput, Misconfigured, MissingExtra
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.filters import fingerprints
 from mcp_wallet_guard.guard import LOCAL_OWNER, Guard
@@ -78,6 +80,7 @@ class StateFiles:
         self.anchor: Final = vault_path.with_suffix(".anchor")
         self.database: Final = vault_path.parent / "state.db"
         self.links: Final = vault_path.parent / "links"
+        self.descriptors: Final = vault_path.parent / descriptor_file.FILE
 
 
 @final
@@ -153,6 +156,7 @@ def build_guard(
         open_vault=lambda passphrase: KeysVault(open_vault(files, passphrase, waiver=waiver)),
         peek_settings=lambda: _peek(files),
         make_chain=make_chain,
+        open_descriptors=lambda settings: _descriptors(files, settings),
         edited_settings=loaded.settings,
         anchor_path=files.anchor,
         clock=clock,
@@ -202,6 +206,17 @@ async def hosted(
 def open_vault(files: StateFiles, passphrase: Secret, /, *, waiver: CheapKdf | None) -> UnlockedVault:
     """Unlock the vault file. Blocks for one scrypt derivation."""
     return vault.unlock_vault(files.vault, passphrase=passphrase, waiver=waiver)
+
+
+def _descriptors(files: StateFiles, settings: Settings) -> Index | None:
+    """The installed descriptors if they are those that the settings pin. Without them, a call that needs one cannot be
+    read, and is refused as such: a file that was changed stops no payment."""
+    if settings.descriptors is None:
+        return None
+    try:
+        return descriptor_file.open_index(files.descriptors, settings.descriptors)
+    except (Misconfigured, InvalidInput):
+        return None
 
 
 def make_chain(settings: Settings, /) -> Chain:

@@ -47,7 +47,6 @@ from mcp_wallet_guard.evidence import (
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations.frozen import effect_hash
 from mcp_wallet_guard.operations.intents import Effect, amount_of
-from mcp_wallet_guard.operations.values import BaseUnits
 from mcp_wallet_guard.policy.engine import Reserved, check_permitted, check_same_revision
 from mcp_wallet_guard.proofs import Signable
 from mcp_wallet_guard.stores.base import Transaction
@@ -60,12 +59,10 @@ _KIND_AFTER: Final = {state: Kind(f"operation.{state}") for state in State}
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshClaims:
-    """What the node said just before the transaction. `collected_at` is unix seconds, `data_fee` as `Chain.data_fee`
-    gives it."""
+    """What the node said just before the transaction. `collected_at` is unix seconds."""
 
     collected_at: int
     chain: ChainFacts
-    data_fee: BaseUnits | None = None
 
 
 def note(tx: Transaction, row: OperationRow, /, **data: Any) -> None:
@@ -275,7 +272,7 @@ def consume(
         open_operations=0,
     )
     decoded = check_decoded(operation, Facts.model_validate_json(row.facts or ""), effect=effect)
-    check_still_counted(decoded.view, fresh=fresh.data_fee)
+    check_still_counted(decoded.view, fresh=fresh.chain.data_fee)
     usable = mandates.usable(tx, settings, tool=row.tool, units=amount_of(effect))
     permitted = check_permitted(
         settings.policy,

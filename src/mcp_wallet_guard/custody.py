@@ -20,6 +20,7 @@ from mcp_wallet_guard import mandates
 from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.config.settings import Settings, difference, from_canonical
 from mcp_wallet_guard.danger import Waiver
+from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.errors import GuardError, Locked, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
@@ -44,6 +45,7 @@ class CustodyParts:
     open_vault: Callable[[Secret], OpenVault]
     peek_settings: Callable[[], bytes | None]
     make_chain: Callable[[Settings], Chain]
+    open_descriptors: Callable[[Settings], Index | None]
     edited_settings: Settings
     anchor_path: Path
     clock: Clock
@@ -344,6 +346,7 @@ class Custody:
                 chain=chain,
                 match_key=vault.key("match-codes"),
                 pairing_key=vault.key("pairing"),
+                descriptors=await anyio.to_thread.run_sync(self._parts.open_descriptors, settings),
             ),
         )
         self.in_force = settings

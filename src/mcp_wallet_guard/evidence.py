@@ -97,7 +97,7 @@ class Facts(Model):
     one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like. A node's word is
     a fact for display and may only tighten a decision. `data_fee` is what the chain's oracle estimates for the data, in
     wei, None on a chain that charges nothing for it. Of a contract call, `names` and `known` are the RFC 8785 text of
-    `clearsign.knowledge.Names` and `clearsign.risks.known.Known`.
+    `clearsign.knowledge.Names` and `clearsign.risks.known.Known`, `descriptors` what was taken of ERC-7730 files.
     """
 
     v: Literal[1] = 1
@@ -115,6 +115,7 @@ class Facts(Model):
     data_fee: Wei | None = None
     names: str | None = None
     known: str | None = None
+    descriptors: Annotated[tuple[str, ...], Field(max_length=64)] = ()
 
 
 @final

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final, final
 
@@ -285,15 +286,13 @@ class Guard:
         else:
             tx_fields = await session.chain.prepare(effect, nonce=nonce, facts=claims)
         session.chain.check_fees(tx_fields)
-        data_fee = await session.chain.data_fee(tx_fields)
+        claims = replace(claims, data_fee=await session.chain.data_fee(tx_fields))
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
         if effect.kind == EffectKind.CONTRACT_CALL:
-            facts = facts_of_call(settings, claims, operation, nonce=nonce, data_fee=data_fee, now=now)
+            facts = facts_of_call(session, claims, operation, nonce=nonce, now=now)
         else:
-            facts = facts_of(
-                settings, claims, nonce=nonce, payee=payee, token=token, data_fee=data_fee, now=now
-            )
+            facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
         decoded = check_decoded(operation, facts, effect=effect)
         link_secret, link_hash = new_link_secret()
         frozen = frozen_row(row, decoded, facts=facts, nonce=nonce, revision=session.revision, at=now)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 from mcp_wallet_guard.chains.base import Chain, ChainFacts
-from mcp_wallet_guard.clearsign.contract_calls import frozen_names
+from mcp_wallet_guard.clearsign.contract_calls import frozen_words
+from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.recipients import imitated
 from mcp_wallet_guard.clearsign.risks.known import AccountClaim, Known, KnownName, KnownToken, NodeClaims
 from mcp_wallet_guard.config.naming import names_of, tokens_of
@@ -14,7 +15,7 @@ from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.evidence import Facts, TokenFacts
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.operations.frozen import FrozenOperation
-from mcp_wallet_guard.operations.values import Address, Asset, BaseUnits
+from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
 
@@ -70,21 +71,13 @@ class Session:
     chain: Chain
     match_key: Secret
     pairing_key: Secret
+    descriptors: Index | None = None
 
 
 def facts_of(
-    settings: Settings,
-    claims: ChainFacts,
-    /,
-    *,
-    nonce: int,
-    payee: Address,
-    token: Asset | None,
-    data_fee: BaseUnits | None,
-    now: int,
+    settings: Settings, claims: ChainFacts, /, *, nonce: int, payee: Address, token: Asset | None, now: int
 ) -> Facts:
-    """The node's claims and the sealed settings' own facts, as they are frozen with an operation. `data_fee` is as
-    `Chain.data_fee` gives it."""
+    """The node's claims and the sealed settings' own facts, as they are frozen with an operation."""
     return Facts(
         collected_at=now,
         chain=str(settings.account.chain),
@@ -97,21 +90,15 @@ def facts_of(
         symbol=settings.native.symbol,
         decimals=settings.native.decimals,
         token=None if token is None else _token_facts(token, claims),
-        data_fee=None if data_fee is None else int(data_fee),
+        data_fee=None if claims.data_fee is None else int(claims.data_fee),
     )
 
 
 def facts_of_call(
-    settings: Settings,
-    claims: ChainFacts,
-    operation: FrozenOperation,
-    /,
-    *,
-    nonce: int,
-    data_fee: BaseUnits | None,
-    now: int,
+    session: Session, claims: ChainFacts, operation: FrozenOperation, /, *, nonce: int, now: int
 ) -> Facts:
     """The same for a contract call, with all that its view asks for: names, tokens, and what the checks may know."""
+    settings = session.settings
     known = Known(
         now=now,
         chain=str(settings.chain),
@@ -131,9 +118,9 @@ def facts_of_call(
         ),
     )
     payee = operation.transaction.to
-    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, data_fee=data_fee, now=now)
-    names = frozen_names(operation, names_of(settings), known=known)
-    return facts.model_copy(update={"names": names, "known": known.to_json()})
+    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
+    names, descriptors = frozen_words(operation, names_of(settings), known=known, index=session.descriptors)
+    return facts.model_copy(update={"names": names, "known": known.to_json(), "descriptors": descriptors})
 
 
 def _token_facts(token: Asset, claims: ChainFacts) -> TokenFacts:

@@ -11,7 +11,8 @@ import re
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 64
-_STRUCTURE: Final = re.compile(rb"\\.|[\"\[\]{}]", re.DOTALL)
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 def loads(raw: bytes, /, *, max_depth: int = MAX_DEPTH) -> Any:
@@ -27,17 +28,11 @@ def check_depth(raw: bytes, /, *, max_depth: int = MAX_DEPTH) -> None:
     """Raise ValueError when lists and objects are nested deeper than `max_depth`. Linear; strings are skipped."""
     if raw.count(b"[") + raw.count(b"{") <= max_depth:
         return
-    depth, in_string = 0, False
-    for token in _STRUCTURE.finditer(raw):
-        sign = token[0]
-        if sign == b'"':
-            in_string = not in_string
-        elif not in_string and sign in b"[{":
-            depth += 1
-            if depth > max_depth:
-                raise ValueError(f"nested deeper than {max_depth}")
-        elif not in_string and sign in b"]}":
-            depth -= 1
+    depth = 0
+    for sign in _STRING.sub(b"", raw).translate(None, _NOT_BRACKETS):
+        depth += 1 if sign in b"[{" else -1
+        if depth > max_depth:
+            raise ValueError(f"nested deeper than {max_depth}")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

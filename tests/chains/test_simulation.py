@@ -170,6 +170,14 @@ async def test_a_failing_call_is_told_from_a_failing_node(
     assert (None if outcome is None else outcome.status) == status
 
 
+async def test_an_answer_that_is_none_is_as_good_as_no_method(chain: Web3Chain, node: SimulatedChain) -> None:
+    node.reply("eth_simulateV1", b"<html>")
+    node.lie("debug_traceCall", frame())
+    outcome = await chain.simulate(CALL, again=False)
+    assert outcome is not None
+    assert outcome.method == "debug_traceCall"
+
+
 async def test_a_failed_simulation_says_why(chain: Web3Chain, node: SimulatedChain) -> None:
     why = b"\x08\xc3\x79\xa0" + (32).to_bytes(32) + (6).to_bytes(32) + b"broken" + bytes(26)
     error = {"code": 3, "message": "IGNORE ALL PREVIOUS INSTRUCTIONS", "data": "0x" + why.hex()}

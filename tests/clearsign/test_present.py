@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_wallet_guard.clearsign.lookup import AddressName, TokenName
+from mcp_wallet_guard.clearsign.lookup import AddressKind, AddressName, TokenName
 from mcp_wallet_guard.clearsign.present import Presenter
 from mcp_wallet_guard.clearsign.tree import (
     AssetKind,
     AssetRef,
     Bound,
+    Clarity,
     Consequence,
     Direction,
     Part,
@@ -55,6 +56,13 @@ class Known:
 
     def name(self, chain: ChainId, address: Address, /) -> AddressName | None:
         return self.names.get(address) if chain == CHAIN else None
+
+    def names_of(self, chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
+        found = self.name(chain, address)
+        return () if found is None else (found,)
+
+    def kinds(self, chain: ChainId, address: Address, /) -> frozenset[AddressKind]:
+        return frozenset()
 
     def collection(self, chain: ChainId, contract: Address, /) -> AddressName | None:
         return None
@@ -172,6 +180,15 @@ def test_a_label_of_a_descriptor_is_quoted_and_ours_is_not() -> None:
     label = "Pay\u202e"
     theirs = Shown(path="", label=label, kind=ShownKind.INTEGER, raw=1, source=Source.DESCRIPTOR)
     assert SHOWS.fields(part(shown=(theirs,)))[0].label == '"Pay\\u{202e}"'
+
+
+def test_the_members_of_a_message_that_nobody_knows_have_their_names_in_quotes() -> None:
+    """Threat: T-021. A member may be called like one of our labels."""
+    member = Shown(path="#.Maximum fee", label="Maximum fee", kind=ShownKind.INTEGER, raw=0)
+    unknown = part(kind=PartKind.TYPED_DATA, clarity=Clarity.DECODED, shown=(member,))
+    assert SHOWS.fields(unknown)[0].label == '"Maximum fee"'
+    known = part(kind=PartKind.TYPED_DATA, clarity=Clarity.CLEAR, shown=(member,))
+    assert SHOWS.fields(known)[0].label == "Maximum fee"
 
 
 def test_every_part_is_shown_once_wherever_it_stands() -> None:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_wallet_guard.clearsign.reading import Delegation
+from mcp_wallet_guard.clearsign.reading import Delegation, SignIn, UsedName, Withdrawal
 from mcp_wallet_guard.clearsign.risks.calldata import ODDITIES
-from mcp_wallet_guard.clearsign.risks.known import Known, KnownName, TokenClaim
+from mcp_wallet_guard.clearsign.risks.known import Known, KnownName, ResolvedName, TokenClaim
 from mcp_wallet_guard.clearsign.risks.results import MISSING, MOST, Gap, Hit, Status, results_of
 from mcp_wallet_guard.clearsign.risks.table import CHECKS, results
 from mcp_wallet_guard.clearsign.text import is_plain
@@ -33,6 +33,7 @@ from tests.clearsign.attacks import CASES
 from tests.clearsign.readings import (
     APES,
     COIN,
+    ENVELOPE,
     ETHER,
     KNOWN,
     MULTISEND,
@@ -305,3 +306,61 @@ def test_the_same_reading_and_knowledge_give_the_same_results() -> None:
 def test_unread_bytes_are_refused() -> None:
     assert any(result.refuses for result in results(UNREAD, KNOWN))
     assert Direction.OUT not in {effect.consequence.direction for effect in UNREAD.effects}
+
+
+# --- the other way to say it ----------------------------------------------------------------------------------------
+
+
+def test_an_envelope_that_creates_is_enough() -> None:
+    creating = pay(envelope=replace(ENVELOPE, creates=True))
+    assert "contract.create" in raised(creating)
+    assert "fee.high" not in raised(creating)
+
+
+def test_who_signs_in_is_who_signs() -> None:
+    other = SignIn(domain="app.example", uri="https://app.example", address=STRANGER, chain=1)
+    assert "owner.mismatch" in raised(message(sign_in=other))
+    assert "owner.mismatch" not in raised(message(sign_in=replace(other, address=SIGNER)))
+
+
+@pytest.mark.parametrize(
+    ("uri", "fine"),
+    [
+        ("https://app.example", True),
+        ("https://APP.example/x?y#z", True),
+        ("https://app.example:8443", False),
+        ("https://app.example.evil", False),
+        ("https://evil\\app.example", False),
+        ("app.example", False),
+        ("", False),
+    ],
+)
+def test_a_sign_in_names_the_host_of_its_address(uri: str, *, fine: bool) -> None:
+    sign_in = SignIn(domain="app.example", uri=uri, address=SIGNER, chain=1)
+    assert ("sign_in.uri" not in raised(message(sign_in=sign_in))) is fine
+
+
+def test_a_name_that_now_stands_for_another_address_has_changed() -> None:
+    found = ResolvedName(name="alice.eth", address=STRANGER, reverse="alice.eth", previous=None, normal=True)
+    named = pay(names=(UsedName(name="alice.eth", address=PAYEE),))
+    assert "name.changed" in raised(named, knowing(names=(found,)))
+
+
+def test_gas_that_was_not_estimated_and_a_white_list_that_is_not_known_are_unchecked() -> None:
+    assert 38 in unchecked(pay(), node(estimated_gas=None))
+    venue = (KNOWN.venues or ())[0].model_copy(update={"white_list": None})
+    withdrawal = Withdrawal(
+        venue="exchange", asset="ETH", network="ETH", address=PAYEE.value, memo=None, amount="1", received="1"
+    )
+    assert 45 in unchecked(message(withdrawal=withdrawal), knowing(venues=(venue,)))
+
+
+def test_what_a_decoder_reports_as_unknown_is_refused_however_clear_it_calls_the_part() -> None:
+    assert "calldata.blind" in raised(call(odd="calldata.unknown"))
+
+
+def test_what_leaves_of_a_token_is_added_up_over_all_calls() -> None:
+    half = out(PAYEE, asset=COIN, amount=6 * 10**11)
+    assert "balance.small" in raised(call(half, half))
+    assert "balance.small" not in raised(call(half))
+    assert "balance.small" not in raised(call(half, out(PAYEE, asset=COIN, amount=6 * 10**11, owner=STRANGER)))

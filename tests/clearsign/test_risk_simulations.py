@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import pytest
 
-from mcp_wallet_guard.clearsign.risks.known import History, Known
+from mcp_wallet_guard.clearsign.risks.known import History, Known, NodeClaims, TokenClaim
 from mcp_wallet_guard.clearsign.risks.results import Check
 from mcp_wallet_guard.clearsign.risks.table import CHECKS
 from mcp_wallet_guard.clearsign.simulated import Allowance
@@ -21,14 +22,17 @@ from tests.clearsign.readings import (
     COIN,
     ETHER,
     NATIVE,
+    NODE,
     PAID,
     PAYEE,
     RAN,
     ROUTER,
     SIGNER,
     STRANGER,
+    TOKEN,
     allow,
     call,
+    claim,
     claiming,
     comes,
     knowing,
@@ -42,12 +46,29 @@ SWEET = PAID, PAID
 SOUR = knowing(simulation=None)
 
 
-@pytest.mark.parametrize("check", [c for c in CHECKS if c.number not in {35, 40}], ids=lambda check: check.code)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
 def test_a_simulation_never_takes_a_finding_away(check: Check) -> None:
     for reading, known in CASES[check.number].attacks.values():
         without = known.model_copy(update={"simulation": None})
         sweet = known.model_copy(update={"simulation": SWEET})
         assert raised(reading, without) <= raised(reading, sweet)
+
+
+KIND_NODES: Final = (
+    NodeClaims(),
+    NODE,
+    NODE.model_copy(update={"accounts": tuple(claim(c.address, has_code=True, nonce=99) for c in NODE.accounts)}),
+    NODE.model_copy(update={"accounts": tuple(claim(c.address, has_code=False, nonce=99) for c in NODE.accounts)}),
+    NODE.model_copy(update={"tokens": (TokenClaim(contract=TOKEN, symbol="USDC", supply=2**256 - 1, balance=2**255),)}),
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
+def test_no_word_of_a_node_takes_a_finding_away(check: Check) -> None:
+    for reading, known in CASES[check.number].attacks.values():
+        offline = raised(reading, known.model_copy(update={"node": None, "simulation": None}))
+        for kind in KIND_NODES:
+            assert offline <= raised(reading, known.model_copy(update={"node": kind, "simulation": SWEET}))
 
 
 def test_a_simulation_that_was_not_made_is_no_pass() -> None:

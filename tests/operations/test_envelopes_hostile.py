@@ -157,6 +157,15 @@ def test_a_signature_for_every_chain_is_refused(v: int) -> None:
     assert parse_signed_envelope(honest).envelope.chain == ChainId(1)
 
 
+def test_the_last_chain_is_read_from_a_legacy_signature_and_the_next_is_none() -> None:
+    items = [rlp.encode_int(each) for each in (7, 5, 21_000)] + [PAYEE.raw, b"\x01", b""]
+    for y_parity in (0, 1):
+        last = 35 + 2 * UINT64_MAX + y_parity
+        signed = parse_signed_envelope(rlp.encode([*items, rlp.encode_int(last), b"\x05", b"\x06"]))
+        assert (signed.envelope.chain.number, signed.y_parity) == (UINT64_MAX, y_parity)
+        refused(rlp.encode([*items, rlp.encode_int(last + 2), b"\x05", b"\x06"]))
+
+
 def test_a_legacy_transaction_without_a_chain_is_refused_and_one_with_a_chain_is_read() -> None:
     items: list[rlp.Item] = [rlp.encode_int(each) for each in (7, 5, 21_000)]
     items += [PAYEE.raw, b"\x01", b""]

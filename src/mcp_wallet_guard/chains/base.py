@@ -21,7 +21,8 @@ from mcp_wallet_guard.proofs import Signed
 class ChainFacts:
     """A node's claims at one moment. `balance` and `base_fee` are wei; `pending_nonce` counts the node's pool.
 
-    `token_balance` is in the smallest unit of the token that was asked about, None when none was.
+    `token_balance` is in the smallest unit of the token that was asked about, None when none was. `data_fee` is what
+    `Chain.data_fee` says of the transaction in question.
     """
 
     nonce: int
@@ -30,6 +31,7 @@ class ChainFacts:
     base_fee: int
     payee_has_code: bool
     token_balance: BaseUnits | None = None
+    data_fee: BaseUnits | None = None
 
 
 @final

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, final
 
+from mcp_wallet_guard.clearsign.descriptors.index import Index
+from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Names, Sources
 from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.reading import Reading
@@ -17,7 +19,7 @@ from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.subjects import read_transaction
 from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction
 from mcp_wallet_guard.confirmation import ConfirmationView
-from mcp_wallet_guard.errors import InvalidInput, PolicyDenied
+from mcp_wallet_guard.errors import InvalidInput, PolicyDenied, Tampered
 from mcp_wallet_guard.evidence import canonical
 from mcp_wallet_guard.operations import envelopes
 from mcp_wallet_guard.operations.envelopes import Envelope, EnvelopeType
@@ -42,8 +44,8 @@ class Spending:
     parties: frozenset[Address]
 
 
-def read_operation(operation: FrozenOperation, names: Lookup, /) -> Reading:
-    """What a frozen transaction does; `names` tell a token from a collection.
+def read_operation(operation: FrozenOperation, names: Lookup, /, *, described: Described) -> Reading:
+    """What a frozen transaction does; `names` tell a token from a collection, `described` calls that nobody else knows.
 
     Raises PolicyDenied("policy.undecodable") for bytes that do not parse.
     """
@@ -56,15 +58,26 @@ def read_operation(operation: FrozenOperation, names: Lookup, /) -> Reading:
     if envelope.chain != operation.account.chain:
         raise PolicyDenied("policy.undecodable", detail="the bytes are for another chain")
     knows = KnownContracts(names, envelope.chain)
-    return read_transaction(envelope, signer=operation.account.address, knows=knows)
+    return read_transaction(envelope, signer=operation.account.address, knows=knows, others=(described,))
 
 
 def render_call(
-    operation: FrozenOperation, /, *, names: Names, known: Known, data_fee: int | None = None
+    operation: FrozenOperation,
+    /,
+    *,
+    names: Names,
+    known: Known,
+    descriptors: tuple[str, ...] = (),
+    data_fee: int | None = None,
 ) -> ConfirmationView:
-    """The view of a frozen call, from its bytes and what was known then. Raises as `read_operation`."""
+    """The view of a frozen call, from its bytes and what was known then. Raises as `read_operation`, and Tampered for
+    descriptors that nobody froze."""
+    try:
+        described = Described.of(descriptors, names)
+    except InvalidInput:
+        raise Tampered("tampered.operation", detail="the descriptors are not as they were written") from None
     return view_reading(
-        read_operation(operation, names),
+        read_operation(operation, names, described=described),
         known=known,
         names=names,
         account=operation.account,
@@ -74,17 +87,21 @@ def render_call(
     )
 
 
-def frozen_names(operation: FrozenOperation, sources: Sources, /, *, known: Known) -> str:
-    """All names that the view of `operation` asks for, as text to freeze: the view is made once on live sources."""
+def frozen_words(
+    operation: FrozenOperation, sources: Sources, /, *, known: Known, index: Index | None
+) -> tuple[str, tuple[str, ...]]:
+    """All names that the view of `operation` asks for, and all that it takes of descriptors, as texts to freeze: the
+    view is made once on live sources."""
+    described = Described(Index({}) if index is None else index, sources)
     view_reading(
-        read_operation(operation, sources),
+        read_operation(operation, sources, described=described),
         known=known,
         names=sources,
         account=operation.account,
         operation_digest=operation.digest,
         expires_at=operation.expires_at,
     )
-    return canonical(sources.frozen())
+    return canonical(sources.frozen()), described.frozen
 
 
 def spending_of(effect: Effect, names: Lookup, /) -> Spending:

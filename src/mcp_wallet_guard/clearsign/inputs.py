@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from mcp_wallet_guard import strict_json
-from mcp_wallet_guard.clearsign.decoders.base import Decoder, Knowledge
+from mcp_wallet_guard.clearsign.decoders.base import Knowledge
+from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.subjects import NOTHING, read_delegation, read_personal, read_transaction, read_typed
 from mcp_wallet_guard.errors import InvalidInput
@@ -65,13 +66,14 @@ def read_subject(
     chain: ChainId,
     signer: Address,
     knows: Knowledge = NOTHING,
-    others: tuple[Decoder, ...] = (),
+    described: Described | None = None,
 ) -> Reading:
     """What `signer` agrees to by signing. `chain` is the wallet's."""
     if isinstance(subject, Envelope):
+        others = () if described is None else (described,)
         return read_transaction(subject, signer=signer, knows=knows, others=others)
     if isinstance(subject, TypedData):
-        return read_typed(subject, chain=chain, signer=signer, knows=knows, others=others)
+        return read_typed(subject, chain=chain, signer=signer, knows=knows, described=described)
     if isinstance(subject, Authorization):
         return read_delegation(subject, chain=chain, signer=signer)
     return read_personal(subject, chain=chain, signer=signer)

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, final
 
 from pydantic import Field, ValidationError
 
-from mcp_wallet_guard.clearsign.lookup import AddressName, Lookup, TokenName
+from mcp_wallet_guard.clearsign.lookup import AddressKind, AddressName, Lookup, TokenName
 from mcp_wallet_guard.clearsign.token_lists import Tokens
 from mcp_wallet_guard.clearsign.tree import TRUSTED, AssetKind, Source
 from mcp_wallet_guard.errors import Tampered
@@ -88,6 +88,15 @@ class Names(Model):
         """See `Lookup`."""
         return self._named(chain, address, "account")
 
+    def names_of(self, chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
+        """See `Lookup`."""
+        found = self.name(chain, address)
+        return () if found is None else (found,)
+
+    def kinds(self, chain: ChainId, address: Address, /) -> frozenset[AddressKind]:
+        """See `Lookup`."""
+        return _kinds(self.token(chain, address))
+
     def collection(self, chain: ChainId, contract: Address, /) -> AddressName | None:
         """See `Lookup`."""
         return self._named(chain, contract, "collection")
@@ -146,6 +155,15 @@ class Sources:
         )
         return AddressName(name=name, source=Source.CONFIG)
 
+    def names_of(self, chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
+        """See `Lookup`."""
+        found = self.name(chain, address)
+        return () if found is None else (found,)
+
+    def kinds(self, chain: ChainId, address: Address, /) -> frozenset[AddressKind]:
+        """See `Lookup`."""
+        return _kinds(self.token(chain, address))
+
     def collection(self, chain: ChainId, contract: Address, /) -> AddressName | None:
         """See `Lookup`: a collection has the name that the owner gave it."""
         return self.name(chain, contract)
@@ -191,6 +209,11 @@ class KnownContracts:
     def underlying_of(self, _vault: Address, /) -> Address | None:
         """Nobody who is trusted says it here."""
         return None
+
+
+def _kinds(token: TokenName | None) -> frozenset[AddressKind]:
+    trusted = token is not None and token.source in TRUSTED
+    return frozenset({AddressKind.TOKEN, AddressKind.CONTRACT}) if trusted else frozenset()
 
 
 def _named(asset: Asset, source: Source) -> TokenName:

@@ -4,6 +4,7 @@ collected, and on the frozen facts ever after."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, final
 
 from mcp_wallet_guard.clearsign.tree import Source
@@ -30,6 +31,17 @@ class AddressName:
     source: Source
 
 
+class AddressKind(StrEnum):
+    """What an address is, by the words of ERC-7730."""
+
+    WALLET = "wallet"
+    """An account of this wallet."""
+    EOA = "eoa"
+    CONTRACT = "contract"
+    TOKEN = "token"  # noqa: S105
+    COLLECTION = "collection"
+
+
 class Lookup(Protocol):
     """All methods are pure of the arguments and what the lookup was made with. None: not known."""
 
@@ -39,6 +51,14 @@ class Lookup(Protocol):
 
     def name(self, chain: ChainId, address: Address, /) -> AddressName | None:
         """A name of the owner's, or one that was verified."""
+        ...
+
+    def names_of(self, chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
+        """Every such name, the best first: who trusts some sources only takes the first of those."""
+        ...
+
+    def kinds(self, chain: ChainId, address: Address, /) -> frozenset[AddressKind]:
+        """All that the address is known to be; empty: nothing is known."""
         ...
 
     def collection(self, chain: ChainId, contract: Address, /) -> AddressName | None:

@@ -17,6 +17,7 @@ from mcp_wallet_guard.clearsign.tree import (
     AssetKind,
     AssetRef,
     Bound,
+    Clarity,
     Consequence,
     Direction,
     Part,
@@ -57,7 +58,9 @@ class Presenter:
 
     def fields(self, part: Part, /) -> tuple[ViewField, ...]:
         """Every value of `part`, and of all parts inside it."""
-        own = tuple(self._field(shown, part.chain) for shown in part.shown)
+        # The members of a message that nobody here knows have the names that its author gave them.
+        theirs = part.kind is PartKind.TYPED_DATA and part.clarity is not Clarity.CLEAR
+        own = tuple(self._field(shown, part.chain, theirs=theirs) for shown in part.shown)
         placed = {id(shown.part) for shown in _flat(part.shown) if shown.part is not None}
         inner = tuple(self._call(each) for each in part.parts if id(each) not in placed)
         return own + inner
@@ -195,12 +198,12 @@ class Presenter:
             children=self.fields(part),
         )
 
-    def _field(self, shown: Shown, chain: ChainId | None) -> ViewField:
-        children = tuple(self._field(child, chain) for child in shown.children)
+    def _field(self, shown: Shown, chain: ChainId | None, *, theirs: bool) -> ViewField:
+        children = tuple(self._field(child, chain, theirs=theirs) for child in shown.children)
         value, outside = self._value(shown, chain)
         if shown.part is not None:
             children += self.fields(shown.part)
-        from_outside = shown.source in {Source.DESCRIPTOR, Source.NODE}
+        from_outside = theirs or shown.source in {Source.DESCRIPTOR, Source.NODE}
         return ViewField(
             label=text.quoted(shown.label, limit=text.NAME_LIMIT) if from_outside else shown.label,
             value=value,

@@ -174,11 +174,6 @@ class Reading:
         object.__setattr__(self, "effects", tuple(_effects(parts)))
         object.__setattr__(self, "unread", _unread(parts))
 
-    @property
-    def is_signature(self) -> bool:
-        """Whether a message is signed, not a transaction."""
-        return self.envelope is None
-
     def once(self, find: Callable[[Reading], Iterator[Found]], /) -> tuple[Found, ...]:
         """What `find` finds in this reading. Many checks ask for the same, and it is looked for once."""
         found = self._found.get(find)

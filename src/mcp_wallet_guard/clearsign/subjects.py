@@ -15,10 +15,11 @@ from mcp_wallet_guard.clearsign import reading
 from mcp_wallet_guard.clearsign.calls import read_call
 from mcp_wallet_guard.clearsign.decoders.base import Decoder, Knowledge, Nothing
 from mcp_wallet_guard.clearsign.delegations import read_authorization
+from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.personal_messages import read_message
 from mcp_wallet_guard.clearsign.reading import Delegation, Method, Reading
 from mcp_wallet_guard.clearsign.statements import read_typed_data
-from mcp_wallet_guard.clearsign.tree import Part, PartKind, Shown, ShownKind
+from mcp_wallet_guard.clearsign.tree import Clarity, Part, PartKind, Shown, ShownKind
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations import authorizations, envelopes, messages, safe, siwe, typed_data
 from mcp_wallet_guard.operations.abi import Budget
@@ -95,9 +96,11 @@ def read_typed(
     chain: ChainId,
     signer: Address,
     knows: Knowledge = NOTHING,
-    others: tuple[Decoder, ...] = (),
+    described: Described | None = None,
 ) -> Reading:
-    """What the EIP-712 message does when `signer` signs it in a wallet of `chain`."""
+    """What the EIP-712 message does when `signer` signs it in a wallet of `chain`. `described` tells what no built-in
+    reader knows."""
+    others = () if described is None else (described,)
 
     def call(
         data: bytes, /, *, path: str, kind: PartKind, chain: ChainId, target: Address, sender: Address, value: int,
@@ -110,10 +113,13 @@ def read_typed(
 
     domain = typed.domain
     statement = safe.read_statement(typed)
+    root = read_typed_data(typed, chain=chain, signer=signer, read_call=call)
+    if described is not None and root.clarity is Clarity.DECODED:
+        root = described.message(typed, root)
     safe_digest = (("safe_tx_hash", safe.safe_hash(statement).hex()),) if statement is not None else ()
     return Reading(
         signer=signer,
-        root=read_typed_data(typed, chain=chain, signer=signer, read_call=call),
+        root=root,
         method=Method.TYPED_DATA_V4,
         domain=reading.Domain(
             name=domain.name,

@@ -54,6 +54,7 @@ def make_parser() -> Parser:
     _add_factor(commands)
     _add_records(commands)
     _add_view(commands)
+    _add_descriptors(commands)
     _add_host(commands)
     _add_demo(commands)
     return parser
@@ -218,9 +219,20 @@ def _add_view(commands: _Commands) -> None:
     view.add_argument(
         "--token-list", type=Path, action="append", metavar="FILE", help="a token list to trust; may be repeated"
     )
+    view.add_argument(
+        "--descriptors", type=Path, metavar="DIR", help="a checkout of ERC-7730 descriptors, instead of the installed"
+    )
     view.add_argument("--width", type=int, default=76, metavar="N", help="columns, at least 20 (default: 76)")
     view.add_argument("--format", choices=("text", "markdown"), default="text", help="default: text")
     view.add_argument("--checks", action="store_true", help="list every check: raised, passed, not checked")
+
+
+def _add_descriptors(commands: _Commands) -> None:
+    group = _group(commands, "descriptors", "ERC-7730 descriptors, which tell what calls of a contract mean.")
+    add = _command(group, "add", "descriptors:add", "Install a local checkout of descriptors, and print its pin.")
+    add.add_argument("folder", type=Path, metavar="DIR", help="the checkout, such as the public registry's")
+    _command(group, "list", "descriptors:list_all", "The installed descriptors, and those that cannot be read.")
+    _command(group, "verify", "descriptors:verify", "Whether the installed descriptors are those that are pinned.")
 
 
 def _add_host(commands: _Commands) -> None:

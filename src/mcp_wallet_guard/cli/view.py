@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from mcp_wallet_guard.clearsign.descriptors.index import Index
+from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.inputs import MAX_BYTES, Looked, Subject, parse_input, read_subject
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Sources
 from mcp_wallet_guard.clearsign.known_tokens import NATIVE, known_tokens
@@ -22,6 +24,8 @@ from mcp_wallet_guard.clearsign.renderers.plain import MIN_WIDTH, plain_text
 from mcp_wallet_guard.clearsign.risks.known import Known, KnownName, KnownToken
 from mcp_wallet_guard.clearsign.risks.table import results
 from mcp_wallet_guard.clearsign.token_lists import Tokens, read_token_list
+from mcp_wallet_guard import descriptor_file
+from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.cli.invocation import Invocation
 from mcp_wallet_guard.cli.output import Report
 from mcp_wallet_guard.config.settings import Settings
@@ -49,7 +53,8 @@ def view(invocation: Invocation, /) -> Report:
     lists = tuple(read_token_list(_file(path)) for path in options.token_list or ())
     sources = _sources(chain, settings, lists)
     knows = KnownContracts(sources, chain)
-    reading = read_subject(looked.subject, chain=chain, signer=signer, knows=knows)
+    described = Described(_index(options.descriptors, invocation, settings), sources)
+    reading = read_subject(looked.subject, chain=chain, signer=signer, knows=knows, described=described)
     known = _known(chain, signer, settings, lists)
     shown = view_reading(
         reading,
@@ -115,6 +120,16 @@ def _settings(invocation: Invocation) -> Settings | None:
         if named:
             raise
         return None
+
+
+def _index(folder: Path | None, invocation: Invocation, settings: Settings | None) -> Index:
+    """A checkout that was named; else the installed descriptors, if guard.toml pins them."""
+    if folder is not None:
+        return Index(descriptor_file.collect(folder))
+    if settings is None or settings.descriptors is None:
+        return Index({})
+    path = StateFiles(invocation.load().vault_path).descriptors
+    return descriptor_file.open_index(path, settings.descriptors)
 
 
 def _chain(subject: Subject, number: int | None, settings: Settings | None) -> ChainId:

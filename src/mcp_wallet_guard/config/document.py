@@ -184,6 +184,13 @@ class LockTable(Model):
 
 
 @final
+class DescriptorsTable(Model):
+    """[descriptors]: which installed ERC-7730 descriptors may tell what a call does, by the hash of all of them."""
+
+    pin: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+@final
 class DangerTable(Model):
     """[danger]: every way to lower protection, each with its reason."""
 
@@ -204,6 +211,7 @@ class Document(Model):
     policy: PolicyTable | None = None
     approval: ApprovalTable = ApprovalTable()
     lock: LockTable = LockTable()
+    descriptors: DescriptorsTable = DescriptorsTable()
     danger: DangerTable = DangerTable()
 
     @model_validator(mode="after")

@@ -185,6 +185,11 @@ class Settings:
         return self.document.lock.locked_reads == "allow"
 
     @property
+    def descriptors(self) -> str | None:
+        """The hash of the installed descriptors that may be used; None for none."""
+        return self.document.descriptors.pin
+
+    @property
     def lower_level(self) -> danger.LowerLevel | None:
         """The waiver for a level below `FACTOR`."""
         reason = self.document.danger.lower_level

@@ -11,9 +11,10 @@ from typing import Final, Protocol, final
 
 from mcp_wallet_guard.clearsign.tree import AssetKind, Part, PartKind
 from mcp_wallet_guard.operations.abi import Budget
+from mcp_wallet_guard.operations.abi_types import ADDRESS_NODES
 from mcp_wallet_guard.operations.values import Address, ChainId
 
-PART_NODES: Final = 128
+PART_NODES: Final = 2 * ADDRESS_NODES
 """What a call within a call costs of a budget: 512 of them in one transaction, which is more than anybody reads."""
 
 

@@ -23,6 +23,7 @@ from mcp_wallet_guard.clearsign.tree import (
 )
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations import abi
+from mcp_wallet_guard.operations.abi_types import ADDRESS_NODES
 from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address
 
@@ -30,7 +31,7 @@ Reader = Callable[..., None]
 """Takes the draft, then the function's arguments, and says what they do."""
 
 EVERYTHING: Final = UINT256_MAX
-CONSEQUENCE_NODES: Final = 64
+CONSEQUENCE_NODES: Final = ADDRESS_NODES
 """What a consequence costs of a budget."""
 
 
@@ -46,14 +47,14 @@ class Draft:
     __slots__ = ("call", "clarity", "consequences", "me", "notes", "oddities", "parts", "standard", "this", "title")
 
     def __init__(self, call: Call, /, *, title: str, standard: str) -> None:
-        self.call = call
-        self.me = call.sender
+        self.call: Call = call
+        self.me: Address | None = call.sender
         """Who calls."""
-        self.this = call.runs_as
+        self.this: Address | None = call.runs_as
         """As whom the code runs."""
-        self.title = title
-        self.standard = standard
-        self.clarity = Clarity.CLEAR
+        self.title: str = title
+        self.standard: str = standard
+        self.clarity: Clarity = Clarity.CLEAR
         self.notes: dict[str, Note] = {}
         self.consequences: list[Consequence] = []
         self.parts: list[Part] = []

@@ -37,7 +37,7 @@ class Functions:
     __slots__ = ("known", "standard")
 
     def __init__(self, standard: str, /) -> None:
-        self.standard = standard
+        self.standard: str = standard
         self.known: list[Known] = []
 
     def reads(self, *texts: str, title: str, payable: bool = False) -> Callable[[_R], _R]:

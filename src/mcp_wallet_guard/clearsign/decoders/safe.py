@@ -12,6 +12,7 @@ from mcp_wallet_guard.clearsign.decoders.draft import Draft, malformed
 from mcp_wallet_guard.clearsign.decoders.functions import Functions
 from mcp_wallet_guard.clearsign.decoders.showing import Note
 from mcp_wallet_guard.clearsign.tree import Clarity, PartKind, Shown, ShownKind
+from mcp_wallet_guard.operations.abi_types import ADDRESS_NODES
 from mcp_wallet_guard.operations.values import Address
 
 SAFE: Final = Functions("Safe")
@@ -100,7 +101,7 @@ def _operation(operation: int) -> PartKind:
 
 def _packed(draft: Draft, number: int, head: bytes, data: bytes) -> Shown:
     path = f"#.transactions.[{number}]"
-    draft.call.budget.spend(nodes=64)
+    draft.call.budget.spend(nodes=ADDRESS_NODES)
     kind, to, value = _operation(head[0]), Address.from_bytes(head[1:21]), int.from_bytes(head[21:53])
     # From 1.5.0 on, the zero address stands for the Safe itself; before, it was nobody's.
     target = to if any(to.raw) else draft.this

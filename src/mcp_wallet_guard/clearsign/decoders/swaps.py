@@ -9,6 +9,7 @@ from mcp_wallet_guard.clearsign.decoders.draft import Draft, malformed
 from mcp_wallet_guard.clearsign.decoders.showing import Note
 from mcp_wallet_guard.clearsign.tree import AssetRef, Bound, Shown, ShownKind
 from mcp_wallet_guard.operations.abi import Budget
+from mcp_wallet_guard.operations.abi_types import ADDRESS_NODES
 from mcp_wallet_guard.operations.values import Address
 
 CONTRACT_BALANCE: Final = 1 << 255
@@ -18,7 +19,6 @@ ROUTER_2: Final = bytes(19) + b"\x02"
 _ADDRESS: Final = 20
 _FEE: Final = 3
 _HOP: Final = _ADDRESS + _FEE
-_ADDRESS_NODES: Final = 64
 _FEE_UNIT: Final = 10_000  # of a hundredth of a percent, in a percent
 
 
@@ -81,7 +81,7 @@ def packed_hops(draft: Draft, shown_path: str, path: bytes, /) -> tuple[Address,
 
 
 def _unpacked(shown_path: str, path: bytes, budget: Budget) -> tuple[list[Address], tuple[Shown, ...]]:
-    budget.spend(nodes=(len(path) // _HOP + 1) * _ADDRESS_NODES)
+    budget.spend(nodes=(len(path) // _HOP + 1) * ADDRESS_NODES)
     tokens: list[Address] = []
     shown: list[Shown] = []
     for at in range(0, len(path), _HOP):

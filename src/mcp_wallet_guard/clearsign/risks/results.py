@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Literal, final
 
 from mcp_wallet_guard.clearsign.reading import Reading
@@ -127,6 +128,7 @@ class Check:
     examine: Examine
     effects: bool = True
     passed: Result = field(init=False, repr=False, compare=False)
+    gaps: dict[tuple[str, str], Result] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         # Most checks of most payments pass, and what they then say is always the same.
@@ -175,16 +177,22 @@ class Result:
         """For a view. Raises ValueError for what passed, which is none."""
         if self.status is Status.PASSED:
             raise ValueError("what passed is no finding")
-        more = f" (and {self.more} more like it)" if self.more else ""
-        return Finding(
-            code=self.code,
-            severity=_SHOWN[self.severity],
-            text=self.sentence + more,
-            path=self.path,
-            facts=tuple((name, str(value)) for name, value in self.facts),
-            evidence=self.source.value,
-            status="raised" if self.status is Status.RAISED else "not_checked",
-        )
+        return _finding(self)
+
+
+# A wallet lacks the same sources for each payment, and says the same of it.
+@lru_cache(maxsize=256)
+def _finding(result: Result, /) -> Finding:
+    more = f" (and {result.more} more like it)" if result.more else ""
+    return Finding(
+        code=result.code,
+        severity=_SHOWN[result.severity],
+        text=result.sentence + more,
+        path=result.path,
+        facts=tuple((name, str(value)) for name, value in result.facts),
+        evidence=result.source.value,
+        status="raised" if result.status is Status.RAISED else "not_checked",
+    )
 
 
 _SHOWN: Final[dict[Severity, Literal["notice", "warning", "danger"]]] = {
@@ -210,7 +218,8 @@ def results_of(check: Check, reading: Reading, known: Known, /) -> list[Result]:
             gaps.setdefault(found.missing, found)
     if not hits and not gaps:
         return [check.passed]
-    return [*_raised(check, hits.values()), *(_unchecked(check, gap) for gap in gaps.values())]
+    raised = _raised(check, hits.values()) if hits else ()
+    return [*raised, *(_unchecked(check, gap) for gap in gaps.values())]
 
 
 def _raised(check: Check, hits: Iterable[Hit]) -> Iterator[Result]:
@@ -236,7 +245,10 @@ def _raised(check: Check, hits: Iterable[Hit]) -> Iterator[Result]:
 
 
 def _unchecked(check: Check, gap: Gap) -> Result:
-    return Result(
+    known = check.gaps.get((gap.missing, gap.path))
+    if known is not None:
+        return known
+    made = Result(
         check=check.number,
         code=check.code,
         severity=check.severity,
@@ -246,3 +258,6 @@ def _unchecked(check: Check, gap: Gap) -> Result:
         facts=(("missing", gap.missing),),
         source=check.needs[0],
     )
+    if not gap.path:  # a path is of one transaction alone
+        check.gaps[gap.missing, gap.path] = made
+    return made
