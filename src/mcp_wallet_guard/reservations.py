@@ -1,7 +1,7 @@
 """What consumed approvals take from the account until the chain decided: the inside of store transactions.
 
-A payment reserves its amount, its highest fee and what is counted for data in the transaction that uses its approval up, so that two payments
-cannot both count on the same money.
+A payment reserves its amount, its highest fee and what is counted for data in the transaction that uses its approval
+up, so that two payments cannot both count on the same money.
 """
 
 from __future__ import annotations

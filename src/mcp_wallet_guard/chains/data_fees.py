@@ -1,9 +1,9 @@
 """What rollups take for data: their oracles, what they are asked, and what an answer may be.
 
 `getL1Fee(bytes)` takes the transaction as it would be signed; the OP-stack's oracle adds the size of a signature by
-itself, Scroll's does not. Mantle's answers in ether, and `tokenRatio()` says how much of its own currency that is. Since
-its Isthmus upgrade an OP-stack chain may also take an operator fee by the gas, which the signature does not cap either;
-an oracle that does not have the function has no such fee.
+itself, Scroll's does not. Mantle's answers in ether, and `tokenRatio()` says how much of its own currency that is.
+Since its Isthmus upgrade an OP-stack chain may also take an operator fee by the gas, which the signature does not cap
+either; an oracle that does not have the function has no such fee.
 Source: GasPriceOracle of the OP-stack and of Mantle, L1GasPriceOracle of Scroll.
 """
 

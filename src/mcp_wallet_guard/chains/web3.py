@@ -27,8 +27,8 @@ from mcp_wallet_guard.operations.values import BaseUnits
 from mcp_wallet_guard.proofs import Signed, exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-    from typing import Literal, TypeVar
+    from collections.abc import Awaitable, Mapping
+    from typing import Any, Literal, TypeVar
 
     from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
     from mcp_wallet_guard.egress import Egress
@@ -171,8 +171,12 @@ class Web3Chain:
         return Settlement(
             outcome=outcome,
             block_number=int(receipt["blockNumber"]),
-            fee=int(receipt["gasUsed"]) * int(receipt["effectiveGasPrice"]),
+            fee=int(receipt["gasUsed"]) * int(receipt["effectiveGasPrice"]) + self._data_fee_in(receipt),
         )
+
+    def _data_fee_in(self, receipt: Mapping[str, Any]) -> int:
+        """What the chain took for data, where it charges for it and its receipts say so. web3 leaves it as it came."""
+        return 0 if data_fees.oracle_of(self._chain_id) is None else int(receipt.get("l1Fee", "0x0"), 16)
 
     async def transaction_count(self, account: Address, /) -> int:
         """See `Chain.transaction_count`."""

@@ -6,7 +6,7 @@ Threat: T-006, T-007, T-020, T-036, T-037.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied
 from mcp_wallet_guard.operations import erc20
@@ -14,6 +14,8 @@ from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation
 from mcp_wallet_guard.operations.intents import KIND_OF_CALL, EffectKind
 from mcp_wallet_guard.operations.values import UINT256_MAX, Account, Address, Asset, BaseUnits
+
+_NOTHING: Final = BaseUnits(0)
 
 
 @final
@@ -32,7 +34,7 @@ class Payment:
     gas: int
     max_fee_per_gas: BaseUnits
     max_priority_fee_per_gas: BaseUnits
-    data_fee: BaseUnits = BaseUnits(0)
+    data_fee: BaseUnits = _NOTHING
 
     @property
     def max_fee(self) -> BaseUnits:

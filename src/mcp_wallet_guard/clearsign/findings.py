@@ -10,6 +10,7 @@ from typing import Final
 
 from mcp_wallet_guard.clearsign.decode import Payment
 from mcp_wallet_guard.clearsign.recipients import NOBODYS, nobodys
+from mcp_wallet_guard.clearsign.rollups import charges_for_data
 from mcp_wallet_guard.clearsign.text import NAME_LIMIT, quoted, suspicion
 from mcp_wallet_guard.confirmation import Finding
 from mcp_wallet_guard.evidence import Facts
@@ -106,7 +107,7 @@ def _money(payment: Payment, facts: Facts) -> Iterator[Finding]:
             severity="warning",
             text=f"The highest fee is more than {FEE_PERCENT} % of the amount.",
         )
-    if facts.data_fee == 0:
+    if facts.data_fee == 0 and charges_for_data(payment.account.chain):
         yield Finding(
             code="fee.data_free",
             severity="warning",

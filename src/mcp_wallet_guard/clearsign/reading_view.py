@@ -140,9 +140,7 @@ def _gwei(wei: int, gwei: Asset) -> str:
     return f"{Amount.from_base_units(BaseUnits(wei), gwei)} gwei"
 
 
-def _fee(
-    envelope: Envelope | None, account: Account, presenter: Presenter, for_data: DataFee
-) -> ViewFee | None:
+def _fee(envelope: Envelope | None, account: Account, presenter: Presenter, for_data: DataFee) -> ViewFee | None:
     if envelope is None:
         return None
     native = AssetRef(chain=account.chain)

@@ -67,9 +67,7 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
         raise Tampered("tampered.operation", detail="the facts are about another chain")
     if facts.names is not None and facts.known is not None:
         names, known = Names.from_json(facts.names), Known.from_json(facts.known)
-        return render_call(
-            operation, names=names, known=known, descriptors=facts.descriptors, data_fee=facts.data_fee
-        )
+        return render_call(operation, names=names, known=known, descriptors=facts.descriptors, data_fee=facts.data_fee)
     for_data = DataFee(operation.account.chain, facts.data_fee)
     decoded = decode(operation, token=_token(facts, operation.account.chain))
     payment = replace(decoded, data_fee=for_data.counted)

@@ -1,7 +1,7 @@
 """The contract that says what a rollup takes for data, in the place where the OP-stack has it. Source: GasPriceOracle.
 
-`getL1Fee(bytes)` answers a price per byte, `getOperatorFee(uint256)` a price per gas; anybody may set them, since this is
-a contract for tests. Nothing is really taken: the test chain's own fee is the gas alone.
+`getL1Fee(bytes)` answers by a price per byte, `getOperatorFee(uint256)` by a price per gas; anybody may set them, since
+this is a contract for tests. Nothing is really taken: the test chain's own fee is the gas alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ _SOURCE: Final = """
     DUP1 {getL1Fee(bytes)} EQ @data JUMPI
     DUP1 {getOperatorFee(uint256)} EQ @operator JUMPI
     DUP1 {setPrices(uint256,uint256)} EQ @set JUMPI
+    DUP1 {tokenRatio()} EQ @ratio JUMPI
     0 0 REVERT
 
+    :ratio    1 0 MSTORE 32 0 RETURN
     :data     36 CALLDATALOAD 0 SLOAD MUL 0 MSTORE 32 0 RETURN
     :operator 4 CALLDATALOAD 1 SLOAD MUL 0 MSTORE 32 0 RETURN
     :set      4 CALLDATALOAD 0 SSTORE 36 CALLDATALOAD 1 SSTORE 0 0 RETURN
