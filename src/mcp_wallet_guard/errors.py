@@ -42,6 +42,7 @@ CATALOGUE: Final[dict[str, str]] = {
     "policy.imitation": "The payee looks like one that the owner knows, and is another. Compare every digit.",
     "policy.undecodable": "The guard cannot show a person what this would do, so it is refused.",
     "policy.action": "The owner's policy does not allow this tool to be asked for.",
+    "policy.data_fee": "The chain's fee for data rose above what was counted when this was asked. Ask again.",
     "policy.mandate": "What its owner had approved in advance does not cover this any more. Ask again.",
     "policy.venue": "The owner's policy does not allow this venue, asset or network for a withdrawal.",
     "policy.venue_address": "The owner's policy does not allow withdrawing to this address with this memo.",
