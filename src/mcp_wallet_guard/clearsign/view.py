@@ -67,13 +67,13 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     Raises PolicyDenied("policy.undecodable") for bytes that cannot be shown in full, and
     Tampered("tampered.operation") for facts about another chain.
     """
-    if facts.chain != str(operation.account.chain):
-        raise Tampered("tampered.operation", detail="the facts are about another chain")
     if facts.names is not None and facts.known is not None:
         names, known = Names.from_json(facts.names), Known.from_json(facts.known)
+        _check_chain(operation, facts)
         return render_call(operation, names=names, known=known, descriptors=facts.descriptors, data_fee=facts.data_fee)
     for_data = DataFee(operation.account.chain, facts.data_fee)
     decoded = decode(operation, token=_token(facts, operation.account.chain))
+    _check_chain(operation, facts)
     payment = replace(decoded, data_fee=for_data.counted)
     native = Asset(operation.account.chain, facts.symbol, facts.decimals)
     return ConfirmationView(
@@ -90,6 +90,11 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
         digests=Digests(signing=operation.signing_hashes[0].hex(), calldata=_calldata(operation)),
         expires_at=operation.expires_at,
     )
+
+
+def _check_chain(operation: FrozenOperation, facts: Facts) -> None:
+    if facts.chain != str(operation.account.chain):
+        raise Tampered("tampered.operation", detail="the facts are about another chain")
 
 
 def view_hash(view: ConfirmationView, /) -> bytes:
