@@ -22,7 +22,8 @@ def gather(payload: object, /) -> tuple[Any, Leaves]:
     number that JSON does not have.
     """
     leaves = Leaves([], defaultdict(list), [])
-    return _item(payload, leaves, 0, ""), leaves
+    copy = _object(payload.copy(), leaves, 0) if type(payload) is dict else _item(payload, leaves, 0, "")
+    return copy, leaves
 
 
 def _item(value: object, leaves: Leaves, depth: int, name: str) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import binascii
 import json
 import re
-from itertools import chain
 from typing import Any, Final, NamedTuple, final
 
 from mcp_wallet_guard.filters.formats import is_keystore
@@ -43,7 +42,10 @@ class Leaves(NamedTuple):
     @property
     def text(self) -> str:
         """All values, `BARRIER`, then all names, each on a line."""
-        return "\n".join([*self.texts, BARRIER, *chain.from_iterable(self.rows)])
+        lines = [*self.texts, BARRIER]
+        for row in self.rows:
+            lines += row
+        return "\n".join(lines)
 
     @property
     def size(self) -> int:

@@ -65,7 +65,7 @@ def search(payload: object, /, *, fingerprints: FingerprintSet, returned: object
 def is_clean(text: str, /, *, fingerprints: FingerprintSet) -> bool:
     """Whether `text` may be written to a log. False also when the detector fails. It gives no proof."""
     try:
-        if len(text) <= REMEMBERED_CHARACTERS and not _look_short(text, fingerprints):
+        if len(text) <= REMEMBERED_CHARACTERS and _look_short(text, fingerprints) is None:
             return True
         return _found(*gather(text), fingerprints=fingerprints) is None
     except Exception:  # noqa: BLE001  # the same: no word is better than a secret
@@ -75,14 +75,15 @@ def is_clean(text: str, /, *, fingerprints: FingerprintSet) -> bool:
 def _found(payload: object, leaves: Leaves, *, fingerprints: FingerprintSet) -> str | None:
     """What was found in a payload with these leaves."""
     try:
-        if leaves.size <= REMEMBERED_CHARACTERS and len(text := leaves.text) <= REMEMBERED_CHARACTERS:
+        small = not leaves.long or leaves.size <= REMEMBERED_CHARACTERS
+        if small and len(text := leaves.text) <= REMEMBERED_CHARACTERS:
             # Most results are small, and were sent before: no more is done for them than this.
             worth = _look_short(text, fingerprints)
         else:
             worth = _look_long(leaves, fingerprints)
     except _HitError as error:
         return error.found
-    return in_fields(payload, leaves, worth=worth) if worth else None
+    return None if worth is None else in_fields(payload, leaves, worth=worth)
 
 
 class _HitError(Exception):
@@ -93,18 +94,18 @@ class _HitError(Exception):
         self.found = found
 
 
-def _look(text: str, fingerprints: FingerprintSet) -> Hint:
+def _look(text: str, fingerprints: FingerprintSet) -> Hint | None:
     """Search for the vault's own secrets and those of others; what is left to look at in the fields."""
     if holds_secret(text, fingerprints=fingerprints):
         raise _HitError("a secret of the vault")
-    return _others_in(text).fields
+    return _others_in(text).fields or None
 
 
 # Lists, schemas and an unchanged balance are sent again and again.
 _look_short: Final = lru_cache(maxsize=256)(_look)
 
 
-def _look_long(leaves: Leaves, fingerprints: FingerprintSet) -> Hint:
+def _look_long(leaves: Leaves, fingerprints: FingerprintSet) -> Hint | None:
     """The same for a message that is too large to be remembered: most of it is hex, which is read by itself."""
     clean = clean_rows(fingerprints)
     names = clean.unread(leaves.rows)

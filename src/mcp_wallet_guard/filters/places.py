@@ -39,7 +39,8 @@ def places(data: bytes, /, *, marks: Marks) -> Iterator[int]:
 
 def places_of_digits(number: int, size: int, /, *, marks: Marks) -> Iterator[tuple[int, int]]:
     """The same for the hex digits of `number`, which are `size` bytes and begin with a byte of padding: each place with
-    0 where it is one in these bytes, and with 1 where it is one in those of `number << 4`.
+    0 where it is one in these bytes, and with 1 where it is one in those of `number << 4`. The last of these, where no
+    secret has room, may be left out.
 
     Each byte holds the codes of both alignments, so that what is as long as the digits is made once for the two.
     """

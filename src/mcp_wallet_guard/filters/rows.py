@@ -75,7 +75,7 @@ class CleanRows:
         texts = {_reached([letters.rows[letter] for letter in sequence]) for sequence in found}
         if "" in texts or sum(map(len, texts)) > _MOST_READ * size:
             return Unread([_text(rows)], list(different.values()), size, set(), letters)
-        return Unread(list(texts), list(different.values()), size, found, letters)
+        return Unread(sorted(texts), list(different.values()), size, found, letters)
 
     def keep(self, unread: Unread, /) -> None:
         """Remember what was searched in vain, and nothing that was not."""
