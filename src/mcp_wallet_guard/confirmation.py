@@ -11,8 +11,9 @@ from typing import Final, Literal, final
 from mcp_wallet_guard.evidence import Model
 
 Kind = Literal[
-    "transfer", "token_transfer", "token_approval", "contract_call", "message", "typed_data", "delegation", "action"
-]
+    "transfer", "token_transfer", "token_approval", "contract_call", "message", "typed_data", "delegation", "action",
+    "exchange_withdrawal",
+]  # fmt: skip
 Severity = Literal["notice", "warning", "danger"]
 SourceName = Literal["bytes", "ours", "config", "list", "history", "descriptor", "ens", "node"]
 FieldType = Literal[

@@ -1,7 +1,7 @@
 """The installed descriptors: one private file beside the vault, named by its hash in the sealed settings.
 
-`collect` reads a local checkout, `write` installs what was collected, `open_index` reads it back and refuses whatever is
-not what the settings pin. Nothing is ever fetched. Specified in docs/formats/descriptors.md. Threat: T-020, T-071.
+`collect` reads a local checkout, `write` installs what was collected, `open_index` reads it back and refuses whatever
+is not what the settings pin. Nothing is ever fetched. Specified in docs/formats/descriptors.md. Threat: T-020, T-071.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
 
 from mcp_wallet_guard.canonical import canonical_bytes
+from mcp_wallet_guard.operations.values import Amount
 
 
 class Clock(Protocol):
@@ -134,6 +135,37 @@ class Facts(Model):
     names: str | None = None
     known: str | None = None
     descriptors: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+
+
+@final
+class StatementFacts(Model):
+    """What was known when a statement was frozen: no node is asked about one. Unix seconds; `names` and `known` as in
+    `Facts`."""
+
+    v: Literal[1] = 1
+    collected_at: int
+    chain: str
+    names: str
+    known: str
+
+
+@final
+class VenueFacts(Model):
+    """What was known about a withdrawal when it was frozen, beside what its request says.
+
+    `destination` is the owner's name for the address, `form` and `memo_rule` what the settings say of the network.
+    `fee` is what the venue takes of the amount; `listed` whether the venue's own address book has the address, None
+    when it was not asked. A venue's word is a fact for display and may only tighten a decision.
+    """
+
+    v: Literal[1] = 1
+    collected_at: int
+    destination: str
+    form: str
+    memo_rule: Literal["required", "optional", "none"]
+    fee: Amount
+    fee_source: Literal["venue", "settings"]
+    listed: bool | None = None
 
 
 @final

@@ -10,12 +10,14 @@ from dataclasses import replace
 
 from mcp_wallet_guard import counters
 from mcp_wallet_guard.clearsign.contract_calls import spending_of
+from mcp_wallet_guard.clearsign.frozen_statements import allowed_by
 from mcp_wallet_guard.clearsign.rollups import counted_in
 from mcp_wallet_guard.config.naming import names_of
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import PolicyDenied
 from mcp_wallet_guard.evidence import ReservationRow
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, amount_of, called, payee_of
+from mcp_wallet_guard.operations.statements import StatementEffect
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.policy.engine import Reserved
 from mcp_wallet_guard.policy.limits import Limit, covering
@@ -50,6 +52,35 @@ def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> None
     for."""
     for limit, units in _limits(effect, settings).items():
         counters.check_room(tx, limit.id, limit, units=units)
+
+
+def count_statement(tx: Transaction, effect: StatementEffect, settings: Settings, /) -> None:
+    """Count in every limit over time what the signature lets others take: nothing says when they do. It reserves
+    nothing, as an approval does. Raises OverBudget("over_budget")."""
+    for limit, units in statement_limits(effect, settings).items():
+        counters.take(tx, limit.id, limit, units=units)
+
+
+def check_statement_limits(tx: Transaction, effect: StatementEffect, settings: Settings, /) -> None:
+    """Raises OverBudget("over_budget") when what the signature lets others take does not fit in a limit over time."""
+    for limit, units in statement_limits(effect, settings).items():
+        counters.check_room(tx, limit.id, limit, units=units)
+
+
+def statement_limits(effect: StatementEffect, settings: Settings, /) -> dict[Limit, int]:
+    """The limits that a statement counts for, and how much in each: none for what takes nothing.
+
+    Raises PolicyDenied("policy.undecodable", "policy.token") for typed data that no limit could count.
+    """
+    limits = () if settings.policy is None else settings.policy.limits
+    found: dict[Limit, int] = {}
+    for allowed in allowed_by(effect, names_of(settings)):
+        token = settings.token_at(allowed.token)
+        if token is None:
+            raise PolicyDenied("policy.token", detail="the typed data is about a token that is not pinned")
+        for limit in (each for payee in allowed.parties for each in covering(limits, token, payee)):
+            found[limit] = int(allowed.units) if limit.asset is not None else 0
+    return found
 
 
 def reserved(tx: Transaction, settings: Settings, to: Address, /) -> Reserved:

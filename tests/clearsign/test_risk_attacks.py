@@ -1,6 +1,6 @@
 """Attacks on the checks themselves: hiding, flooding, text that speaks for us, and a node that says all is well.
 
-Threat: T-020, T-021, T-022, T-025, T-028.
+Threat: T-020, T-021, T-022, T-025, T-028, T-041, T-043, T-048, T-120.
 """
 
 from __future__ import annotations

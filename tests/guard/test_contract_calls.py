@@ -3,6 +3,7 @@ signed. Threat: T-020, T-028, T-036."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ from typing import Final
 import anyio
 import pytest
 
+from mcp_wallet_guard import descriptor_file
+from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.clearsign.view import view_hash
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.operations.abi import Value, encode
@@ -147,6 +150,90 @@ async def test_what_a_call_moves_counts_against_the_limits_of_its_token(calls: C
         await done(wallet, calls.token, calldata(move, me, BOB, 50_000_000))
         assert await refused(wallet, calls.token, calldata(move, me, BOB, 30_000_001)) == "over_budget"
         await pending(wallet, calls.token, calldata(move, me, BOB, 30_000_000))
+
+
+OURS: Final = {
+    "$schema": "https://example.com/erc7730-v2.schema.json",
+    "context": {"contract": {"deployments": []}},
+    "metadata": {"owner": "Sink Ltd"},
+    "display": {
+        "formats": {
+            "feed(uint256 amount,address animal)": {
+                "intent": "Feed an animal",
+                "fields": [
+                    {"path": "#.amount", "label": "Portion", "format": "raw"},
+                    {"path": "#.animal", "label": "Animal", "format": "addressName"},
+                ],
+            }
+        }
+    },
+}
+FEED: Final = calldata("feed(uint256 amount,address animal)", 7, BOB)
+
+
+async def installed(calls: Calls, wallet: Wallet, *, chain: int) -> None:
+    """A descriptor of ours for the sink, pinned in the settings."""
+    document = json.loads(json.dumps(OURS))
+    document["context"]["contract"]["deployments"] = [{"chainId": chain, "address": calls.sink.value}]
+    path = StateFiles(calls.rig.made.loaded.vault_path).descriptors
+    pin = descriptor_file.write({"sink.json": json.dumps(document).encode()}, path)
+    await apply(wallet, edited(calls.rig, "[approval]\n", f'[descriptors]\npin = "{pin}"\n\n[approval]\n'))
+
+
+async def test_a_descriptor_of_the_owner_tells_what_nobody_else_knows(calls: Calls) -> None:
+    chain = calls.rig.made.loaded.settings.chain.number
+    async with calls.rig.opened() as wallet:
+        assert await refused(wallet, calls.sink, FEED) == "policy.blind"
+        await installed(calls, wallet, chain=chain)
+        waiting = await pending(wallet, calls.sink, FEED)
+        view = (await wallet.owned.request(waiting.operation)).view
+        assert (view.level, view.intent) == ("clear", f'Call {calls.sink}: "Feed an animal" (a descriptor\'s words)')
+        told = {field.label: field.value for field in view.fields}
+        assert told['"Portion"'] == '"7"'
+        assert "Bob" in told['"Animal"']
+        await wallet.approve(waiting.operation)
+        answer = await ask(wallet, calls.sink, FEED)
+        assert isinstance(answer, Done)
+        assert answer.outcome == "mined"
+
+
+async def test_a_descriptor_for_another_chain_tells_nothing(calls: Calls) -> None:
+    async with calls.rig.opened() as wallet:
+        await installed(calls, wallet, chain=1)
+        assert await refused(wallet, calls.sink, FEED) == "policy.blind"
+
+
+async def test_descriptors_that_are_not_the_pinned_ones_tell_nothing_and_payments_go_on(calls: Calls) -> None:
+    """Threat: T-071. What was frozen before is still shown as it was."""
+    chain = calls.rig.made.loaded.settings.chain.number
+    async with calls.rig.opened() as wallet:
+        await installed(calls, wallet, chain=chain)
+        waiting = await pending(wallet, calls.sink, FEED)
+        shown = await wallet.row(waiting.operation)
+    path = StateFiles(calls.rig.made.loaded.vault_path).descriptors
+    path.write_bytes(path.read_bytes().replace(b"Feed an animal", b"Free all gifts"))
+    async with calls.rig.opened() as wallet:
+        await wallet.approve(waiting.operation)
+        answer = await ask(wallet, calls.sink, FEED)
+        assert isinstance(answer, Done)
+        assert (await wallet.row(waiting.operation)).view_hash == shown.view_hash
+        other = calldata("feed(uint256 amount,address animal)", 8, BOB)
+        assert await refused(wallet, calls.sink, other) == "policy.blind"
+        await wallet.paid()
+
+
+async def test_a_call_is_simulated_and_compared_with_what_the_wallet_did_before(calls: Calls) -> None:
+    """Threat: T-043. The node of these tests runs `eth_call` and nothing better."""
+    async with calls.rig.opened() as wallet:
+        first = await pending(wallet, calls.sink, DEPOSIT, "0.1")
+        view = (await wallet.owned.request(first.operation)).view
+        assert "contract.first_use" in {finding.code for finding in view.findings}
+        assert not any(finding.code == "simulation.reverts" for finding in view.findings)
+        await wallet.approve(first.operation)
+        assert isinstance(await ask(wallet, calls.sink, DEPOSIT, "0.1"), Done)
+        second = await pending(wallet, calls.sink, DEPOSIT, "0.2")
+        view = (await wallet.owned.request(second.operation)).view
+        assert "contract.first_use" not in {finding.code for finding in view.findings}
 
 
 async def test_control_is_asked_about_only_where_the_owner_said_so(calls: Calls) -> None:

@@ -6,7 +6,7 @@ Threat: T-006, T-007, T-020, T-036.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 from mcp_wallet_guard.clearsign.descriptors.index import Index
@@ -59,7 +59,9 @@ def read_operation(operation: FrozenOperation, names: Lookup, /, *, described: D
     if envelope.chain != operation.account.chain:
         raise PolicyDenied("policy.undecodable", detail="the bytes are for another chain")
     knows = KnownContracts(names, envelope.chain)
-    return read_transaction(envelope, signer=operation.account.address, knows=knows, others=(described,))
+    found = read_transaction(envelope, signer=operation.account.address, knows=knows, others=(described,))
+    # What is frozen here was asked with typed, checksummed addresses: nobody wrote one in another way.
+    return replace(found, digests=(*found.digests, ("effect", operation.effect_hash.hex())), written=())
 
 
 def render_call(

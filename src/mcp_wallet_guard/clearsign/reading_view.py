@@ -19,7 +19,7 @@ from mcp_wallet_guard.clearsign.risks.table import results
 from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.tree import AssetRef, Part, PartKind, Shown, ShownKind, worst
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, Kind, ViewFee, ViewField
-from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits
+from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits, ChainId
 
 KINDS: Final[dict[PartKind, Kind]] = {
     PartKind.CALL: "contract_call",
@@ -34,6 +34,7 @@ _SIGNS: Final = {
     PartKind.MESSAGE: "Sign a message",
     PartKind.AUTHORIZATION: "Sign a delegation",
 }
+_GWEI: Final = Asset(ChainId(1), "gwei", 9)
 _DIGESTS: Final = frozenset(Digests.model_fields)
 
 
@@ -115,13 +116,13 @@ def _data(root: Part, presenter: Presenter) -> ViewField:
 
 
 def _costs(envelope: Envelope, account: Account, presenter: Presenter, for_data: DataFee) -> Iterator[ViewField]:
-    native, gwei = AssetRef(chain=account.chain), Asset(account.chain, "gwei", 9)
+    native = AssetRef(chain=account.chain)
     money = partial(presenter.money, native)
-    fees = [f"{envelope.gas} gas at {_gwei(envelope.max_fee_per_gas, gwei)}"]
+    fees = [f"{envelope.gas} gas at {_gwei(envelope.max_fee_per_gas)}"]
     if envelope.max_priority_fee_per_gas != envelope.max_fee_per_gas:
-        fees.append(f"of it at most {_gwei(envelope.max_priority_fee_per_gas, gwei)} as tip")
+        fees.append(f"of it at most {_gwei(envelope.max_priority_fee_per_gas)} as tip")
     if envelope.blobs:
-        fees.append(f"{envelope.blobs} blobs at {_gwei(envelope.max_fee_per_blob_gas, gwei)} a gas")
+        fees.append(f"{envelope.blobs} blobs at {_gwei(envelope.max_fee_per_blob_gas)} a gas")
     text = f"{money(envelope.max_fee)} ({', '.join(fees)})"
     text = for_data.beside(text, money)
     yield ViewField(
@@ -136,8 +137,8 @@ def _costs(envelope: Envelope, account: Account, presenter: Presenter, for_data:
     yield ViewField(label="Nonce", value=nonce, type="integer", path="@.nonce", raw=nonce, source="bytes")
 
 
-def _gwei(wei: int, gwei: Asset) -> str:
-    return f"{Amount.from_base_units(BaseUnits(wei), gwei)} gwei"
+def _gwei(wei: int) -> str:
+    return f"{Amount.from_base_units(BaseUnits(wei), _GWEI).text} gwei"
 
 
 def _fee(envelope: Envelope | None, account: Account, presenter: Presenter, for_data: DataFee) -> ViewFee | None:

@@ -19,18 +19,22 @@ from mcp_wallet_guard.clearsign.actions import render_action
 from mcp_wallet_guard.clearsign.contract_calls import render_call
 from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import findings
+from mcp_wallet_guard.clearsign.frozen_statements import check_stated, render_statement
 from mcp_wallet_guard.clearsign.knowledge import Names
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.rollups import DataFee
+from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewField, ViewParty
 from mcp_wallet_guard.errors import InvalidInput, Tampered
-from mcp_wallet_guard.evidence import Facts
-from mcp_wallet_guard.operations import frozen
+from mcp_wallet_guard.evidence import Facts, StatementFacts, VenueFacts
+from mcp_wallet_guard.operations import frozen, requests
 from mcp_wallet_guard.operations.actions import Action, action_hash, action_of
 from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind
+from mcp_wallet_guard.operations.statements import StatementEffect
 from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId, keccak256
+from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal, withdrawal_hash
 from mcp_wallet_guard.proofs import Decoded, mint
 
 LABELS: Final = {
@@ -93,8 +97,15 @@ def view_hash(view: ConfirmationView, /) -> bytes:
     return hashlib.sha256(_TAG + b"\x00" + canonical_bytes(view.model_dump(mode="json"))).digest()
 
 
-def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect: Effect | Action) -> Decoded:
-    """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts.
+def check_decoded(
+    operation: FrozenOperation,
+    facts: Facts | StatementFacts | VenueFacts | None,
+    /,
+    *,
+    effect: Effect | StatementEffect | Action | ExchangeWithdrawal,
+) -> Decoded:
+    """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts, a
+    statement and a withdrawal have their own.
 
     Raises Tampered("tampered.operation") when bytes, account or effect differ from `effect`, and PolicyDenied
     ("policy.undecodable") when what was asked cannot be shown in full. Threat: T-006, T-007, T-008.
@@ -102,9 +113,19 @@ def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect:
     if isinstance(effect, Action):
         _check_action(operation, effect)
         view = render_action(operation)
+    elif isinstance(effect, StatementEffect):
+        check_stated(operation, effect)
+        if not isinstance(facts, StatementFacts):
+            raise Tampered("tampered.operation", detail="a statement without its facts")
+        view = render_statement(operation, facts)
+    elif isinstance(effect, ExchangeWithdrawal):
+        _check_withdrawal(operation, effect)
+        if not isinstance(facts, VenueFacts):
+            raise Tampered("tampered.operation", detail="a withdrawal without facts")
+        view = render_withdrawal(operation, facts)
     else:
         _check_transaction(operation, effect)
-        if facts is None:
+        if not isinstance(facts, Facts):
             raise Tampered("tampered.operation", detail="a transaction without facts")
         view = render_view(operation, facts)
     return mint(Decoded, operation=operation, view=view, view_hash=view_hash(view))
@@ -121,6 +142,7 @@ def _check_transaction(operation: FrozenOperation, effect: Effect) -> None:
         same = frozen.matches(effect, operation.transaction)
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the frozen bytes do not parse") from None
+    same = same and operation.kind == frozen.KIND_EIP1559
     if not same or operation.account != effect.account or operation.effect_hash != frozen.effect_hash(effect):
         raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
 
@@ -134,6 +156,12 @@ def _check_action(operation: FrozenOperation, action: Action) -> None:
 def _calldata(operation: FrozenOperation) -> str | None:
     data = operation.transaction.data
     return keccak256(data).hex() if data else None
+
+
+def _check_withdrawal(operation: FrozenOperation, asked: ExchangeWithdrawal) -> None:
+    same = requests.matches(asked, requests.request_of(operation))
+    if not same or operation.effect_hash != withdrawal_hash(asked, operation.account):
+        raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
 
 
 def _token(facts: Facts, chain: ChainId) -> Asset | None:

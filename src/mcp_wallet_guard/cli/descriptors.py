@@ -10,9 +10,9 @@ from typing import Final
 
 from mcp_wallet_guard import descriptor_file
 from mcp_wallet_guard.assembly import StateFiles
+from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.cli.invocation import Invocation
 from mcp_wallet_guard.cli.output import Report
-from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.errors import InvalidInput, Misconfigured
 
 MOST_LISTED: Final = 200
@@ -79,8 +79,8 @@ def _checked(files: dict[str, bytes]) -> tuple[dict[str, str], dict[str, str]]:
     included by others is neither."""
     index = Index(files)
     good: dict[str, str] = {}
-    for name in files:
-        if b'"context"' not in files[name]:
+    for name, data in files.items():
+        if b'"context"' not in data:
             continue
         descriptor = index.get(name)
         if descriptor is not None:

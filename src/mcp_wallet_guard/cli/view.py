@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from mcp_wallet_guard import descriptor_file
+from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.inputs import MAX_BYTES, Looked, Subject, parse_input, read_subject
@@ -24,8 +26,6 @@ from mcp_wallet_guard.clearsign.renderers.plain import MIN_WIDTH, plain_text
 from mcp_wallet_guard.clearsign.risks.known import Known, KnownName, KnownToken
 from mcp_wallet_guard.clearsign.risks.table import results
 from mcp_wallet_guard.clearsign.token_lists import Tokens, read_token_list
-from mcp_wallet_guard import descriptor_file
-from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.cli.invocation import Invocation
 from mcp_wallet_guard.cli.output import Report
 from mcp_wallet_guard.config.settings import Settings

@@ -6,9 +6,9 @@ import gzip
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,14 @@ class Case:
         return self.raw["expected"]
 
     def run(self, index: Index) -> Rendered | None:
-        lookup = Known(self.facts)
+        return self.job(index)()
+
+    def job(self, index: Index) -> Callable[[], Rendered | None]:
+        """What tells it, with all that comes before it done."""
+        lookup = AnyChain(Known(self.facts))
         if "data" in self.raw:
             typed = parse_typed_data(json.dumps(_mended(self.raw["data"])))
-            return tell_message(index, typed=typed, signer=None, lookup=AnyChain(lookup))
+            return partial(tell_message, index, typed=typed, signer=None, lookup=lookup)
         chain, to, value, data = transaction(self.raw["rawTx"])
         sender = self.raw.get("from")
         container = Container(
@@ -62,7 +66,7 @@ class Case:
             sender=None if sender is None else Address.from_bytes(bytes.fromhex(sender[2:])),
             value=value,
         )
-        return tell_call(index, data=data, container=container, lookup=AnyChain(lookup))
+        return partial(tell_call, index, data=data, container=container, lookup=lookup)
 
 
 class AnyChain(Known):

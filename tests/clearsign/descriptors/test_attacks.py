@@ -54,7 +54,7 @@ def field(path: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_known_selector_at_another_contract_or_chain_is_not_told() -> None:
-    """Threat: T-020."""
+    """Threat: T-021."""
     document = written("pay(uint256 n)", [field("n")])
     assert told(document, "pay(uint256 n)", 1) is not None
     for chain, to in ((1, OTHER), (137, CONTRACT)):
@@ -63,7 +63,7 @@ def test_a_known_selector_at_another_contract_or_chain_is_not_told() -> None:
 
 
 def test_a_descriptor_without_deployments_tells_only_where_the_owner_said() -> None:
-    """Threat: T-020."""
+    """Threat: T-021."""
     document = written("pay(uint256 n)", [field("n")], context={"contract": {}})
     files = {"erc.json": json.dumps(document).encode()}
     assert told_by(Index(files), "pay(uint256 n)", 1) is None
@@ -184,6 +184,48 @@ def test_calls_are_told_only_so_deep() -> None:
     while found is not None:
         depth, found = depth + 1, found.lines[0].call
     assert depth == 5
+
+
+def test_a_call_that_a_descriptor_hides_is_listed_as_bytes_and_so_is_one_that_nobody_knows() -> None:
+    """Threat: T-020."""
+    function = "f(address t,bytes d)"
+    call = field("d", format="calldata", params={"calleePath": "t"})
+    inner = parse_function("approve(address,uint256)")
+    data = inner.selector + encode(inner.inputs, (OTHER, 2**256 - 1))
+    hidden = told(written(function, [call | {"visible": "never"}]), function, CONTRACT, data)
+    assert hidden is not None
+    assert ("d", data) in [(shown.path, shown.raw) for shown in hidden.hidden]
+    unknown = told(written(function, [call]), function, OTHER, data)
+    assert unknown is not None
+    assert [note.code for note in unknown.notes] == ["descriptor.call_unknown"]
+    assert unknown.fields[0].raw == data
+
+
+def test_what_a_told_call_hides_is_listed_outside_too() -> None:
+    """Threat: T-020."""
+    function = parse_function("f(address t,bytes d)")
+    call = field("d", format="calldata", params={"calleePath": "t"})
+    inside = function.selector + encode(function.inputs, (OTHER, b""))
+    index = Index({"main.json": json.dumps(written("f(address t,bytes d)", [call])).encode()})
+    data = function.selector + encode(function.inputs, (CONTRACT, inside + b"tag"))
+    found = tell_call(index, data=data, container=HOME, lookup=Known({}))
+    assert found is not None
+    assert [shown.raw for shown in found.hidden] == [CONTRACT, OTHER, b"tag"]
+    assert [shown.path for shown in found.hidden] == ["t", "d>t", "d>"]
+
+
+def test_decimals_that_only_the_node_knows_are_not_applied() -> None:
+    """Threat: T-040."""
+    function = parse_function("f(uint256 n)")
+    amount = field("n", format="tokenAmount", params={"token": OTHER.value})
+    index = Index({"main.json": json.dumps(written("f(uint256 n)", [amount])).encode()})
+    data = function.selector + encode(function.inputs, (1_500_000,))
+    token = {"symbol": "USDC", "decimals": 6}
+    for source, text in (("config", "1.5 USDC"), ("list", "1.5 USDC"), ("node", "1500000"), ("descriptor", "1500000")):
+        lookup = Known({"tokens": {OTHER.value: {**token, "source": source}}})
+        found = tell_call(index, data=data, container=HOME, lookup=lookup)
+        assert found is not None
+        assert [line.text for line in found.lines] == [text]
 
 
 def test_bytes_after_the_arguments_are_listed() -> None:

@@ -155,7 +155,7 @@ def test_includes_are_relative_to_their_file(target: str, base: str, found: str)
     ["../b.json", "y/../../b.json", "/b.json", "", ".", "y//b.json", "b.json\x00", "~/b", "b%2e.json", 5, None],
 )
 def test_includes_stay_inside_their_root(target: object) -> None:
-    """Threat: T-020."""
+    """Threat: T-021."""
     with pytest.raises(InvalidInput):
         includes.resolve(target, base="a.json")
 

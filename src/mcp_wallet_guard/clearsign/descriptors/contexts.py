@@ -2,7 +2,7 @@
 
 All constraints must hold, and a selector alone binds nothing: without a chain and a contract in its constraints, a
 descriptor applies only where the owner said so. A constraint of a later version cannot be verified here, so it is not
-met. Source: ERC-7730, "Context section". Threat: T-020.
+met. Source: ERC-7730, "Context section". Threat: T-021.
 """
 
 from __future__ import annotations

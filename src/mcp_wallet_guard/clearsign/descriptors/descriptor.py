@@ -2,7 +2,7 @@
 
 `load` is the only way in. The hash that attestations speak of is that of the file itself; included files have their
 own, and all of them are pinned, since who changes an included file changes what is shown. Source: ERC-7730,
-"Versioning"; ERC-8176. Threat: T-020.
+"Versioning"; ERC-8176. Threat: T-021.
 """
 
 from __future__ import annotations
@@ -99,9 +99,9 @@ class Descriptor:
         self._later = max(minors) > MINOR
         self._files = files
         self._hashes = hashes
-        self.name = name
-        self.bound = bound
-        self.document = includes.merged(files)
+        self.name: str = name
+        self.bound: tuple[Deployment, ...] = bound
+        self.document: includes.Document = includes.merged(files)
         self._check_keys(self.document, _TOP_KEYS)
         self.context: Context = contexts.parse(self.document.get("context"))
         self._cache: dict[str, Format] = {}

@@ -3,7 +3,7 @@
 A descriptor is read from a set of files that the owner installed; nothing is ever fetched. An include is a relative
 path from its own file, and must end inside the set: absolute paths, URLs, paths that leave the root and cycles are
 refused. The including file wins, fields of one path are merged, others appended. Source: ERC-7730, "Organizing files".
-Threat: T-020.
+Threat: T-021.
 """
 
 from __future__ import annotations

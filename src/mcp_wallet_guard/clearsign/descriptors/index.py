@@ -2,7 +2,7 @@
 
 The table only narrows the search. A descriptor is read strictly, and its constraints are checked, when it is asked for;
 one that cannot be read is passed over and named in `refused`. Source: ERC-7730, "Context section"; CAIP-10 keys as in
-the public registry's own index. Threat: T-020.
+the public registry's own index. Threat: T-021.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import Any, Final, final
 
 from mcp_wallet_guard.clearsign.descriptors import contexts
 from mcp_wallet_guard.clearsign.descriptors.contexts import Container
@@ -26,7 +26,7 @@ from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations.abi import AbiKind, AbiType, Function, Parameter, Value
 from mcp_wallet_guard.operations.values import Address
 
-DATA = Path("#", ())
+DATA: Final = Path("#", ())
 """The signed data as a whole."""
 
 
@@ -163,8 +163,8 @@ class Arguments:
         self._scope = scope
         self._found: dict[Path, Found] = {}
         self._addresses: dict[str, frozenset[Address | None]] = {}
-        self.count = count
-        self.index = 0
+        self.count: int | None = count
+        self.index: int = 0
 
     def __contains__(self, name: str) -> bool:
         return name in self._params

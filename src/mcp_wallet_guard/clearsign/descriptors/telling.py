@@ -2,6 +2,7 @@
 
 A call inside is told by whatever descriptor applies to its own contract and selector, within one budget. Who calls it,
 and with how much, is known only where the outer descriptor says so. Source: ERC-7730, "Embedded Calldata".
+Threat: T-020.
 """
 
 from __future__ import annotations
