@@ -237,6 +237,7 @@ def make_chain(settings: Settings, /) -> Chain:
         node=PinnedUrl.parse(settings.node),
         egress=Egress(timeout_seconds=NODE_TIMEOUT_SECONDS, max_response_bytes=NODE_MAX_BYTES),
         limits=settings.fee_limits,
+        names=settings.ens_registry,
     )
     return chain
 

@@ -91,11 +91,28 @@ class TokenFacts(Model):
 
 
 @final
+class NameClaim(Model):
+    """What an address calls itself on the chain. `stands_for` is the address that this name has there, None for none;
+    `normal` is whether it is in its normal form (ENSIP-15). It is a name only if it `holds`."""
+
+    address: str
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+    normal: bool
+    stands_for: str | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the name is normal, and gives the address back."""
+        return self.normal and self.stands_for == self.address
+
+
+@final
 class Facts(Model):
     """What was known about the outside when the operation was frozen, collected once.
 
     `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. `token` is the
-    one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like. A node's word is
+    one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like, `payee_claim` what
+    a payee calls itself for whom the owner has no name. A node's word is
     a fact for display and may only tighten a decision. `data_fee` is what the chain's oracle estimates for the data, in
     wei, None on a chain that charges nothing for it. Of a contract call, `names` and `known` are the RFC 8785 text of
     `clearsign.knowledge.Names` and `clearsign.risks.known.Known`, `descriptors` what was taken of ERC-7730 files.
@@ -110,6 +127,7 @@ class Facts(Model):
     payee_has_code: bool
     payee_name: str | None = None
     payee_imitates: str | None = None
+    payee_claim: NameClaim | None = None
     symbol: str
     decimals: int
     token: TokenFacts | None = None

@@ -60,7 +60,7 @@ from mcp_wallet_guard.operations.withdrawals import ACCOUNT_PREFIX, ExchangeWith
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
-from mcp_wallet_guard.session import Session, facts_of
+from mcp_wallet_guard.session import Session, claimed_names, facts_of
 from mcp_wallet_guard.signing import Statements
 from mcp_wallet_guard.stores.base import Transaction
 from mcp_wallet_guard.withdrawing import Withdrawals
@@ -304,7 +304,8 @@ class Guard:
         else:
             tx_fields = await session.chain.prepare(effect, nonce=nonce, facts=claims)
         session.chain.check_fees(tx_fields)
-        claims = replace(claims, data_fee=await session.chain.data_fee(tx_fields))
+        data_fee, names = await session.chain.data_fee(tx_fields), await claimed_names(session, effect)
+        claims = replace(claims, data_fee=data_fee, names=names)
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
         if effect.kind == EffectKind.CONTRACT_CALL:

@@ -7,17 +7,26 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 from mcp_wallet_guard.chains.base import Chain, ChainFacts
-from mcp_wallet_guard.clearsign.contract_calls import frozen_words
+from mcp_wallet_guard.clearsign.contract_calls import frozen_words, parties_of
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.frozen_statements import statement_facts
 from mcp_wallet_guard.clearsign.recipients import imitated
-from mcp_wallet_guard.clearsign.risks.known import AccountClaim, History, Known, KnownName, KnownToken, NodeClaims
+from mcp_wallet_guard.clearsign.risks.known import (
+    MAX_CLAIMS,
+    AccountClaim,
+    History,
+    Known,
+    KnownName,
+    KnownToken,
+    NodeClaims,
+)
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.config.naming import names_of, tokens_of
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.evidence import Facts, StatementFacts, TokenFacts
+from mcp_wallet_guard.evidence import Facts, NameClaim, StatementFacts, TokenFacts
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.operations.frozen import FrozenOperation
+from mcp_wallet_guard.operations.intents import Effect, EffectKind, payee_of
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
@@ -83,6 +92,23 @@ class Session:
     descriptors: Index | None = None
 
 
+async def claimed_names(session: Session, effect: Effect, /) -> tuple[NameClaim, ...]:
+    """What those call themselves whom `effect` is about and the owner has no name for, `MAX_CLAIMS` of them at most.
+
+    They are asked once, before freezing: what they call themselves later changes nothing. Threat: T-023.
+    """
+    settings = session.settings
+    if settings.ens_registry is None:
+        return ()
+    names = names_of(settings)
+    is_call = effect.kind == EffectKind.CONTRACT_CALL
+    parties = parties_of(effect, names) if is_call else (payee_of(effect),)
+    known = {address for _, address in settings.known_addresses}
+    unknown = [each for each in parties if each not in known and names.name(settings.chain, each) is None]
+    claims = [await session.chain.name_claim(each) for each in unknown[:MAX_CLAIMS]]
+    return tuple(claim for claim in claims if claim is not None)
+
+
 def facts_of(
     settings: Settings, claims: ChainFacts, /, *, nonce: int, payee: Address, token: Asset | None, now: int
 ) -> Facts:
@@ -96,6 +122,7 @@ def facts_of(
         payee_has_code=claims.payee_has_code,
         payee_name=settings.name_of(payee),
         payee_imitates=imitated(payee, settings.known_addresses),
+        payee_claim=next((claim for claim in claims.names if claim.address == payee.value), None),
         symbol=settings.native.symbol,
         decimals=settings.native.decimals,
         token=None if token is None else _token_facts(token, claims),
@@ -128,11 +155,14 @@ def facts_of_call(
             ),
             "history": before,
             "simulation": simulated,
+            "claims": None if settings.ens_registry is None else claims.names,
         }
     )
     payee = operation.transaction.to
     facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
-    names, descriptors = frozen_words(operation, names_of(settings), known=known, index=session.descriptors)
+    names, descriptors = frozen_words(
+        operation, names_of(settings, claims=claims.names), known=known, index=session.descriptors
+    )
     return facts.model_copy(update={"names": names, "known": known.to_json(), "descriptors": descriptors})
 
 

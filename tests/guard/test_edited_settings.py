@@ -31,6 +31,8 @@ EDITS: Mapping[str, str] = {
     "chain.max_fee_per_gas_gwei": '"0.000000001"',
     "chain.max_priority_fee_gwei": '"0"',
     "chain.max_gas": "900_000",
+    "chain.ens": "true",
+    "chain.ens_registry": f'"{MALLORY}"',
     "account.name": '"other"',
     "account.address": f'"{MALLORY}"',
     "tokens": f'symbol = "EVIL"\naddress = "{MALLORY}"\ndecimals = 0',
@@ -68,6 +70,7 @@ NEEDS = {
     "policy.groups": "contacts",
     "policy.tokens": "tokens",
     "policy.level": "danger.lower_level",
+    "chain.ens": "chain.ens_registry",
     "policy.mandates": "policy.groups",
     "chain.max_fee_per_gas_gwei": "chain.max_priority_fee_gwei",
 }

@@ -13,7 +13,7 @@ from web3 import AsyncWeb3
 from web3.exceptions import TransactionNotFound, Web3Exception
 from web3.types import TxParams, Wei
 
-from mcp_wallet_guard.chains import data_fees
+from mcp_wallet_guard.chains import data_fees, ens
 from mcp_wallet_guard.chains.base import ChainFacts, Settlement, UnsignedCall
 from mcp_wallet_guard.chains.rpc import EgressProvider, NodeError
 from mcp_wallet_guard.chains.shapes import garbled, lied
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
     from mcp_wallet_guard.egress import Egress
+    from mcp_wallet_guard.evidence import NameClaim
     from mcp_wallet_guard.operations.intents import Effect
     from mcp_wallet_guard.operations.values import Address, Asset, ChainId
     from mcp_wallet_guard.pinned_url import PinnedUrl
@@ -42,16 +43,21 @@ __all__ = ["FeeLimits", "Web3Chain"]
 
 GAS_TRANSFER: Final = 21_000
 DEFAULT_PRIORITY_FEE: Final = 10**9
+NAME_GAS: Final = 2_000_000
 
 
 @final
 class Web3Chain:
     """Implements `chains.base.Chain`. Answers are claims of one node; see `chains.rpc` for how they are read."""
 
-    def __init__(self, *, chain_id: ChainId, node: PinnedUrl, egress: Egress, limits: FeeLimits) -> None:
+    def __init__(
+        self, *, chain_id: ChainId, node: PinnedUrl, egress: Egress, limits: FeeLimits, names: Address | None = None
+    ) -> None:
+        """`names` is the registry of names to be asked, None for none."""
         self._chain_id: Final = chain_id
         self._egress: Final = egress
         self._limits: Final = limits
+        self._names: Final = names
         # No middleware: web3's defaults resolve names, invent gas prices and pad estimates.
         self._provider: Final = EgressProvider(node=node, egress=egress)
         self._eth: Final = AsyncWeb3(self._provider, middleware=[]).eth
@@ -139,6 +145,21 @@ class Web3Chain:
 
     async def _call(self, contract: Address, calldata: bytes) -> bytes:
         return bytes(await _ask(self._eth.call(_call(contract, calldata), "latest")))
+
+    async def name_claim(self, address: Address, /) -> NameClaim | None:
+        """See `Chain.name_claim`."""
+        if self._names is None:
+            return None
+        return await ens.claim_of(address, registry=self._names, call=self._try)
+
+    async def _try(self, contract: Address, calldata: bytes) -> bytes | None:
+        """What a call gives within a bound of gas, None for whatever else: also for one that asks us to look elsewhere
+        (EIP-3668), which is a revert like any other."""
+        call = _call(contract, calldata) | TxParams(gas=NAME_GAS)
+        try:
+            return bytes(await self._eth.call(call, "latest"))
+        except (NodeError, Web3Exception, Unavailable):
+            return None
 
     async def broadcast(self, signed: Signed, /) -> None:
         """See `Chain.broadcast`. Success is our own hash, returned or known to the node already."""

@@ -16,6 +16,7 @@ from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.risks.known import Known
+from mcp_wallet_guard.clearsign.risks.parties import everybody
 from mcp_wallet_guard.clearsign.subjects import read_transaction
 from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction
 from mcp_wallet_guard.confirmation import ConfirmationView
@@ -106,6 +107,12 @@ def frozen_words(
     return canonical(sources.frozen()), described.frozen
 
 
+def parties_of(effect: Effect, names: Lookup, /) -> tuple[Address, ...]:
+    """Whom a call is about: the contract, and everybody who gets something by it, each once, in order."""
+    found = (party.address for party in everybody(_read(effect, names)))
+    return tuple(dict.fromkeys((effect.to, *found)))
+
+
 def spending_of(effect: Effect, names: Lookup, /) -> Spending:
     """What a call takes from its account; `names` as for `read_operation`.
 
@@ -135,6 +142,11 @@ _MOST: Final = 2**256 - 1
 
 def _own(effect: Effect, names: Lookup) -> list[Consequence]:
     """What leaves, or may be taken from, the account itself. The native currency is counted by the value, not here."""
+    found = (each.consequence for each in _read(effect, names).of(Direction.OUT, Direction.ALLOW))
+    return [each for each in found if each.owner in {None, effect.account.address} and each.asset is not None]
+
+
+def _read(effect: Effect, names: Lookup) -> Reading:
     account: Account = effect.account
     envelope = Envelope(
         type=EnvelopeType.EIP1559,
@@ -148,6 +160,4 @@ def _own(effect: Effect, names: Lookup) -> list[Consequence]:
         data=effect.data,
     )
     knows = KnownContracts(names, account.chain)
-    reading = read_transaction(envelope, signer=account.address, knows=knows)
-    found = (each.consequence for each in reading.of(Direction.OUT, Direction.ALLOW))
-    return [each for each in found if each.owner in {None, account.address} and each.asset is not None]
+    return read_transaction(envelope, signer=account.address, knows=knows)

@@ -10,6 +10,7 @@ from typing import Final
 
 from mcp_wallet_guard.clearsign.decode import Payment
 from mcp_wallet_guard.clearsign.recipients import NOBODYS, nobodys
+from mcp_wallet_guard.clearsign.risks.names import NAMES
 from mcp_wallet_guard.clearsign.rollups import charges_for_data
 from mcp_wallet_guard.clearsign.text import NAME_LIMIT, quoted, suspicion
 from mcp_wallet_guard.confirmation import Finding
@@ -55,6 +56,11 @@ def _payee(payment: Payment, facts: Facts) -> Iterator[Finding]:
             severity="warning",
             text="The payee is a contract. What it does with the money cannot be shown.",
         )
+    claim = facts.payee_claim
+    if claim is not None and not claim.holds:
+        code = "name.claimed" if claim.normal else "name.not_normal"
+        shown = quoted(claim.name, limit=NAME_LIMIT)
+        yield Finding(code=code, severity="danger", text=NAMES[code].format(name=shown), evidence="node")
     if facts.payee_name is None:
         yield Finding(code="payee.new", severity="notice", text="The payee has no name in your address book.")
     elif suspicion(facts.payee_name) == "text.invisible":

@@ -192,7 +192,7 @@ def _fields(payment: Payment, facts: Facts, native: Asset, for_data: DataFee) ->
     )
     call = payment.token is not None
     money = (_money(payment.amount, payment.token or native), "amount", "#.amount" if call else "@.value")
-    payee = (_party(payment.payee, facts.payee_name), "address", "#.party" if call else "@.to")
+    payee = (_payee(payment, facts), "address", "#.party" if call else "@.to")
     values = [
         (*money, str(payment.amount)),
         (*payee, payment.payee.value),
@@ -239,9 +239,25 @@ def _counterparty(payment: Payment, facts: Facts) -> ViewParty:
     if payment.payee == payment.account.address:
         return ViewParty(address=address, relation="self")
     if facts.payee_name is None:
-        return ViewParty(address=address)
+        claim = _claim(payment, facts)
+        if claim is None:
+            return ViewParty(address=address)
+        return ViewParty(address=address, name=text.quoted(claim, limit=text.NAME_LIMIT), name_source="ens")
     name = text.quoted(facts.payee_name, limit=text.NAME_LIMIT)
     return ViewParty(address=address, name=name, name_source="config", relation="known")
+
+
+def _payee(payment: Payment, facts: Facts) -> str:
+    claim = _claim(payment, facts)
+    if facts.payee_name is None and claim is not None:
+        return f"{_party(payment.payee, claim)}, says ens"
+    return _party(payment.payee, facts.payee_name)
+
+
+def _claim(payment: Payment, facts: Facts) -> str | None:
+    """The payee's own name, if it is one: what was frozen about another address says nothing. Threat: T-023."""
+    claim = facts.payee_claim
+    return claim.name if claim is not None and claim.holds and claim.address == payment.payee.value else None
 
 
 def _money(units: BaseUnits, asset: Asset) -> str:

@@ -75,6 +75,8 @@ class ChainTable(Model):
     max_fee_per_gas_gwei: Amount = Amount("200")
     max_priority_fee_gwei: Amount = Amount("5")
     max_gas: Annotated[int, Field(ge=21_000, le=30_000_000)] = 100_000
+    ens: bool = False
+    ens_registry: Address | None = None
 
 
 @final

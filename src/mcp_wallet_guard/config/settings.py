@@ -27,6 +27,7 @@ from mcp_wallet_guard.config.document import (
     MandateTable,
     PayeeTable,
 )
+from mcp_wallet_guard.config.known_chains import ENS_CHAINS, ENS_REGISTRY
 from mcp_wallet_guard.config.venues import seconds as _seconds
 from mcp_wallet_guard.config.venues import venue_rules
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
@@ -65,6 +66,8 @@ class Settings:
         limits = self.fee_limits
         if limits.max_fee_per_gas == 0 or limits.max_priority_fee_per_gas > limits.max_fee_per_gas:
             raise _invalid("chain.max_fee_per_gas_gwei: is zero or below max_priority_fee_gwei")
+        if self.document.chain.ens and self.ens_registry is None:
+            raise _invalid("chain.ens: this chain has no registry of its own, so chain.ens_registry names one")
         self._check_tokens()
         _ = (self.native, self.account, self.venues, self.policy, self.lower_level, self.cheap_kdf)
         self._check_names()
@@ -88,6 +91,14 @@ class Settings:
     def chain(self) -> ChainId:
         """The pinned chain."""
         return ChainId(self.document.chain.id)
+
+    @property
+    def ens_registry(self) -> Address | None:
+        """The registry that is asked what addresses call themselves; None where nobody is asked."""
+        table = self.document.chain
+        if not table.ens:
+            return None
+        return table.ens_registry or (ENS_REGISTRY if table.id in ENS_CHAINS else None)
 
     @cached_property
     def native(self) -> Asset:
