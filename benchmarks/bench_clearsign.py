@@ -24,7 +24,7 @@ from mcp_wallet_guard.clearsign.contract_calls import render_call
 from mcp_wallet_guard.clearsign.view import render_view
 
 NAME: Final = "clearsign"
-ROUNDS: Final = 20
+ROUNDS: Final = 24
 EACH: Final = 25
 """Payments between two looks at the pace."""
 SHAPE_ROUNDS: Final = 5

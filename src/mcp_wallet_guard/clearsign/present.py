@@ -59,7 +59,6 @@ class Presenter:
         # The same few addresses and amounts stand in sentence, effects and fields.
         self._parties: Final[dict[tuple[ChainId | None, Address], ViewParty]] = {}
         self._moneys: Final[dict[tuple[AssetRef, int | None, bool], str]] = {}
-        self._tokens: Final[dict[tuple[ChainId, Address | None], TokenName | None]] = {}
 
     def fields(self, part: Part, /) -> tuple[ViewField, ...]:
         """Every value of `part`, and of all parts inside it."""
@@ -135,10 +134,7 @@ class Presenter:
 
     def _token(self, asset: AssetRef) -> TokenName | None:
         if asset.kind in {AssetKind.NATIVE, AssetKind.ERC20}:
-            key = (asset.chain, asset.contract)
-            if key not in self._tokens:
-                self._tokens[key] = self._lookup.token(*key)
-            return self._tokens[key]
+            return self._lookup.token(asset.chain, asset.contract)
         return None
 
     def _unit(self, asset: AssetRef, name: TokenName | None) -> str:

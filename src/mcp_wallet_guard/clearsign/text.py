@@ -14,6 +14,7 @@ from typing import Final, Literal
 NAME_LIMIT: Final = 40
 LINE_WIDTH: Final = 76
 _HTML: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
+_QUOTING: Final = frozenset('"\\')
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -24,6 +25,8 @@ def quoted(text: str, /, *, limit: int) -> str:
     """
     if limit < 1:
         raise ValueError("a limit is at least one column")
+    if len(text) <= limit and text.isascii() and text.isprintable() and _QUOTING.isdisjoint(text):
+        return f'"{text}"'
     shown, width = [], 0
     for character in text:
         piece = _escaped(character)
@@ -88,6 +91,6 @@ def grouped(hex_digits: str, /) -> str:
 
 
 def _escaped(character: str) -> str:
-    if character in {'"', "\\"}:
+    if character in _QUOTING:
         return "\\" + character
     return character if " " <= character <= "~" else f"\\u{{{ord(character):x}}}"

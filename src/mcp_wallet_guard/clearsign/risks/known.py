@@ -279,7 +279,12 @@ class Known(Indexed):
 
     @cached_property
     def _texts(self) -> frozenset[str]:
-        return frozenset([address.value for _, address in self._familiar])
+        paid = self.history.paid if self.history is not None else ()
+        texts = [entry.address.value for entry in self.addresses or ()]
+        texts += [account.value for account in self.accounts or ()]
+        texts += [token.contract.value for token in self.tokens or ()]
+        texts += [seen.address.value for seen in paid]
+        return frozenset(texts)
 
     # What is known is new with every request, and looks like nobody who is asked about: the indexes wait until it does.
     @cached_property
@@ -291,21 +296,18 @@ class Known(Indexed):
     def _by_ends(self) -> tuple[dict[bytes, list[tuple[str, Address]]], dict[bytes, list[tuple[str, Address]]]]:
         heads: dict[bytes, list[tuple[str, Address]]] = {}
         tails: dict[bytes, list[tuple[str, Address]]] = {}
-        for name, address in self._familiar:
-            digits = address.value[2:].lower().encode("ascii")
-            heads.setdefault(digits[:4], []).append((name, address))
-            tails.setdefault(digits[-4:], []).append((name, address))
-        return heads, tails
-
-    @cached_property
-    def _familiar(self) -> list[tuple[str, Address]]:
         paid = self.history.paid if self.history is not None else ()
-        return [
+        familiar = (
             *[(entry.name, entry.address) for entry in self.addresses or ()],
             *[("own account", account) for account in self.accounts or ()],
             *[(token.symbol, token.contract) for token in self.tokens or ()],
             *[("paid before", seen.address) for seen in paid],
-        ]
+        )
+        for name, address in familiar:
+            digits = address.value[2:].lower().encode("ascii")
+            heads.setdefault(digits[:4], []).append((name, address))
+            tails.setdefault(digits[-4:], []).append((name, address))
+        return heads, tails
 
     def claim(self, address: Address, /) -> AccountClaim:
         """What the node says of `address`, an empty claim when it was not asked."""

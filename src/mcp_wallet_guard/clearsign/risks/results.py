@@ -224,7 +224,7 @@ def results_of(check: Check, reading: Reading, known: Known, /) -> list[Result]:
         else:
             gaps.setdefault(found.missing, found)
     raised = _raised(check, hits.values()) if hits else ()
-    return [*raised, *(_unchecked(check, gap) for gap in gaps.values())]
+    return [*raised, *[_unchecked(check, gap) for gap in gaps.values()]]
 
 
 def _raised(check: Check, hits: Iterable[Hit]) -> Iterator[Result]:
