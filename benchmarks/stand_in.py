@@ -74,6 +74,9 @@ class StandInChain:
     async def simulate(self, call: UnsignedCall, /, *, again: bool) -> SimulationOutcome | None:
         return None
 
+    async def data_fee(self, tx: Eip1559, /) -> BaseUnits | None:
+        return None
+
     async def aclose(self) -> None:
         """Nothing to close."""
 

@@ -28,6 +28,7 @@ from mcp_wallet_guard.ceremony import (
     state_of,
 )
 from mcp_wallet_guard.chains.base import ChainFacts
+from mcp_wallet_guard.clearsign.rollups import check_still_counted
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import AlreadyUsed, Expired, InvalidInput, PolicyDenied, Refused, Tampered, Unavailable
@@ -271,6 +272,7 @@ def consume(
         open_operations=0,
     )
     decoded = check_decoded(operation, Facts.model_validate_json(row.facts or ""), effect=effect)
+    check_still_counted(decoded.view, fresh=fresh.chain.data_fee)
     usable = mandates.usable(tx, settings, tool=row.tool, units=amount_of(effect))
     permitted = check_permitted(
         settings.policy,
@@ -291,7 +293,7 @@ def consume(
         permitted=permitted,
         principal=principal,
     )
-    reservations.reserve(tx, row.id, operation, effect, settings)
+    reservations.reserve(tx, row.id, decoded, effect, settings)
     if approval.mandate is not None:
         mandates.draw(tx, settings, approval.mandate, units=amount_of(effect))
     return signable

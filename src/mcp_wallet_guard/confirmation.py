@@ -77,12 +77,15 @@ class ViewEffect(Model):
 @final
 class ViewFee(Model):
     """The most that the fee can be: decimal text with the symbol, and `raw` in the smallest unit. `and_data` says that
-    the chain adds a fee for data, which no signature caps."""
+    the chain adds a fee for data, which no signature caps; `data_estimate` is what the chain says of it, `data_counted`
+    what limits count for it, both in the smallest unit, and None where nobody asked."""
 
     max: str
     raw: str
     asset: str
     and_data: bool = False
+    data_estimate: str | None = None
+    data_counted: str | None = None
 
 
 @final

@@ -96,7 +96,8 @@ class Facts(Model):
 
     `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. `token` is the
     one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like. A node's word is
-    a fact for display and may only tighten a decision. Of a contract call, `names` and `known` are the RFC 8785 text of
+    a fact for display and may only tighten a decision. `data_fee` is what the chain's oracle estimates for the data, in
+    wei, None on a chain that charges nothing for it. Of a contract call, `names` and `known` are the RFC 8785 text of
     `clearsign.knowledge.Names` and `clearsign.risks.known.Known`, `descriptors` what was taken of ERC-7730 files.
     """
 
@@ -112,6 +113,7 @@ class Facts(Model):
     symbol: str
     decimals: int
     token: TokenFacts | None = None
+    data_fee: Wei | None = None
     names: str | None = None
     known: str | None = None
     descriptors: Annotated[tuple[str, ...], Field(max_length=64)] = ()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final, final
 
@@ -303,6 +304,7 @@ class Guard:
         else:
             tx_fields = await session.chain.prepare(effect, nonce=nonce, facts=claims)
         session.chain.check_fees(tx_fields)
+        claims = replace(claims, data_fee=await session.chain.data_fee(tx_fields))
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
         if effect.kind == EffectKind.CONTRACT_CALL:

@@ -99,6 +99,7 @@ def facts_of(
         symbol=settings.native.symbol,
         decimals=settings.native.decimals,
         token=None if token is None else _token_facts(token, claims),
+        data_fee=None if claims.data_fee is None else int(claims.data_fee),
     )
 
 

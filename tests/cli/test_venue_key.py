@@ -27,8 +27,8 @@ def made(tmp_path: Path, chain: SimulatedChain) -> MadeWallet:
     return make_wallet(tmp_path / "guard", chain=chain, clock=ScriptedClock(START), more=VENUE)
 
 
-def seal(made: MadeWallet, *more: str, name: str = "exchange", key: str | None = f"{KEY_ID}\n{SECRET}\n") -> Ran:
-    words = ("venue", "key", name, "--dir", str(made.directory), "--json", *more)
+def seal(made: MadeWallet, *more: str, name: str | None = "exchange", key: str | None = f"{KEY_ID}\n{SECRET}\n") -> Ran:
+    words = ("venue", "key", *([] if name is None else [name]), "--dir", str(made.directory), "--json", *more)
     return run(*words, clock=made.clock, passphrase=PASSPHRASE, key=key)
 
 
@@ -79,6 +79,14 @@ def test_what_cannot_be_a_key_is_invalid_and_seals_nothing(made: MadeWallet, key
 
 def test_a_venue_that_the_settings_do_not_name_is_invalid(made: MadeWallet) -> None:
     assert (seal(made, name="kraken").code, seal(made).status) == ("invalid_input", 0)
+
+
+def test_the_only_venue_needs_no_name(made: MadeWallet) -> None:
+    assert seal(made, name=None).json["venue"] == "exchange"
+    path = made.directory / "guard.toml"
+    path.write_text(path.read_text("utf-8") + VENUE.replace('"exchange"', '"second"'), "utf-8")
+    assert seal(made, name=None).code == "invalid_input"
+    assert seal(made, name="second").status == 0
 
 
 def test_beside_a_running_guard_nothing_is_sealed(made: MadeWallet) -> None:

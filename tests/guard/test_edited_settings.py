@@ -14,8 +14,10 @@ from mcp_wallet_guard.config.settings import canonical
 from mcp_wallet_guard.errors import FactorRejected, Refused
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.testing.wallet import passphrase
+from tests.config.test_venues import VENUE
 from tests.guard import statements
 from tests.guard.rig import ETHER, Rig, Wallet, edited
+from tests.guard.venue import Trader
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +35,7 @@ EDITS: Mapping[str, str] = {
     "account.address": f'"{MALLORY}"',
     "tokens": f'symbol = "EVIL"\naddress = "{MALLORY}"\ndecimals = 0',
     "contacts": f'name = "Mallory"\naddress = "{MALLORY}"',
+    "venues": VENUE.partition("[[venues]]\n")[2].replace("https://api.binance.com", "https://evil.example"),
     "policy.tokens": '{ EVIL = "1000" }',
     "policy.approvals": '"capped"',
     "policy.limits": '[{ window = "1m", count = 1 }]',
@@ -69,7 +72,7 @@ NEEDS = {
     "chain.max_fee_per_gas_gwei": "chain.max_priority_fee_gwei",
 }
 """Key -> another that must be edited too, or the file is not valid."""
-LISTS = {"tokens", "contacts"}
+LISTS = {"tokens", "contacts", "venues"}
 """Lists of tables, which get one more."""
 LEAVES = LISTS | {"limits", "mandates", "actions", "contracts"}
 """Whose parts are not edited one by one."""
@@ -144,6 +147,10 @@ async def over_the_limit(wallet: Wallet) -> None:
     assert await wallet.refused("0.6") == "policy.cap"
 
 
+async def withdraws_nothing(wallet: Wallet) -> None:
+    assert await Trader(wallet).refused(venue="exchange") == "policy.venue"
+
+
 async def without_a_code(wallet: Wallet) -> None:
     request = await wallet.owned.request((await wallet.asked()).operation)
     with pytest.raises(FactorRejected):
@@ -190,6 +197,7 @@ async def signing_what_is_not_named(wallet: Wallet) -> None:
 
 TRIED: Mapping[str, Callable[[Wallet], Awaitable[None]]] = {
     "policy.max_per_transaction": over_the_limit,
+    "venues": withdraws_nothing,
     "policy.level": without_a_code,
     "policy.messages": signing_what_is_not_named,
     "policy.typed_data": signing_what_is_not_named,

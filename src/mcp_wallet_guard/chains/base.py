@@ -21,7 +21,8 @@ from mcp_wallet_guard.proofs import Signed
 class ChainFacts:
     """A node's claims at one moment. `balance` and `base_fee` are wei; `pending_nonce` counts the node's pool.
 
-    `token_balance` is in the smallest unit of the token that was asked about, None when none was.
+    `token_balance` is in the smallest unit of the token that was asked about, None when none was. `data_fee` is what
+    `Chain.data_fee` says of the transaction in question.
     """
 
     nonce: int
@@ -30,6 +31,7 @@ class ChainFacts:
     base_fee: int
     payee_has_code: bool
     token_balance: BaseUnits | None = None
+    data_fee: BaseUnits | None = None
 
 
 @final
@@ -79,6 +81,11 @@ class Chain(Protocol):
 
     def check_fees(self, tx: Eip1559, /) -> None:
         """Raises PolicyDenied("policy.cap") when `tx` offers more per gas, or more gas, than the ceilings."""
+        ...
+
+    async def data_fee(self, tx: Eip1559, /) -> BaseUnits | None:
+        """What the chain says that it would take for the data of `tx`, beside the gas: wei, None on a chain that takes
+        nothing. An oracle that does not answer is Unavailable, never nothing."""
         ...
 
     async def broadcast(self, signed: Signed, /) -> None:

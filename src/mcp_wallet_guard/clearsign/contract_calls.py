@@ -64,7 +64,13 @@ def read_operation(operation: FrozenOperation, names: Lookup, /, *, described: D
 
 
 def render_call(
-    operation: FrozenOperation, /, *, names: Names, known: Known, descriptors: tuple[str, ...] = ()
+    operation: FrozenOperation,
+    /,
+    *,
+    names: Names,
+    known: Known,
+    descriptors: tuple[str, ...] = (),
+    data_fee: int | None = None,
 ) -> ConfirmationView:
     """The view of a frozen call, from its bytes and what was known then. Raises as `read_operation`, and Tampered for
     descriptors that nobody froze."""
@@ -79,6 +85,7 @@ def render_call(
         account=operation.account,
         operation_digest=operation.digest,
         expires_at=operation.expires_at,
+        data_fee=data_fee,
     )
 
 

@@ -8,11 +8,13 @@ another process, on another day, with another address book. Threat: T-021, T-040
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Annotated, Final, Literal, final
 
 from pydantic import Field, ValidationError
 
 from mcp_wallet_guard.clearsign.lookup import AddressKind, AddressName, Lookup, TokenName
+from mcp_wallet_guard.clearsign.risks.known import Indexed
 from mcp_wallet_guard.clearsign.token_lists import Tokens
 from mcp_wallet_guard.clearsign.tree import TRUSTED, AssetKind, Source
 from mcp_wallet_guard.errors import Tampered
@@ -57,7 +59,7 @@ class FrozenBlock(Model):
 
 
 @final
-class Names(Model):
+class Names(Indexed):
     """What was asked when an operation was frozen, and known. It is a `Lookup` of exactly that."""
 
     v: Literal[1] = 1
@@ -78,8 +80,7 @@ class Names(Model):
 
     def token(self, chain: ChainId, contract: Address | None, /) -> TokenName | None:
         """See `Lookup`."""
-        key = (chain.number, None if contract is None else contract.value)
-        found = next((each for each in self.tokens if (each.chain, each.contract) == key), None)
+        found = self._by_contract.get((chain.number, None if contract is None else contract.value))
         if found is None:
             return None
         return TokenName(symbol=found.symbol, decimals=found.decimals, source=Source(found.source))
@@ -105,9 +106,16 @@ class Names(Model):
         """See `Lookup`."""
         return next((each.at for each in self.blocks if (each.chain, each.height) == (chain.number, height)), None)
 
+    @cached_property
+    def _by_contract(self) -> dict[tuple[int, str | None], FrozenToken]:
+        return {(each.chain, each.contract): each for each in reversed(self.tokens)}
+
+    @cached_property
+    def _by_address(self) -> dict[tuple[int, str, str], FrozenName]:
+        return {(each.chain, each.address, each.what): each for each in reversed(self.names)}
+
     def _named(self, chain: ChainId, address: Address, what: str) -> AddressName | None:
-        key = (chain.number, address.value, what)
-        found = next((each for each in self.names if (each.chain, each.address, each.what) == key), None)
+        found = self._by_address.get((chain.number, address.value, what))
         return None if found is None else AddressName(name=found.name, source=Source(found.source))
 
 

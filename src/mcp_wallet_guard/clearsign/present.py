@@ -7,6 +7,7 @@ Texts from outside are quoted, escaped and capped. Pure. Threat: T-006, T-021, T
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final, Literal
 
 from mcp_wallet_guard.clearsign import dates, text
@@ -55,6 +56,10 @@ class Presenter:
     def __init__(self, lookup: Lookup, /, *, account: Address) -> None:
         self._lookup: Final = lookup
         self._account: Final = account
+        # The same few addresses and amounts stand in sentence, effects and fields.
+        self._parties: Final[dict[tuple[ChainId | None, Address], ViewParty]] = {}
+        self._moneys: Final[dict[tuple[AssetRef, int | None, bool], str]] = {}
+        self._tokens: Final[dict[tuple[ChainId, Address | None], TokenName | None]] = {}
 
     def fields(self, part: Part, /) -> tuple[ViewField, ...]:
         """Every value of `part`, and of all parts inside it."""
@@ -71,33 +76,18 @@ class Presenter:
 
     def money(self, asset: AssetRef, amount: int | None, /, *, unlimited: bool = False) -> str:
         """An amount with its unit, exactly."""
-        name = self._token(asset)
-        unit = self._unit(asset, name)
-        if amount is None:
-            return f"all {unit}" if asset.token_id is None else unit
-        if asset.kind in {AssetKind.ERC721, AssetKind.ERC1155} and asset.token_id is not None:
-            return unit if amount == 1 else f"{amount} of {unit}"
-        if name is None or name.decimals is None or name.source not in TRUSTED:
-            shown = f"{amount} {'unit' if amount == 1 else 'units'} of {unit}"
-        else:
-            pinned = Asset(asset.chain, "X", name.decimals)
-            shown = f"{Amount.from_base_units(BaseUnits(amount), pinned)} {unit}"
-        return f"without limit ({shown})" if unlimited else shown
+        key = (asset, amount, unlimited)
+        found = self._moneys.get(key)
+        if found is None:
+            found = self._moneys[key] = self._money(asset, amount, unlimited=unlimited)
+        return found
 
     def party(self, chain: ChainId | None, address: Address, /) -> ViewParty:
         """Who `address` is."""
-        if address == self._account:
-            return ViewParty(address=address.value, relation="self")
-        name = None if chain is None else self._lookup.name(chain, address)
-        if name is None:
-            return ViewParty(address=address.value)
-        known = name.source in TRUSTED
-        return ViewParty(
-            address=address.value,
-            name=text.quoted(name.name, limit=text.NAME_LIMIT),
-            name_source=_source(name.source),
-            relation="known" if known else "unknown",
-        )
+        found = self._parties.get((chain, address))
+        if found is None:
+            found = self._parties[chain, address] = self._party(chain, address)
+        return found
 
     def address(self, chain: ChainId | None, address: Address, /) -> str:
         """An address in groups of four, with its name and, if that is not the owner's word, who says so."""
@@ -117,9 +107,39 @@ class Presenter:
         verb = _VERBS.get(part.kind)
         return title if verb is None else f"{verb} {part.target.value}: {title}"
 
+    def _money(self, asset: AssetRef, amount: int | None, *, unlimited: bool) -> str:
+        name = self._token(asset)
+        unit = self._unit(asset, name)
+        if amount is None:
+            return f"all {unit}" if asset.token_id is None else unit
+        if asset.kind in {AssetKind.ERC721, AssetKind.ERC1155} and asset.token_id is not None:
+            return unit if amount == 1 else f"{amount} of {unit}"
+        if name is None or name.decimals is None or name.source not in TRUSTED:
+            shown = f"{amount} {'unit' if amount == 1 else 'units'} of {unit}"
+        else:
+            shown = f"{_decimal(amount, name.decimals)} {unit}"
+        return f"without limit ({shown})" if unlimited else shown
+
+    def _party(self, chain: ChainId | None, address: Address) -> ViewParty:
+        if address == self._account:
+            return ViewParty(address=address.value, relation="self")
+        name = None if chain is None else self._lookup.name(chain, address)
+        if name is None:
+            return ViewParty(address=address.value)
+        known = name.source in TRUSTED
+        return ViewParty(
+            address=address.value,
+            name=text.quoted(name.name, limit=text.NAME_LIMIT),
+            name_source=_source(name.source),
+            relation="known" if known else "unknown",
+        )
+
     def _token(self, asset: AssetRef) -> TokenName | None:
         if asset.kind in {AssetKind.NATIVE, AssetKind.ERC20}:
-            return self._lookup.token(asset.chain, asset.contract)
+            key = (asset.chain, asset.contract)
+            if key not in self._tokens:
+                self._tokens[key] = self._lookup.token(*key)
+            return self._tokens[key]
         return None
 
     def _unit(self, asset: AssetRef, name: TokenName | None) -> str:
@@ -142,8 +162,7 @@ class Presenter:
         trusted = name is not None and name.decimals is not None and name.source in TRUSTED
         amount = None
         if asset is not None and trusted and name is not None and consequence.amount is not None:
-            pinned = Asset(asset.chain, "X", name.decimals or 0)
-            amount = Amount.from_base_units(BaseUnits(consequence.amount), pinned).text
+            amount = _decimal(consequence.amount, name.decimals or 0)
         return ViewEffect(
             direction=consequence.direction.value,
             text=self._effect_text(consequence, part),
@@ -245,6 +264,15 @@ class Presenter:
         if shown.kind is ShownKind.CHAIN:
             return f"eip155:{raw}" if raw else "every chain"
         return str(raw)
+
+
+def _decimal(amount: int, decimals: int) -> str:
+    return Amount.from_base_units(BaseUnits(amount), _unit(decimals)).text
+
+
+@lru_cache(maxsize=78)
+def _unit(decimals: int) -> Asset:
+    return Asset(ChainId(1), "X", decimals)
 
 
 def _flat(shown: tuple[Shown, ...]) -> tuple[Shown, ...]:

@@ -67,10 +67,13 @@ def read_transaction(
         read_authorization(each.authorization, chain=envelope.chain, signer=signer, path=f"authorizations.{place}")
         for place, each in enumerate(envelope.authorizations)
     )
+    beside = tuple(_envelope_shown(envelope))
+    if beside or inner:
+        root = replace(root, shown=(*root.shown, *beside), parts=(*root.parts, *inner))
     calldata = (("calldata", keccak256(envelope.data).hex()),) if envelope.data else ()
     return Reading(
         signer=signer,
-        root=replace(root, shown=(*root.shown, *_envelope_shown(envelope)), parts=(*root.parts, *inner)),
+        root=root,
         method=Method.TRANSACTION,
         envelope=reading.Envelope(
             type=_TYPES[envelope.type],

@@ -84,7 +84,7 @@ def markdown(text: str, /) -> str:
 def grouped(hex_digits: str, /) -> str:
     """``0x`` and hex digits in groups of four, for a person to compare."""
     digits = hex_digits.removeprefix("0x")
-    return "0x " + " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+    return "0x " + " ".join([digits[at : at + 4] for at in range(0, len(digits), 4)])
 
 
 def _escaped(character: str) -> str:

@@ -9,6 +9,8 @@ Threat: T-006, T-007, T-008, T-021.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Literal
 
 from mcp_wallet_guard.canonical import canonical_bytes
@@ -20,8 +22,9 @@ from mcp_wallet_guard.clearsign.findings import findings
 from mcp_wallet_guard.clearsign.frozen_statements import check_stated, render_statement
 from mcp_wallet_guard.clearsign.knowledge import Names
 from mcp_wallet_guard.clearsign.risks.known import Known
+from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
-from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewFee, ViewField, ViewParty
+from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewField, ViewParty
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.evidence import Facts, StatementFacts, VenueFacts
 from mcp_wallet_guard.operations import frozen, requests
@@ -64,12 +67,14 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     Raises PolicyDenied("policy.undecodable") for bytes that cannot be shown in full, and
     Tampered("tampered.operation") for facts about another chain.
     """
-    if facts.chain != str(operation.account.chain):
-        raise Tampered("tampered.operation", detail="the facts are about another chain")
     if facts.names is not None and facts.known is not None:
         names, known = Names.from_json(facts.names), Known.from_json(facts.known)
-        return render_call(operation, names=names, known=known, descriptors=facts.descriptors)
-    payment = decode(operation, token=_token(facts, operation.account.chain))
+        _check_chain(operation, facts)
+        return render_call(operation, names=names, known=known, descriptors=facts.descriptors, data_fee=facts.data_fee)
+    for_data = DataFee(operation.account.chain, facts.data_fee)
+    decoded = decode(operation, token=_token(facts, operation.account.chain))
+    _check_chain(operation, facts)
+    payment = replace(decoded, data_fee=for_data.counted)
     native = Asset(operation.account.chain, facts.symbol, facts.decimals)
     return ConfirmationView(
         kind=_VIEW_KINDS[payment.kind],
@@ -77,14 +82,19 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
         account=operation.account.id,
         intent=_intent(payment, native),
         effects=(_effect(payment, facts, native),),
-        fields=_fields(payment, facts, native),
-        fee=ViewFee(max=_money(payment.max_fee, native), raw=str(payment.max_fee), asset=native.id),
+        fields=_fields(payment, facts, native, for_data),
+        fee=for_data.fee(_money(payment.max_fee, native), payment.max_fee, native.id),
         nonce=payment.nonce,
         findings=findings(payment, facts),
         operation_digest=operation.digest.hex(),
         digests=Digests(signing=operation.signing_hashes[0].hex(), calldata=_calldata(operation)),
         expires_at=operation.expires_at,
     )
+
+
+def _check_chain(operation: FrozenOperation, facts: Facts) -> None:
+    if facts.chain != str(operation.account.chain):
+        raise Tampered("tampered.operation", detail="the facts are about another chain")
 
 
 def view_hash(view: ConfirmationView, /) -> bytes:
@@ -173,8 +183,9 @@ def _intent(payment: Payment, native: Asset) -> str:
     return f"Let {payment.payee} take up to {amount} at any time"
 
 
-def _fields(payment: Payment, facts: Facts, native: Asset) -> tuple[ViewField, ...]:
+def _fields(payment: Payment, facts: Facts, native: Asset, for_data: DataFee) -> tuple[ViewField, ...]:
     gwei = Asset(native.chain, "gwei", 9)
+    money_of = partial(_money, asset=native)
     fee = (
         f"{_money(payment.max_fee, native)} ({payment.gas} gas at {_money(payment.max_fee_per_gas, gwei)}, "
         f"of it at most {_money(payment.max_priority_fee_per_gas, gwei)} as tip)"
@@ -187,13 +198,14 @@ def _fields(payment: Payment, facts: Facts, native: Asset) -> tuple[ViewField, .
         (*payee, payment.payee.value),
         (_party(payment.account.address, payment.account.name), "address", "@.from", payment.account.address.value),
         (str(payment.account.chain), "chain", "@.chainId", str(payment.account.chain.number)),
-        (fee, "fee", "@.fee", str(payment.max_fee)),
+        (for_data.beside(fee, money_of), "fee", "@.fee", str(payment.max_fee)),
     ]
     if payment.token is not None and payment.token.address is not None:
         token = payment.token.address
         values.insert(2, (_party(token, payment.token.symbol), "address", "@.to", token.value))
     else:
-        values.append((_money(payment.total, native), "amount", "", str(payment.total)))
+        signed = payment.total - payment.data_fee
+        values.append((for_data.total(signed, money_of), "amount", "", str(payment.total)))
     values.append((str(payment.nonce), "integer", "@.nonce", str(payment.nonce)))
     labels = LABELS[payment.kind]
     return tuple(

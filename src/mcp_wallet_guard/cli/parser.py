@@ -187,7 +187,7 @@ def _add_venue(commands: _Commands) -> None:
         "venue:key",
         "Seal a venue's API key in the vault, in the place of an earlier one; no guard may run.",
     )
-    key.add_argument("name", metavar="NAME", help="the venue, as guard.toml names it")
+    key.add_argument("name", nargs="?", metavar="NAME", help="the venue; may be left out where there is only one")
     key.add_argument("--days", type=int, default=90, metavar="N", help="good for so long, 1 to 366 (default: 90)")
     key.add_argument(
         "--key-fd", type=_descriptor, metavar="N",

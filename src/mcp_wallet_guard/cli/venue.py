@@ -7,6 +7,7 @@ from mcp_wallet_guard.assembly import StateFiles, open_vault
 from mcp_wallet_guard.cli.invocation import Invocation
 from mcp_wallet_guard.cli.output import Report
 from mcp_wallet_guard.cli.telling import when
+from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.daemon.lock import GuardLock
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.keys.vault import read_public
@@ -21,9 +22,7 @@ def key(invocation: Invocation, /) -> Report:
     loaded = invocation.load()
     files = StateFiles(loaded.vault_path)
     read_public(files.vault)
-    name, now = invocation.options.name, invocation.clock.now()
-    if all(venue.name != name for venue in loaded.settings.venues):
-        raise InvalidInput(detail="guard.toml has no venue of this name")
+    name, now = _named(invocation.options.name, loaded), invocation.clock.now()
     with GuardLock(files.directory), invocation.api_key() as (key_id, secret):
         with invocation.passphrase() as passphrase:
             opened = open_vault(files, passphrase, waiver=loaded.settings.cheap_kdf)
@@ -39,3 +38,12 @@ def key(invocation: Invocation, /) -> Report:
             "At the venue, let it withdraw only to addresses that you listed there, from your own internet address.",
         ),
     )
+
+
+def _named(name: str | None, loaded: LoadedSettings) -> str:
+    known = [venue.name for venue in loaded.settings.venues]
+    if name is None and len(known) == 1:
+        return known[0]
+    if name is None or name not in known:
+        raise InvalidInput(detail=f"name one of the venues of guard.toml: {', '.join(known) or 'there is none'}")
+    return name

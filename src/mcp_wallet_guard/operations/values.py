@@ -8,6 +8,7 @@ Threat: T-025, T-026, T-027.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NewType, final
@@ -25,16 +26,22 @@ BaseUnits = NewType("BaseUnits", int)
 UINT256_MAX: Final = 2**256 - 1
 _HEX_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _AMOUNT: Final = re.compile(r"(?:0|[1-9][0-9]{0,77})(?:\.[0-9]{1,77})?")
+_SYMBOL: Final = re.compile(r"[A-Za-z0-9.]{1,12}")
 _LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def keccak256(data: bytes, /) -> bytes:
     """Keccak-256, 32 bytes. Source: Ethereum yellow paper, appendix A."""
+    return _keccak()(data)
+
+
+@lru_cache(maxsize=1)
+def _keccak() -> Callable[[bytes], bytes]:
     # Loaded on first use, since it costs more than all of this package; named, so that no environment picks another.
     from eth_hash.backends import pycryptodome
 
-    return bytes(pycryptodome.keccak256(data))
+    return pycryptodome.keccak256
 
 
 def _edge_schema(parse: Any, rendered: type, json_schema: dict[str, Any]) -> CoreSchema:
@@ -95,7 +102,7 @@ class Address(_Edge):
         """From 20 raw bytes."""
         if type(raw) is not bytes or len(raw) != 20:
             raise InvalidInput("invalid_input.address")
-        return cls(_checksummed(raw.hex()))
+        return _address(raw)
 
     @property
     def raw(self) -> bytes:
@@ -115,9 +122,15 @@ class Address(_Edge):
 
 
 @lru_cache(maxsize=256)
+def _address(raw: bytes) -> Address:
+    return Address(_checksummed(raw.hex()))
+
+
+@lru_cache(maxsize=256)
 def _checksummed(lower_hex: str) -> str:
     digest = keccak256(lower_hex.encode("ascii")).hex()
-    return "0x" + "".join(c.upper() if c.isalpha() and digest[i] >= "8" else c for i, c in enumerate(lower_hex))
+    pairs = zip(lower_hex, lower_hex.upper(), digest[:40], strict=True)
+    return "0x" + "".join([upper if digit >= "8" else lower for lower, upper, digit in pairs])
 
 
 @final
@@ -212,7 +225,7 @@ class Asset:
     address: Address | None = None
 
     def __post_init__(self) -> None:
-        if re.fullmatch(r"[A-Za-z0-9.]{1,12}", self.symbol) is None:
+        if _SYMBOL.fullmatch(self.symbol) is None:
             raise InvalidInput("invalid_input")
         if type(self.decimals) is not int or not 0 <= self.decimals <= 77:
             raise InvalidInput("invalid_input")

@@ -9,12 +9,13 @@ Threat: T-006, T-007, T-025, T-099.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol, final
 
 from mcp_wallet_guard.clearsign.decode import Payment, decode, decode_call
 from mcp_wallet_guard.clearsign.findings import PAYEE_CONTRACT, PAYEE_IMITATES
+from mcp_wallet_guard.clearsign.rollups import counted_in
 from mcp_wallet_guard.errors import OverBudget, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Level, Obligations
 from mcp_wallet_guard.operations.actions import Action, action_of
@@ -163,7 +164,8 @@ def decide(
     else:
         rule = policy.token_rule(operation.transaction.to)
         called = decoded.view.kind == "contract_call"
-        payment = decode_call(operation) if called else decode(operation, token=None if rule is None else rule.token)
+        read = decode_call(operation) if called else decode(operation, token=None if rule is None else rule.token)
+        payment = replace(read, data_fee=counted_in(decoded.view))
         mandate = None if called else _mandate(mandates, payment, decoded)
         reasons = (
             *(_call(policy, decoded, payment) if called else _payment(policy, payment)),
@@ -312,8 +314,8 @@ def _payee(policy: Policy, payee: Address) -> Iterator[Reason]:
 
 
 def _fee(policy: Policy, payment: Payment) -> Iterator[Reason]:
-    if policy.max_fee is not None and payment.max_fee > policy.max_fee:
-        yield _deny("policy.cap", f"a fee of up to {payment.max_fee} wei is above {policy.max_fee} wei")
+    if policy.max_fee is not None and payment.counted_fee > policy.max_fee:
+        yield _deny("policy.cap", f"a fee of up to {payment.counted_fee} wei is above {policy.max_fee} wei")
 
 
 def _balance(payment: Payment, facts: FreshFacts, reserved: Reserved) -> Iterator[Reason]:

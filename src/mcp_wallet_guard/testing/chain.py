@@ -24,8 +24,10 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mcp_wallet_guard.clearsign.rollups import charges_for_data
 from mcp_wallet_guard.operations import erc20
 from mcp_wallet_guard.operations.values import Address, BaseUnits, ChainId, keccak256
+from mcp_wallet_guard.testing import oracle
 from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.evm import Evm, RpcError
 from mcp_wallet_guard.testing.token import creation_code
@@ -57,7 +59,8 @@ class SimulatedChain:
         self.sent: Final[Counter[str]] = Counter()
         self.asked: Final[Counter[str]] = Counter()
         self.bodies: Final[deque[bytes]] = deque(maxlen=KEPT_BODIES)
-        self._evm: Final = Evm(chain_id=chain_id, clock=clock, funded=funded)
+        predeployed = {oracle.ADDRESS.raw: oracle.code()} if charges_for_data(chain_id) else {}
+        self._evm: Final = Evm(chain_id=chain_id, clock=clock, funded=funded, contracts=predeployed)
         self._faults = _Faults()
         self._paused = False
         self._closing = False
@@ -146,6 +149,10 @@ class SimulatedChain:
     def token_balance(self, token: Address, account: Address, /) -> int:
         """In the token's smallest unit."""
         return int.from_bytes(self._evm.call({"to": token.raw, "data": erc20.balance_of(account)}))
+
+    def price_data(self, *, per_byte: int, per_gas: int = 0) -> None:
+        """What the oracle of a rollup says from now on that data costs, in wei; `per_gas` is the operator's fee."""
+        self._evm.send(oracle.ADDRESS.raw, oracle.set_prices(per_byte=per_byte, per_gas=per_gas))
 
     def mine(self, blocks: int = 1, /) -> None:
         """Mine what waits, then empty blocks."""

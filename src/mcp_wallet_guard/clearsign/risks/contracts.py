@@ -51,7 +51,7 @@ def _young(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Hit(code="contract.young", path=party.path, facts=party.facts, source=Evidence.NODE)
         if known.history is None:
             yield Gap(missing="history", path=party.path)
-        elif party.address not in known.history.partners:
+        elif not known.history.is_partner(party.address):
             yield Hit(code="contract.first_use", path=party.path, facts=party.facts, source=Evidence.HISTORY)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import chain
+from struct import Struct
 from typing import Annotated, Any, Final, Literal, Self, final
 
 from pydantic import Field, ValidationError
@@ -23,6 +25,10 @@ Chain = Annotated[str, Field(pattern=r"^eip155:[1-9][0-9]{0,19}$")]
 Seconds = Annotated[int, Field(ge=0, lt=2**53)]
 """Unix time, or a span of it."""
 Count = Annotated[int, Field(ge=0, lt=2**53)]
+_ENDS: Final = Struct("2x4s32x4s")
+"""Of an address."""
+Ends = tuple[tuple[str, Address], ...]
+"""Names, and addresses that are alike at one end."""
 
 
 class Indexed(Model):
@@ -77,10 +83,13 @@ class History(Indexed):
     allowed: tuple[Seen, ...] = ()
     requests: tuple[Request, ...] = ()
 
+    def is_partner(self, address: Address, /) -> bool:
+        """Whether the wallet paid, called or allowed it before."""
+        return address.value in self._partners
+
     @cached_property
-    def partners(self) -> frozenset[Address]:
-        """Whom the wallet paid, called or allowed before."""
-        return frozenset(seen.address for seen in (*self.paid, *self.called, *self.allowed))
+    def _partners(self) -> frozenset[str]:
+        return frozenset([seen.address.value for seen in (*self.paid, *self.called, *self.allowed)])
 
 
 @final
@@ -251,23 +260,49 @@ class Known(Indexed):
         """Symbols of pinned tokens."""
         return {(token.chain, token.contract): token.symbol for token in self.tokens or ()}
 
+    def is_familiar(self, address: Address, /) -> bool:
+        """Whether it is an own account, named, listed or paid before."""
+        return address.value in self._texts
+
+    def alike(self, address: Address, /) -> tuple[Ends, Ends]:
+        """The familiar addresses, with their names, that have the same first four hex digits, and those that have the
+        same last four: what people compare."""
+        digits = address.value[2:].lower().encode("ascii")
+        head, tail = digits[:4], digits[-4:]
+        if head not in self._ends and tail not in self._ends:
+            return (), ()
+        heads, tails = self._by_ends
+        return tuple(heads.get(head, ())), tuple(tails.get(tail, ()))
+
     @cached_property
-    def lookalikes(self) -> tuple[dict[str, list[tuple[str, Address]]], dict[str, list[tuple[str, Address]]]]:
-        """Known addresses with their names, by their first and by their last four hex digits: what people compare."""
-        heads: dict[str, list[tuple[str, Address]]] = {}
-        tails: dict[str, list[tuple[str, Address]]] = {}
-        paid = self.history.paid if self.history is not None else ()
-        entries = (
-            *((entry.name, entry.address) for entry in self.addresses or ()),
-            *(("own account", account) for account in self.accounts or ()),
-            *((token.symbol, token.contract) for token in self.tokens or ()),
-            *(("paid before", seen.address) for seen in paid),
-        )
-        for name, address in entries:
-            digits = address.value[2:].lower()
+    def _texts(self) -> frozenset[str]:
+        return frozenset([address.value for _, address in self._familiar])
+
+    # What is known is new with every request, and looks like nobody who is asked about: the indexes wait until it does.
+    @cached_property
+    def _ends(self) -> frozenset[bytes]:
+        texts = "".join(self._texts).lower().encode("ascii")
+        return frozenset(chain.from_iterable(_ENDS.iter_unpack(texts)))
+
+    @cached_property
+    def _by_ends(self) -> tuple[dict[bytes, list[tuple[str, Address]]], dict[bytes, list[tuple[str, Address]]]]:
+        heads: dict[bytes, list[tuple[str, Address]]] = {}
+        tails: dict[bytes, list[tuple[str, Address]]] = {}
+        for name, address in self._familiar:
+            digits = address.value[2:].lower().encode("ascii")
             heads.setdefault(digits[:4], []).append((name, address))
             tails.setdefault(digits[-4:], []).append((name, address))
         return heads, tails
+
+    @cached_property
+    def _familiar(self) -> list[tuple[str, Address]]:
+        paid = self.history.paid if self.history is not None else ()
+        return [
+            *[(entry.name, entry.address) for entry in self.addresses or ()],
+            *[("own account", account) for account in self.accounts or ()],
+            *[(token.symbol, token.contract) for token in self.tokens or ()],
+            *[("paid before", seen.address) for seen in paid],
+        ]
 
     def claim(self, address: Address, /) -> AccountClaim:
         """What the node says of `address`, an empty claim when it was not asked."""

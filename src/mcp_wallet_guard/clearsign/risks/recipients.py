@@ -14,8 +14,6 @@ from mcp_wallet_guard.clearsign.text import NAME_LIMIT, quoted
 from mcp_wallet_guard.clearsign.tree import Direction, Part
 from mcp_wallet_guard.operations.values import Address
 
-_DIGITS: Final = 4
-
 
 def _blocked(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     if known.blocked is None:
@@ -82,19 +80,17 @@ def _imitations(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     for missing in ("addresses", "accounts", "tokens", "history"):
         if getattr(known, missing) is None:
             yield Gap(missing=missing)
-    heads, tails = known.lookalikes
     for path, address in addresses(reading):
-        digits = address.value[2:].lower()
-        head, tail = digits[:_DIGITS], digits[-_DIGITS:]
-        starting, ending = heads.get(head, []), tails.get(tail, [])
-        if any(other == address for _, other in starting):
+        if known.is_familiar(address):
             continue
+        starting, ending = known.alike(address)
         name = imitated(address, starting)
         if name is not None:
             yield Hit(code="payee.imitates", path=path, facts=_alike(address, name), source=Evidence.HISTORY)
             continue
         # Many contracts were mined to begin or to end with zeros: that alone makes nobody alike.
-        half = [*(starting if _is_telling(head) else ()), *(ending if _is_telling(tail) else ())]
+        head, tail = address.value[2:6].lower(), address.value[-4:].lower()
+        half = (*(starting if _is_telling(head) else ()), *(ending if _is_telling(tail) else ()))
         if half:
             facts = _alike(address, half[0][0])
             yield Hit(code="payee.half_imitates", path=path, facts=facts, source=Evidence.HISTORY)
@@ -118,7 +114,7 @@ def _strangers(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Gap(missing="accounts", path=party.path)
         if known.history is None:
             yield Gap(missing="history", path=party.path)
-        elif party.address not in known.history.partners:
+        elif not known.history.is_partner(party.address):
             yield Hit(code="payee.first_time", path=party.path, facts=party.facts, source=Evidence.HISTORY)
             continue
         if known.addresses is not None:

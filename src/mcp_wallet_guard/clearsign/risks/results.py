@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final, Literal, final
 
 from mcp_wallet_guard.clearsign.reading import Reading
@@ -167,6 +166,8 @@ class Result:
     facts: tuple[Fact, ...] = ()
     source: Evidence = Evidence.BYTES
     more: int = 0
+    # A wallet lacks the same sources for each payment, and says the same of it.
+    made: Finding | None = field(init=False, repr=False, compare=False, default=None)
 
     @property
     def refuses(self) -> bool:
@@ -177,11 +178,13 @@ class Result:
         """For a view. Raises ValueError for what passed, which is none."""
         if self.status is Status.PASSED:
             raise ValueError("what passed is no finding")
-        return _finding(self)
+        made = self.made
+        if made is None:
+            made = _finding(self)
+            object.__setattr__(self, "made", made)
+        return made
 
 
-# A wallet lacks the same sources for each payment, and says the same of it.
-@lru_cache(maxsize=256)
 def _finding(result: Result, /) -> Finding:
     more = f" (and {result.more} more like it)" if result.more else ""
     return Finding(
@@ -207,17 +210,19 @@ MOST: Final = 16
 
 def results_of(check: Check, reading: Reading, known: Known, /) -> list[Result]:
     """One `passed`, or what was raised and what could not be checked."""
+    examined = tuple(check.examine(reading, known))
+    unread = reading.unread if check.effects else None
+    if not examined and unread is None:
+        return [check.passed]
     hits: dict[tuple[str, tuple[Fact, ...]], Hit] = {}
     gaps: dict[str, Gap] = {}
-    if check.effects and reading.unread is not None:
-        gaps["bytes"] = Gap(missing="bytes", path=reading.unread)
-    for found in check.examine(reading, known):
+    if unread is not None:
+        gaps["bytes"] = Gap(missing="bytes", path=unread)
+    for found in examined:
         if isinstance(found, Hit):
             hits.setdefault((found.code, found.facts), found)
         else:
             gaps.setdefault(found.missing, found)
-    if not hits and not gaps:
-        return [check.passed]
     raised = _raised(check, hits.values()) if hits else ()
     return [*raised, *(_unchecked(check, gap) for gap in gaps.values())]
 
@@ -244,6 +249,10 @@ def _raised(check: Check, hits: Iterable[Hit]) -> Iterator[Result]:
         raise ValueError("a check raised a code that its table does not have")
 
 
+_COMMON: Final = frozenset({"", "#consequences.0"})
+"""The paths of a transaction that does one thing. Others are of one transaction alone."""
+
+
 def _unchecked(check: Check, gap: Gap) -> Result:
     known = check.gaps.get((gap.missing, gap.path))
     if known is not None:
@@ -258,6 +267,6 @@ def _unchecked(check: Check, gap: Gap) -> Result:
         facts=(("missing", gap.missing),),
         source=check.needs[0],
     )
-    if not gap.path:  # a path is of one transaction alone
+    if gap.path in _COMMON:
         check.gaps[gap.missing, gap.path] = made
     return made
