@@ -7,6 +7,7 @@ Texts from outside are quoted, escaped and capped. Pure. Threat: T-006, T-021, T
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -28,7 +29,7 @@ from mcp_wallet_guard.clearsign.tree import (
     ShownKind,
     Source,
 )
-from mcp_wallet_guard.confirmation import SourceName, ViewEffect, ViewField, ViewParty
+from mcp_wallet_guard.confirmation import FieldType, SourceName, ViewEffect, ViewField, ViewParty
 from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId
 
 TEXT_LIMIT: Final = 256
@@ -42,6 +43,16 @@ _BOUNDS: Final[dict[Bound, Literal["exact", "at_most", "at_least"]]] = {
     Bound.AT_MOST: "at_most",
     Bound.AT_LEAST: "at_least",
 }
+# Python 3.11 finds a member of an enumeration, and its value, ten times slower than a name of the module.
+_TYPES: Final[dict[ShownKind, FieldType]] = {kind: kind.value for kind in ShownKind}
+_SOURCES: Final[dict[Source, SourceName]] = {source: source.value for source in Source}
+_OUTSIDE: Final = frozenset({Source.DESCRIPTOR, Source.NODE})
+_OURS: Final = TRUSTED | {Source.BYTES}
+_GROUP: Final = ShownKind.GROUP
+_COUNTED: Final = frozenset({ShownKind.AMOUNT, ShownKind.NFT})
+_CURRENCIES: Final = frozenset({AssetKind.NATIVE, AssetKind.ERC20})
+_NUMBERED: Final = frozenset({AssetKind.ERC721, AssetKind.ERC1155})
+_COLLECTIONS: Final = _NUMBERED | {AssetKind.ERC6909}
 _BOUND_WORDS: Final = {Bound.EXACT: "", Bound.AT_MOST: "at most ", Bound.AT_LEAST: "at least "}
 _VERBS: Final = {
     PartKind.CALL: "Call",
@@ -65,9 +76,10 @@ class Presenter:
         # The members of a message that nobody here knows have the names that its author gave them.
         theirs = part.kind is PartKind.TYPED_DATA and part.clarity is not Clarity.CLEAR
         own = tuple(self._field(shown, part.chain, theirs=theirs) for shown in part.shown)
+        if not part.parts:
+            return own
         placed = {id(shown.part) for shown in _flat(part.shown) if shown.part is not None}
-        inner = tuple(self._call(each) for each in part.parts if id(each) not in placed)
-        return own + inner
+        return own + tuple(self._call(each) for each in part.parts if id(each) not in placed)
 
     def effects(self, part: Part, /) -> tuple[ViewEffect, ...]:
         """What `part` and all parts inside it do, in order."""
@@ -110,7 +122,7 @@ class Presenter:
         unit = self._unit(asset, name)
         if amount is None:
             return f"all {unit}" if asset.token_id is None else unit
-        if asset.kind in {AssetKind.ERC721, AssetKind.ERC1155} and asset.token_id is not None:
+        if asset.kind in _NUMBERED and asset.token_id is not None:
             return unit if amount == 1 else f"{amount} of {unit}"
         if name is None or name.decimals is None or name.source not in TRUSTED:
             shown = f"{amount} {'unit' if amount == 1 else 'units'} of {unit}"
@@ -128,19 +140,19 @@ class Presenter:
         return ViewParty(
             address=address.value,
             name=text.quoted(name.name, limit=text.NAME_LIMIT),
-            name_source=_source(name.source),
+            name_source=_SOURCES[name.source],
             relation="known" if known else "unknown",
         )
 
     def _token(self, asset: AssetRef) -> TokenName | None:
-        if asset.kind in {AssetKind.NATIVE, AssetKind.ERC20}:
+        if asset.kind in _CURRENCIES:
             return self._lookup.token(asset.chain, asset.contract)
         return None
 
     def _unit(self, asset: AssetRef, name: TokenName | None) -> str:
         if asset.contract is None:
             return name.symbol if name is not None else "units of the chain's native currency"
-        if asset.kind in {AssetKind.ERC721, AssetKind.ERC1155, AssetKind.ERC6909}:
+        if asset.kind in _COLLECTIONS:
             number = "" if asset.token_id is None else f" #{asset.token_id}"
             known = self._lookup.collection(asset.chain, asset.contract)
             called = "" if known is None else f" {text.quoted(known.name, limit=text.NAME_LIMIT)}"
@@ -167,7 +179,7 @@ class Presenter:
             bound=_BOUNDS[consequence.bound],
             decimals=name.decimals if trusted and name is not None else None,
             symbol=name.symbol if trusted and name is not None else None,
-            symbol_source=_source(name.source) if trusted and name is not None else None,
+            symbol_source=_SOURCES[name.source] if trusted and name is not None else None,
             owner=None if consequence.owner is None else self.party(part.chain, consequence.owner),
             counterparty=None if consequence.counterparty is None else self.party(part.chain, consequence.counterparty),
             unlimited=consequence.unlimited,
@@ -215,18 +227,20 @@ class Presenter:
         )
 
     def _field(self, shown: Shown, chain: ChainId | None, *, theirs: bool) -> ViewField:
-        children = tuple(self._field(child, chain, theirs=theirs) for child in shown.children)
+        children: tuple[ViewField, ...] = ()
+        if shown.children:
+            children = tuple([self._field(child, chain, theirs=theirs) for child in shown.children])
         value, outside = self._value(shown, chain)
         if shown.part is not None:
             children += self.fields(shown.part)
-        from_outside = theirs or shown.source in {Source.DESCRIPTOR, Source.NODE}
+        from_outside = theirs or shown.source in _OUTSIDE
         return ViewField(
             label=text.quoted(shown.label, limit=text.NAME_LIMIT) if from_outside else shown.label,
             value=value,
             path=shown.path,
-            type=shown.kind.value,
+            type=_TYPES[shown.kind],
             raw=_raw(shown.raw),
-            source=_source(shown.source),
+            source=_SOURCES[shown.source],
             untrusted=outside,
             children=children,
         )
@@ -235,14 +249,13 @@ class Presenter:
         """The value as safe text, and whether it is text from outside."""
         if shown.part is not None:
             return self.headline(shown.part), False
-        if shown.kind is ShownKind.GROUP:
+        if shown.kind is _GROUP:
             return "", False
         raw = shown.raw
         if isinstance(raw, Address):
             return self.address(chain, raw), False
         if shown.text is not None and not (shown.kind is ShownKind.AMOUNT and shown.asset is not None):
-            ours = shown.source in TRUSTED or shown.source is Source.BYTES
-            return (shown.text, False) if ours else (text.quoted(shown.text, limit=TEXT_LIMIT), True)
+            return (shown.text, False) if shown.source in _OURS else (text.quoted(shown.text, limit=TEXT_LIMIT), True)
         if isinstance(raw, bool):
             return "yes" if raw else "no", False
         if isinstance(raw, int):
@@ -252,7 +265,7 @@ class Presenter:
         return text.quoted(raw or "", limit=TEXT_LIMIT), True
 
     def _number(self, shown: Shown, raw: int) -> str:
-        if shown.asset is not None and shown.kind in {ShownKind.AMOUNT, ShownKind.NFT}:
+        if shown.asset is not None and shown.kind in _COUNTED:
             return self.money(shown.asset, raw, unlimited=shown.unlimited)
         if shown.kind is ShownKind.DATE and raw >= 0:
             return dates.date(raw)
@@ -276,8 +289,11 @@ def _unit(decimals: int) -> Asset:
     return Asset(ChainId(1), "X", decimals)
 
 
-def _flat(shown: tuple[Shown, ...]) -> tuple[Shown, ...]:
-    return tuple(each for one in shown for each in (one, *_flat(one.children)))
+def _flat(shown: tuple[Shown, ...]) -> Iterator[Shown]:
+    for one in shown:
+        yield one
+        if one.children:
+            yield from _flat(one.children)
 
 
 def _bytes(raw: bytes) -> str:
@@ -299,7 +315,3 @@ def _raw(raw: Raw) -> str | None:
     if isinstance(raw, int):
         return str(raw)
     return "0x" + (raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")).hex()
-
-
-def _source(source: Source) -> SourceName:
-    return source.value

@@ -39,6 +39,7 @@ class Note:
 
 
 _NO_NOTE: Final = Note()
+_GROUP: Final = ShownKind.GROUP
 
 
 def show(
@@ -66,7 +67,7 @@ def _shown(type_: AbiType, value: Value, notes: Mapping[str, Note], path: str, *
         path=path,
         label=label,
         kind=note.kind or KINDS.get(name) or _BY_TYPE[type_.kind],
-        raw=None if note.kind is ShownKind.GROUP else value,
+        raw=None if note.kind is _GROUP else value,
         asset=note.asset,
         unlimited=note.unlimited,
         text=note.text,
