@@ -37,7 +37,7 @@ _LONG_UTF8: Final = Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 66)
 _READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
 _DECIMAL_PAIRS: Final = Run("".join(rf"\x{tens}0-\x{tens}9" for tens in range(10)), 15)
 _PADDING: Final = b"\0" * 11
-_LESS_PADDING: Final = b"\0\0\0\xaa\0\0\0"
+_LESS_PADDING: Final = bytes(6) + b"\xaa" + bytes(6)
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _ASCII_WORD: Final = re.compile(r"[A-Z]*[a-z]+|[A-Z]+")
