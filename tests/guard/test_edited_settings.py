@@ -89,6 +89,8 @@ def write(rig: Rig, key: str) -> None:
         return
     table, _, name = key.rpartition(".")
     lines = path.read_text("utf-8").splitlines()
+    if table and not any(line.startswith(f"[{table}]") for line in lines):
+        lines.append(f"[{table}]")
     start = next(number for number, line in enumerate(lines) if line.startswith(f"[{table}]")) + 1 if table else 0
     ends = (number for number in range(start, len(lines)) if lines[number].startswith("["))
     end = next(ends, len(lines))
