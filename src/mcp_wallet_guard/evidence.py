@@ -113,9 +113,9 @@ class Facts(Model):
     `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. `token` is the
     one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like, `payee_claim`
     what a payee calls itself for whom the owner has no name. A node's word is a fact for display and may only tighten a
-    decision. `data_fee` is what the chain's oracle estimates for the data, in
-    wei, None on a chain that charges nothing for it. Of a contract call, `names` and `known` are the RFC 8785 text of
-    `clearsign.knowledge.Names` and `clearsign.risks.known.Known`, `descriptors` what was taken of ERC-7730 files.
+    decision. `data_fee` is what the chain's oracle estimates for the data, in wei, None on a chain that charges nothing
+    for it. Of a contract call, `names` and `known` are the RFC 8785 text of `clearsign.knowledge.Names` and
+    `clearsign.risks.known.Known`, `descriptors` what was taken of ERC-7730 files.
     """
 
     v: Literal[1] = 1
