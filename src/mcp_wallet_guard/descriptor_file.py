@@ -51,6 +51,13 @@ def collect(folder: Path, /) -> dict[str, bytes]:
     return dict(sorted(found.items()))
 
 
+def core() -> dict[str, bytes]:
+    """Our descriptors of the core standards, by file name. By itself none of them applies to any contract: an owner
+    binds one with `Index(bindings=...)`, or with a file that includes it."""
+    folder = Path(limits.__file__).with_name("core")
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.json"))}
+
+
 def write(files: Mapping[str, bytes], path: Path, /) -> str:
     """Install `files` at `path`, whole or not at all; the pin for guard.toml, 64 hex digits.
 
