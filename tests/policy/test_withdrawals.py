@@ -190,3 +190,12 @@ def test_a_venue_that_grants_by_accident_is_misconfigured(change: dict[str, Any]
 def test_an_address_looks_like_those_of_its_networks(address: str, forms: set[str]) -> None:
     every = ("evm", "tron", "bitcoin", "xrp", "solana", "other")
     assert {form for form in every if is_of_form(address, form)} == forms  # type: ignore[arg-type]
+
+
+def test_a_window_takes_what_fits_and_not_one_unit_more() -> None:
+    """Threat: T-018."""
+    seen = Spent().plus(RULE.limit.bucket(0), 100_000_000)
+    RULE.check_fits(seen, units=500_000_000)
+    with pytest.raises(OverBudget) as refused:
+        RULE.check_fits(seen, units=500_000_001)
+    assert refused.value.code == "over_budget"
