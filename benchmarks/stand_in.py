@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from mcp_wallet_guard.chains.base import ChainFacts, Settlement, UnsignedCall
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
+from mcp_wallet_guard.evidence import NameClaim
 from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.intents import Effect
 from mcp_wallet_guard.operations.values import Address, Asset, BaseUnits, ChainId
@@ -72,6 +73,12 @@ class StandInChain:
         return BaseUnits(10**24)
 
     async def simulate(self, call: UnsignedCall, /, *, again: bool) -> SimulationOutcome | None:
+        return None
+
+    async def data_fee(self, tx: Eip1559, /) -> BaseUnits | None:
+        return None
+
+    async def name_claim(self, address: Address, /) -> NameClaim | None:
         return None
 
     async def aclose(self) -> None:

@@ -66,8 +66,9 @@ async def check_guard(rig: Rig, owned: OwnedGuard) -> Report:
         kinds = Counter(each["kind"] for each in history)
         assert all(kinds[kind] <= 1 for kind in ONCE), f"{operation}: one event per decision: {kinds}"
         for each in history:
-            if each["kind"] == Kind.SIGNED:
-                stored["0x" + each["data"]["transaction_hash"]] = operation
+            if each["kind"] == Kind.SIGNED and each["data"].keys() & {"transaction_hash", "signing_hash"}:
+                data = each["data"]
+                stored["0x" + data.get("transaction_hash", data.get("signing_hash"))] = operation
     assert len(set(stored.values())) == len(stored), "two transactions for one approval"
     sent = rig.sent()
     assert sent <= set(stored), "something was sent that was not stored first"

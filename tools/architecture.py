@@ -97,7 +97,7 @@ def read_steps(docstring: str) -> list[Step]:
     ImportError for a maker that is not there."""
     steps: list[Step] = []
     for name, *row in ROW.findall(docstring):
-        above = f"{steps[-1].name}, " if name.startswith(" ") else ""
+        above = f"{steps[-1].name.partition(',')[0]}, " if name.startswith(" ") else ""
         steps.append(_step(above + name.strip().removeprefix("- "), *row))
     return steps
 

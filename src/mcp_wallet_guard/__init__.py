@@ -23,7 +23,16 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from mcp_wallet_guard.evidence import Level
-    from mcp_wallet_guard.exchange import Done, HistoryEntry, Pending, Receipt, RefusedAnswer, Settled
+    from mcp_wallet_guard.exchange import (
+        Done,
+        HistoryEntry,
+        Pending,
+        Receipt,
+        RefusedAnswer,
+        Settled,
+        SignatureReceipt,
+        WithdrawalReceipt,
+    )
     from mcp_wallet_guard.operations.hashes import Bytes32, Signature, TxHash
     from mcp_wallet_guard.operations.intents import (
         ContractCall,
@@ -33,7 +42,9 @@ if TYPE_CHECKING:
         Transfer,
         UnsignedTransaction,
     )
+    from mcp_wallet_guard.operations.statements import Authorize7702, SignMessage, SignTypedData
     from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
+    from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
     from mcp_wallet_guard.secret import Secret
     from mcp_wallet_guard.wallet_guard import WalletGuard
 
@@ -42,12 +53,14 @@ __all__ = [
     "Address",
     "Amount",
     "Asset",
+    "Authorize7702",
     "BaseUnits",
     "Bytes32",
     "ChainId",
     "ConfirmationView",
     "ContractCall",
     "Done",
+    "ExchangeWithdrawal",
     "GuardError",
     "HistoryEntry",
     "Intent",
@@ -61,7 +74,10 @@ __all__ = [
     "RefusedAnswer",
     "Secret",
     "Settled",
+    "SignMessage",
+    "SignTypedData",
     "Signature",
+    "SignatureReceipt",
     "Tampered",
     "TokenApproval",
     "TokenTransfer",
@@ -70,6 +86,7 @@ __all__ = [
     "Unavailable",
     "UnsignedTransaction",
     "WalletGuard",
+    "WithdrawalReceipt",
 ]
 
 _HOMES: Final[dict[str, str]] = {
@@ -78,13 +95,27 @@ _HOMES: Final[dict[str, str]] = {
     ),
     "ConfirmationView": "confirmation",
     "Level": "evidence",
-    **dict.fromkeys(("Done", "HistoryEntry", "Pending", "Receipt", "RefusedAnswer", "Settled"), "exchange"),
+    **dict.fromkeys(
+        (
+            "Done",
+            "HistoryEntry",
+            "Pending",
+            "Receipt",
+            "RefusedAnswer",
+            "Settled",
+            "SignatureReceipt",
+            "WithdrawalReceipt",
+        ),
+        "exchange",
+    ),
     **dict.fromkeys(("Bytes32", "Signature", "TxHash"), "operations.hashes"),
     **dict.fromkeys(
         ("ContractCall", "Intent", "TokenApproval", "TokenTransfer", "Transfer", "UnsignedTransaction"),
         "operations.intents",
     ),
+    **dict.fromkeys(("Authorize7702", "SignMessage", "SignTypedData"), "operations.statements"),
     **dict.fromkeys(("Account", "Address", "Amount", "Asset", "BaseUnits", "ChainId"), "operations.values"),
+    "ExchangeWithdrawal": "operations.withdrawals",
     "Secret": "secret",
     "WalletGuard": "wallet_guard",
 }

@@ -6,60 +6,42 @@ canonical form. Threat: T-001, T-006, T-009, T-013, T-014, T-018.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Final, final
 
 import anyio
 
-from mcp_wallet_guard import acts, bookkeeping, strict_json
-from mcp_wallet_guard.answers import Waiters
-from mcp_wallet_guard.approvals.links import new_link_secret, new_operation_id
+from mcp_wallet_guard import acts, strict_json
+from mcp_wallet_guard.asking import Asking, Question
 from mcp_wallet_guard.canonical import canonical_bytes
-from mcp_wallet_guard.ceremony import Equal, Move, check_authorized
+from mcp_wallet_guard.ceremony import Equal
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
-from mcp_wallet_guard.desk import Desk
-from mcp_wallet_guard.errors import Declined, Expired, GuardError, InvalidInput, OverBudget, PolicyDenied, Tampered
-from mcp_wallet_guard.evidence import OperationRow, State
+from mcp_wallet_guard.errors import GuardError, InvalidInput, Tampered
+from mcp_wallet_guard.evidence import OperationRow
 from mcp_wallet_guard.exchange import MAX_RESULT, Acted, ActionProposal, ActOutcome, MayAct, Pending, RefusedAnswer
 from mcp_wallet_guard.execution import note_incident
 from mcp_wallet_guard.filters.outbound import check_released
-from mcp_wallet_guard.frozen_rows import approval_for, frozen_row
 from mcp_wallet_guard.operations.actions import Action, action_hash, freeze_action, parse_action
 from mcp_wallet_guard.policy.engine import Reserved, check_action, check_permitted
+from mcp_wallet_guard.proofs import Permitted
 from mcp_wallet_guard.refusals import Refusals
 from mcp_wallet_guard.session import Session
 from mcp_wallet_guard.stores.base import Transaction
 
-MAX_WAIT_SECONDS: Final = 50.0
 ActAnswer = MayAct | Acted | Pending | RefusedAnswer
 PageUrl = Callable[[str], str] | None
 
 
 @final
 class Actions:
-    """Drives actions, one transaction at a time. `closed` is told which operations were closed by time."""
+    """Drives actions, one transaction at a time."""
 
-    def __init__(
-        self,
-        custody: Custody,
-        desk: Desk,
-        waiters: Waiters,
-        refusals: Refusals,
-        /,
-        *,
-        principals: frozenset[str],
-        closed: Callable[[tuple[str, ...]], Awaitable[None]],
-    ) -> None:
+    def __init__(self, custody: Custody, asking: Asking, refusals: Refusals, /) -> None:
         self._custody: Final = custody
-        self._desk: Final = desk
-        self._waiters: Final = waiters
+        self._asking: Final = asking
         self._refusals: Final = refusals
-        self._principals: Final = principals
-        self._closed: Final = closed
-        self._lock: Final = anyio.Lock()
 
     async def act(self, proposal: ActionProposal, /, *, wait_seconds: float, page_url: PageUrl) -> ActAnswer:
         """Ask for an action, or join, begin or repeat an equal one. Every refusal is an answer."""
@@ -67,7 +49,8 @@ class Actions:
         try:
             action = parse_action(proposal.body.encode())
             tool = action.tool
-            return await self._act(action, proposal.principal, min(wait_seconds, MAX_WAIT_SECONDS), page_url)
+            ask = partial(self._ask, action, proposal.principal, page_url)
+            return await self._asking.waited(ask, seconds=wait_seconds)
         except GuardError as error:
             await self._refusals.note(error, principal=proposal.principal, tool=tool)
             return await self._refusals.answer(error)
@@ -80,14 +63,6 @@ class Actions:
             return await self._acted(operation, principal, outcome, result)
         except GuardError as error:
             return await self._refusals.answer(error)
-
-    async def _act(self, action: Action, principal: str, wait_seconds: float, page_url: PageUrl) -> ActAnswer:
-        first = await self._ask(action, principal, page_url)
-        if not isinstance(first, Pending) or wait_seconds <= 0:
-            return first
-        is_open = partial(self._desk.is_undecided, first.operation)
-        answered = await self._waiters.wait(first.operation, seconds=wait_seconds, is_open=is_open)
-        return await self._ask(action, principal, page_url) if answered else first
 
     async def _acted(self, operation: str, principal: str, outcome: ActOutcome, result: str | None) -> Acted:
         """Raises InvalidInput("invalid_input.id", "invalid_input"), AlreadyUsed when it was told before."""
@@ -109,82 +84,41 @@ class Actions:
 
     async def _ask(self, action: Action, principal: str, page_url: PageUrl) -> ActAnswer:
         session = self._custody.session()
-        check_authorized(
-            principal=principal,
-            tool=action.tool,
-            effect_hash=action_hash(action, session.settings.account),
-            principals=self._principals,
-            open_operations=0,
-        )
+        effect = action_hash(action, session.settings.account)
+        self._asking.check_caller(principal=principal, tool=action.tool, effect=effect)
         check_action(session.settings.policy, action.tool)
-        async with self._lock:
+        async with self._asking.lock:
             session = self._custody.session()
-            equal, row = await self._meet(action_hash(action, session.settings.account), principal)
-            if row is not None and equal is Equal.EXECUTE:
+            effect = action_hash(action, session.settings.account)
+            equal, row = await self._asking.met(session, effect, principal, first=acts.abandon)
+            if row is None:
+                return _answer(await self._freeze(session, action, principal), page_url)
+            if equal is Equal.EXECUTE:
                 try:
                     return await self._begin(session, row, principal)
                 finally:
-                    self._waiters.wake(row.id)
-            if row is not None and equal in {Equal.REPEAT, Equal.BLOCKED}:
-                return acts.answer(row, repeated=True)
-            if equal is Equal.DECLINED:
-                raise Declined
-            if row is not None and equal is Equal.JOIN:
-                if row.policy_revision == session.revision:
-                    await self._desk.keep_link(row)
-                    return _answer(row, page_url)
-                await self._close(row, Move.REFUSE, "policy.changed")
-            return _answer(await self._freeze(session, action, principal), page_url)
-
-    async def _meet(self, effect: bytes, principal: str) -> tuple[Equal, OperationRow | None]:
-        def work(tx: Transaction) -> tuple[tuple[str, ...], tuple[Equal, OperationRow | None]]:
-            acts.abandon(tx)
-            closed = bookkeeping.expire(tx)
-            return closed, bookkeeping.find_equal(tx, effect=effect, principal=principal)
-
-        closed, met = await self._custody.transact(work)
-        await self._closed(closed)
-        return met
+                    self._asking.wake(row.id)
+            return acts.answer(row, repeated=True) if equal is not Equal.JOIN else _answer(row, page_url)
 
     async def _freeze(self, session: Session, action: Action, principal: str) -> OperationRow:
         settings, now = session.settings, self._custody.clock.now()
         expires_at = now + settings.approval.expires_minutes * 60
-        operation = freeze_action(action, settings.account, expires_at=expires_at)
-        decoded = check_decoded(operation, None, effect=action)
-        proposed = OperationRow(
-            id=new_operation_id(),
-            state=State.PROPOSED.value,
+        decoded = check_decoded(freeze_action(action, settings.account, expires_at=expires_at), None, effect=action)
+        question = Question(
             principal=principal,
             tool=action.tool,
             intent=action.body.decode("utf-8"),
-            effect_hash=operation.effect_hash,
             account=acts.ACCOUNT,
-            created_at=now,
-            changed_at=now,
-            expires_at=expires_at,
+            decoded=decoded,
+            facts=None,
+            at=now,
         )
-        frozen = frozen_row(proposed, decoded, facts=None, nonce=0, revision=session.revision, at=now)
-        link_secret, link_hash = new_link_secret()
 
-        def work(tx: Transaction) -> None:
-            check_authorized(
-                principal=principal,
-                tool=action.tool,
-                effect_hash=operation.effect_hash,
-                principals=self._principals,
-                open_operations=bookkeeping.open_count(tx, principal),
-            )
+        def permit(tx: Transaction) -> Permitted:
             acts.check_room(tx, check_action(settings.policy, action.tool))
-            permitted = check_permitted(
-                settings.policy, decoded, revision=session.revision, facts=None, reserved=Reserved()
-            )
-            approval = approval_for(frozen, permitted, link_hash=link_hash, match_salt=secrets.token_bytes(16))
-            bookkeeping.ask(tx, frozen, approval)
+            return check_permitted(settings.policy, decoded, revision=session.revision, facts=None, reserved=Reserved())
 
-        with anyio.CancelScope(shield=True):
-            await self._custody.transact(work)
-            await self._desk.write_link(frozen.id, link_secret)
-        return frozen
+        return await self._asking.ask(session, question, permit=permit)
 
     async def _begin(self, session: Session, row: OperationRow, principal: str) -> MayAct:
         """Use the approval up; from here on the server may run the tool, once."""
@@ -194,23 +128,15 @@ class Actions:
                 tx,
                 row.id,
                 principal=principal,
-                principals=self._principals,
+                principals=self._asking.principals,
                 settings=session.settings,
                 revision=session.revision,
             )
 
-        with anyio.CancelScope(shield=True):
-            try:
-                async with self._custody.undisturbed(session):
-                    await self._custody.transact_anchored(work)
-            except (Expired, PolicyDenied, OverBudget) as error:
-                await self._close(row, Move.EXPIRE if isinstance(error, Expired) else Move.REFUSE, error.code)
-                raise
-        return MayAct(operation=row.id)
+        async def begun(_: None) -> MayAct:
+            return MayAct(operation=row.id)
 
-    async def _close(self, row: OperationRow, move: Move, code: str) -> None:
-        await self._custody.transact(lambda tx: bookkeeping.close_unmoved(tx, row, move, code=code))
-        await self._closed((row.id,))
+        return await self._asking.use_up(session, row, work, then=begun)
 
     async def _kept(self, operation: str, result: str | None) -> str | None:
         """The result as the store keeps it: canonical, short, and without a secret."""

@@ -13,7 +13,16 @@ from mcp_wallet_guard.ceremony import state_of
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import CATALOGUE
 from mcp_wallet_guard.evidence import PAYLOAD, Model, OperationRow, State
-from mcp_wallet_guard.exchange import Done, Pending, Receipt, RefusedAnswer, TokenInfo, WalletInfo
+from mcp_wallet_guard.exchange import (
+    Done,
+    Pending,
+    Receipt,
+    RefusedAnswer,
+    TokenInfo,
+    WalletInfo,
+    WithdrawalReceipt,
+)
+from mcp_wallet_guard.operations.withdrawals import ACCOUNT_PREFIX
 
 SENTENCES: Final[dict[str, str]] = {
     "pending": (
@@ -33,6 +42,18 @@ SENTENCES: Final[dict[str, str]] = {
 }
 """Every sentence about an operation that a model may read."""
 
+WITHDRAWAL_SENTENCES: Final[dict[str, str]] = {
+    "sent": "The owner approved it, and the venue says that it took the withdrawal. It is under way.",
+    "completed": "The venue says that it carried the withdrawal out.",
+    "failed": (
+        "The venue says that it did not carry this withdrawal out: it refused or cancelled it, or has no such "
+        "withdrawal and cannot take the request any more."
+    ),
+    "unknown": "The request was sent, but it is not known whether the venue took it. Do not withdraw again.",
+    "burned": "The approval was used up by an interruption before anything was sent. Nothing left; ask again.",
+}
+"""The same about a withdrawal from a venue, where they differ."""
+
 
 @final
 class Withheld(Model):
@@ -41,7 +62,9 @@ class Withheld(Model):
     incident: str
 
 
-_KEPT: Final[TypeAdapter[Receipt | Withheld]] = TypeAdapter(Receipt | Withheld, config=PAYLOAD)
+_KEPT: Final[TypeAdapter[Receipt | WithdrawalReceipt | Withheld]] = TypeAdapter(
+    Receipt | WithdrawalReceipt | Withheld, config=PAYLOAD
+)
 
 
 def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = None) -> Done | Pending | RefusedAnswer:
@@ -51,7 +74,7 @@ def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = No
         return undone
     outcome = row.outcome or ("sent" if state_of(row) is State.SENT else "unknown")
     kept = None if row.receipt is None else _KEPT.validate_json(row.receipt)
-    told = SENTENCES[outcome]
+    told = (WITHDRAWAL_SENTENCES if row.account.startswith(ACCOUNT_PREFIX) else SENTENCES)[outcome]
     incident = None
     if isinstance(kept, Withheld):
         incident, told, kept = kept.incident, f"{told} {SENTENCES['withheld']}", None
@@ -59,7 +82,8 @@ def answer(row: OperationRow, /, *, repeated: bool = False, url: str | None = No
         operation=row.id,
         outcome=outcome,  # type: ignore[arg-type]  # pydantic refuses an outcome that is not in the list
         repeated=repeated,
-        receipt=kept,
+        receipt=kept if isinstance(kept, Receipt) else None,
+        withdrawal=kept if isinstance(kept, WithdrawalReceipt) else None,
         incident=incident,
         message=told,
     )

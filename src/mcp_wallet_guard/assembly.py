@@ -27,21 +27,26 @@ from mcp_wallet_guard.errors import InvalidInput, Misconfigured, MissingExtra
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.filters import fingerprints
 from mcp_wallet_guard.guard import LOCAL_OWNER, Guard
-from mcp_wallet_guard.keys import mnemonic, vault
+from mcp_wallet_guard.keys import credentials, mnemonic, vault
 from mcp_wallet_guard.keys.vault import EntryKind, KeyLabel, UnlockedVault
 from mcp_wallet_guard.owner import OwnedGuard
 from mcp_wallet_guard.pinned_url import PinnedUrl
+from mcp_wallet_guard.policy.withdrawals import VenueRule
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
 from mcp_wallet_guard.stores.base import StateStore
+from mcp_wallet_guard.venues.base import Credential, Venue
 
 NODE_TIMEOUT_SECONDS: Final = 15.0
 NODE_MAX_BYTES: Final = 4 * 1024 * 1024
+VENUE_TIMEOUT_SECONDS: Final = 20.0
+VENUE_MAX_BYTES: Final = 16 * 1024 * 1024
 LANGUAGE: Final = "english"
 
 ADAPTERS: Final[dict[str, tuple[str, str, str | None]]] = {
     "chain:web3": ("mcp_wallet_guard.chains.web3", "Web3Chain", None),
     "signer:local": ("mcp_wallet_guard.signers.local", "LocalSigner", None),
+    "venue:binance": ("mcp_wallet_guard.venues.binance", "BinanceVenue", None),
     "store:sqlite": ("mcp_wallet_guard.stores.sqlite", "SqliteStore", None),
 }
 """Adapter -> (module, name in it, the extra that installs it or None)."""
@@ -117,6 +122,11 @@ class KeysVault:
         """The shared secret of a factor."""
         return self._vault.open_entry(factor_id)
 
+    def credential(self, venue: str, /, *, now: int) -> Credential:
+        """The API key of a venue."""
+        key_id, secret = credentials.open_credential(self._vault, venue, now=now)
+        return Credential(key_id=key_id, secret=secret)
+
     def signer(self, settings: Settings, /) -> Signer:
         """The local signer of the settings' account."""
         for entry in self._vault.entries:
@@ -157,6 +167,7 @@ def build_guard(
         peek_settings=lambda: _peek(files),
         make_chain=make_chain,
         open_descriptors=lambda settings: _descriptors(files, settings),
+        make_venue=make_venue,
         edited_settings=loaded.settings,
         anchor_path=files.anchor,
         clock=clock,
@@ -226,8 +237,16 @@ def make_chain(settings: Settings, /) -> Chain:
         node=PinnedUrl.parse(settings.node),
         egress=Egress(timeout_seconds=NODE_TIMEOUT_SECONDS, max_response_bytes=NODE_MAX_BYTES),
         limits=settings.fee_limits,
+        names=settings.ens_registry,
     )
     return chain
+
+
+def make_venue(rule: VenueRule, /) -> Venue:
+    """The venue that a rule names, over its own egress."""
+    egress = Egress(timeout_seconds=VENUE_TIMEOUT_SECONDS, max_response_bytes=VENUE_MAX_BYTES)
+    venue: Venue = load(f"venue:{rule.kind}")(origin=rule.origin, egress=egress)
+    return venue
 
 
 def _peek(files: StateFiles) -> bytes | None:
@@ -240,7 +259,8 @@ def _fingerprints(opened: UnlockedVault) -> fingerprints.FingerprintSet:
     for entry in opened.entries:
         secret = opened.open_entry(entry.id)
         with secret.reveal() as view:
-            found.append(bytes(view))
+            is_text = entry.kind is EntryKind.API_CREDENTIAL
+            found.extend(credentials.recognisable(bytes(view)) if is_text else [bytes(view)])
         if entry.kind is EntryKind.BIP39_ENTROPY:
             words = " ".join(mnemonic.words_from_entropy(secret, language=LANGUAGE))
             found.append(words.encode())

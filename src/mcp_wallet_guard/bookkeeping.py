@@ -28,6 +28,7 @@ from mcp_wallet_guard.ceremony import (
     state_of,
 )
 from mcp_wallet_guard.chains.base import ChainFacts
+from mcp_wallet_guard.clearsign.rollups import check_still_counted
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import AlreadyUsed, Expired, InvalidInput, PolicyDenied, Refused, Tampered, Unavailable
@@ -47,7 +48,7 @@ from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations.frozen import effect_hash
 from mcp_wallet_guard.operations.intents import Effect, amount_of
 from mcp_wallet_guard.policy.engine import Reserved, check_permitted, check_same_revision
-from mcp_wallet_guard.proofs import Signable
+from mcp_wallet_guard.proofs import Authorized, Decoded, Permitted, Signable
 from mcp_wallet_guard.stores.base import Transaction
 
 FACTS_FRESH_SECONDS: Final = 30
@@ -251,7 +252,7 @@ def consume(
 ) -> Signable:
     """Step 7: prove everything again from stored evidence and fresh facts, then use the approval up.
 
-    The only caller of `check_signable`. Raises Refused's kinds, Tampered, Unavailable("unavailable.stale").
+    Raises Refused's kinds, Tampered, Unavailable("unavailable.stale").
     """
     row, consumed, approval = approved_rows(tx, operation_id, principal=principal)
     if not 0 <= tx.now - fresh.collected_at <= FACTS_FRESH_SECONDS:
@@ -271,6 +272,7 @@ def consume(
         open_operations=0,
     )
     decoded = check_decoded(operation, Facts.model_validate_json(row.facts or ""), effect=effect)
+    check_still_counted(decoded.view, fresh=fresh.chain.data_fee)
     usable = mandates.usable(tx, settings, tool=row.tool, units=amount_of(effect))
     permitted = check_permitted(
         settings.policy,
@@ -282,6 +284,36 @@ def consume(
     )
     if permitted.obligations.mandate != approval.mandate:
         raise PolicyDenied("policy.mandate")
+    signable = use_up(
+        tx,
+        consumed,
+        approval,
+        authorized=authorized,
+        decoded=decoded,
+        permitted=permitted,
+        principal=principal,
+    )
+    reservations.reserve(tx, row.id, decoded, effect, settings)
+    if approval.mandate is not None:
+        mandates.draw(tx, settings, approval.mandate, units=amount_of(effect))
+    return signable
+
+
+def use_up(
+    tx: Transaction,
+    consumed: OperationRow,
+    approval: ApprovalRow,
+    /,
+    *,
+    authorized: Authorized,
+    decoded: Decoded,
+    permitted: Permitted,
+    principal: str,
+) -> Signable:
+    """Use an approval up for the signer's ticket: both or neither. `consumed` is the row as it stands then.
+
+    The only caller of `check_signable`. Raises as it does, and as `check_confirmed` and `check_proven`.
+    """
     signable = check_signable(
         authorized=authorized,
         decoded=decoded,
@@ -292,10 +324,7 @@ def consume(
     )
     tx.put(consumed)
     tx.put(replace(approval, consumed_at=tx.now))
-    reservations.reserve(tx, row.id, operation, effect, settings)
-    if approval.mandate is not None:
-        mandates.draw(tx, settings, approval.mandate, units=amount_of(effect))
-    note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
+    note(tx, consumed, digest=signable.operation.digest.hex(), policy_revision=permitted.policy_revision)
     return signable
 
 

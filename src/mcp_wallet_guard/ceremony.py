@@ -13,6 +13,7 @@
     6 second factor check_proven                         Proven
     7 execute       check_signable, in the consume       Signable
       of an action  check_runnable, in the consume       Runnable
+      to a venue    check_sendable, in the consume       Sendable
     8 verify        signers.check.check_signature        Signed
     9 filter        filters.outbound.check_released      Released
     10 journal      stores.Transaction.append            (an entry)
@@ -41,6 +42,7 @@ from mcp_wallet_guard.errors import (
 )
 from mcp_wallet_guard.evidence import EVIDENCE, ApprovalRow, Evidence, Level, OperationRow, State
 from mcp_wallet_guard.operations.frozen import KIND_ACTION
+from mcp_wallet_guard.operations.requests import request_of
 from mcp_wallet_guard.proofs import (
     Authorized,
     Confirmed,
@@ -48,6 +50,7 @@ from mcp_wallet_guard.proofs import (
     Permitted,
     Proven,
     Runnable,
+    Sendable,
     Signable,
     exactly,
     mint,
@@ -327,6 +330,25 @@ def check_runnable(
     if decoded.operation.kind != KIND_ACTION:
         raise Tampered("tampered.operation", detail="not an action")
     return mint(Runnable, operation=decoded.operation)
+
+
+def check_sendable(
+    *,
+    authorized: Authorized,
+    decoded: Decoded,
+    permitted: Permitted,
+    confirmed: Confirmed,
+    proven: Proven,
+    principal: str,
+    now: int,
+) -> Sendable:
+    """Step 7 of a withdrawal: the only maker of `Sendable`, with `now` in the request's open place. Raises as
+    `check_signable`, and Tampered for anything but a withdrawal with a second factor behind it, and outside its time.
+    """
+    _check_together(authorized, decoded, permitted, confirmed, proven, principal)
+    if min(confirmed.level, proven.level) < Level.PRESENT or proven.level < Level.FACTOR:
+        raise Tampered("tampered.operation", detail="a withdrawal without a second factor")
+    return mint(Sendable, operation=decoded.operation, text=request_of(decoded.operation).filled(now))
 
 
 def _check_together(

@@ -11,8 +11,9 @@ from typing import Final, Literal, final
 from mcp_wallet_guard.evidence import Model
 
 Kind = Literal[
-    "transfer", "token_transfer", "token_approval", "contract_call", "message", "typed_data", "delegation", "action"
-]
+    "transfer", "token_transfer", "token_approval", "contract_call", "message", "typed_data", "delegation", "action",
+    "exchange_withdrawal",
+]  # fmt: skip
 Severity = Literal["notice", "warning", "danger"]
 SourceName = Literal["bytes", "ours", "config", "list", "history", "descriptor", "ens", "node"]
 FieldType = Literal[
@@ -76,12 +77,15 @@ class ViewEffect(Model):
 @final
 class ViewFee(Model):
     """The most that the fee can be: decimal text with the symbol, and `raw` in the smallest unit. `and_data` says that
-    the chain adds a fee for data, which no signature caps."""
+    the chain adds a fee for data, which no signature caps; `data_estimate` is what the chain says of it, `data_counted`
+    what limits count for it, both in the smallest unit, and None where nobody asked."""
 
     max: str
     raw: str
     asset: str
     and_data: bool = False
+    data_estimate: str | None = None
+    data_counted: str | None = None
 
 
 @final

@@ -19,17 +19,20 @@ import anyio.to_thread
 from mcp_wallet_guard import mandates
 from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.clearsign.descriptors.index import Index
-from mcp_wallet_guard.config.settings import Settings, difference, from_canonical
+from mcp_wallet_guard.config.difference import difference
+from mcp_wallet_guard.config.settings import Settings, from_canonical
 from mcp_wallet_guard.danger import Waiver
 from mcp_wallet_guard.errors import GuardError, Locked, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.journal.events import Event, Kind
+from mcp_wallet_guard.policy.withdrawals import VenueRule
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.session import OpenVault, Session
 from mcp_wallet_guard.signers.base import Signer
 from mcp_wallet_guard.stores.anchor import AnchorFile, anchor_of, compare
 from mcp_wallet_guard.stores.base import CLOCK_TOLERANCE_SECONDS, StateStore, Transaction
+from mcp_wallet_guard.venues.base import Venue
 
 T = TypeVar("T")
 
@@ -46,6 +49,7 @@ class CustodyParts:
     peek_settings: Callable[[], bytes | None]
     make_chain: Callable[[Settings], Chain]
     open_descriptors: Callable[[Settings], Index | None]
+    make_venue: Callable[[VenueRule], Venue]
     edited_settings: Settings
     anchor_path: Path
     clock: Clock
@@ -344,6 +348,7 @@ class Custody:
                 revision=revision,
                 signer=signer,
                 chain=chain,
+                venues={rule.name: self._parts.make_venue(rule) for rule in settings.venues},
                 match_key=vault.key("match-codes"),
                 pairing_key=vault.key("pairing"),
                 descriptors=await anyio.to_thread.run_sync(self._parts.open_descriptors, settings),
@@ -389,3 +394,5 @@ async def _end(session: Session) -> None:
     session.match_key.wipe()
     session.pairing_key.wipe()
     await session.chain.aclose()
+    for venue in session.venues.values():
+        await venue.aclose()

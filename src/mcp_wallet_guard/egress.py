@@ -11,8 +11,10 @@ import base64
 import functools
 import json
 import ssl
+from collections.abc import Mapping
 from contextlib import aclosing
-from typing import Any, Final, final
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, final
 from urllib.parse import unquote_to_bytes
 
 import anyio
@@ -22,6 +24,17 @@ import httpx2
 from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.errors import Misconfigured, Unavailable
 from mcp_wallet_guard.pinned_url import PinnedUrl
+
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: its status, and the one JSON document that it is."""
+
+    status: int
+    document: Any = field(repr=False)
 
 
 @final
@@ -45,18 +58,38 @@ class Egress:
         if type(url) is not PinnedUrl:
             raise TypeError("needs a PinnedUrl")
         content = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+        request = _request(url, content, self._timeout)
+        reply = await self._asked(url, request, statuses=range(200, 201), code="unavailable.node")
+        return reply.document
+
+    async def call(
+        self, method: Literal["GET", "POST"], url: PinnedUrl, /, *, form: str, headers: Mapping[str, str]
+    ) -> Reply:
+        """Send `form` (URL-encoded; in the URL of a GET, the body of a POST) with `headers`, and return the answer's
+        status, below 500, and its JSON, read as `post_json` does. The form and the headers may hold secrets.
+
+        Raises Unavailable("unavailable.venue") for everything else: nobody knows then what became of the request.
+        """
+        if type(url) is not PinnedUrl:
+            raise TypeError("needs a PinnedUrl")
+        target, content = (PinnedUrl.parse(f"{url.text}?{form}"), b"") if method == "GET" else (url, form.encode())
+        request = _request(target, content, self._timeout, method=method, kind=_FORM, more=headers)
+        return await self._asked(url, request, statuses=range(200, 500), code="unavailable.venue")
+
+    async def _asked(self, url: PinnedUrl, request: httpx2.Request, *, statuses: range, code: str) -> Reply:
         reason = "no answer"
         # Raised outside the handlers: a chained httpx2 error would carry the request, and with it the whole URL.
         try:
             with anyio.fail_after(self._timeout):
-                return _strict_json(await self._exchange(url, content))
+                status, raw = await self._exchange(request, statuses)
+                return Reply(status, _strict_json(raw))
         except TimeoutError:
             reason = f"no whole answer within {self._timeout:g} s"
         except _BadAnswer as error:
             reason = str(error)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             reason = f"connection failed ({type(error).__name__})"
-        raise Unavailable("unavailable.node", detail=f"{url.origin}: {reason}")
+        raise Unavailable(code, detail=f"{url.origin}: {reason}")
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent. An exchange that is under way ends as it can; its connection goes then."""
@@ -65,19 +98,18 @@ class Egress:
             _, transport = self._transports.popitem()
             await transport.aclose()
 
-    async def _exchange(self, url: PinnedUrl, content: bytes) -> bytes:
-        request = _request(url, content, self._timeout)
+    async def _exchange(self, request: httpx2.Request, statuses: range) -> tuple[int, bytes]:
         transport = await self._transport(request.url.scheme)
         try:
-            return await self._received(await transport.handle_async_request(request))
+            return await self._received(await transport.handle_async_request(request), statuses)
         finally:
             if self._closed:  # closed meanwhile: the pool may have got this exchange's connection back since
                 with anyio.CancelScope(shield=True):
                     await transport.aclose()
 
-    async def _received(self, response: httpx2.Response) -> bytes:
+    async def _received(self, response: httpx2.Response, statuses: range) -> tuple[int, bytes]:
         try:
-            if response.status_code != 200:
+            if response.status_code not in statuses:
                 raise _BadAnswer(f"status {response.status_code}")
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise _BadAnswer("compressed, though that was not asked for")
@@ -87,7 +119,7 @@ class Egress:
                     received += chunk
                     if len(received) > self._max_bytes:
                         raise _BadAnswer(f"longer than {self._max_bytes} bytes")
-            return bytes(received)
+            return response.status_code, bytes(received)
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
@@ -119,15 +151,23 @@ class _BadAnswer(Exception):
     """Ours, and free of anything that the other side said."""
 
 
-def _request(url: PinnedUrl, content: bytes, timeout: float) -> httpx2.Request:
+def _request(
+    url: PinnedUrl,
+    content: bytes,
+    timeout: float,
+    *,
+    method: str = "POST",
+    kind: str = "application/json",
+    more: Mapping[str, str] | None = None,
+) -> httpx2.Request:
     address = httpx2.URL(url.text)
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
+    headers = {**(more or {}), "Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": kind}
     if address.userinfo:
         # As RFC 7617 says: the decoded user and password, in base64.
         token = base64.b64encode(unquote_to_bytes(address.userinfo)).decode("ascii")
         headers["Authorization"] = f"Basic {token}"
     limits = httpx2.Timeout(timeout).as_dict()
-    return httpx2.Request("POST", address, headers=headers, content=content, extensions={"timeout": limits})
+    return httpx2.Request(method, address, headers=headers, content=content, extensions={"timeout": limits})
 
 
 def _strict_json(raw: bytes) -> Any:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
 
 from mcp_wallet_guard.canonical import canonical_bytes
+from mcp_wallet_guard.operations.values import Amount
 
 
 class Clock(Protocol):
@@ -90,13 +91,31 @@ class TokenFacts(Model):
 
 
 @final
+class NameClaim(Model):
+    """What an address calls itself on the chain. `stands_for` is the address that this name has there, None for none;
+    `normal` is whether it is in its normal form (ENSIP-15). It is a name only if it `holds`."""
+
+    address: str
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+    normal: bool
+    stands_for: str | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the name is normal, and gives the address back."""
+        return self.normal and self.stands_for == self.address
+
+
+@final
 class Facts(Model):
     """What was known about the outside when the operation was frozen, collected once.
 
     `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. `token` is the
-    one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like. A node's word is
-    a fact for display and may only tighten a decision. Of a contract call, `names` and `known` are the RFC 8785 text of
-    `clearsign.knowledge.Names` and `clearsign.risks.known.Known`, `descriptors` what was taken of ERC-7730 files.
+    one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like, `payee_claim`
+    what a payee calls itself for whom the owner has no name. A node's word is a fact for display and may only tighten a
+    decision. `data_fee` is what the chain's oracle estimates for the data, in wei, None on a chain that charges nothing
+    for it. Of a contract call, `names` and `known` are the RFC 8785 text of `clearsign.knowledge.Names` and
+    `clearsign.risks.known.Known`, `descriptors` what was taken of ERC-7730 files.
     """
 
     v: Literal[1] = 1
@@ -108,12 +127,45 @@ class Facts(Model):
     payee_has_code: bool
     payee_name: str | None = None
     payee_imitates: str | None = None
+    payee_claim: NameClaim | None = None
     symbol: str
     decimals: int
     token: TokenFacts | None = None
+    data_fee: Wei | None = None
     names: str | None = None
     known: str | None = None
     descriptors: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+
+
+@final
+class StatementFacts(Model):
+    """What was known when a statement was frozen: no node is asked about one. Unix seconds; `names` and `known` as in
+    `Facts`."""
+
+    v: Literal[1] = 1
+    collected_at: int
+    chain: str
+    names: str
+    known: str
+
+
+@final
+class VenueFacts(Model):
+    """What was known about a withdrawal when it was frozen, beside what its request says.
+
+    `destination` is the owner's name for the address, `form` and `memo_rule` what the settings say of the network.
+    `fee` is what the venue takes of the amount; `listed` whether the venue's own address book has the address, None
+    when it was not asked. A venue's word is a fact for display and may only tighten a decision.
+    """
+
+    v: Literal[1] = 1
+    collected_at: int
+    destination: str
+    form: str
+    memo_rule: Literal["required", "optional", "none"]
+    fee: Amount
+    fee_source: Literal["venue", "settings"]
+    listed: bool | None = None
 
 
 @final

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from mcp_wallet_guard.confirmation import ConfirmationView
 from mcp_wallet_guard.evidence import PAYLOAD, Model
+from mcp_wallet_guard.operations.hashes import Bytes32, Signature
 
 
 @final
@@ -30,8 +31,52 @@ class Receipt(Model):
 
 
 @final
+class SignatureReceipt(Model):
+    """What a signed statement returns: the signature, and what it is over. All fields are the guard's own.
+
+    `signature` is r, s and v: 65 bytes. v is 27 or 28, and of an authorization the y parity, 0 or 1, as transactions of
+    EIP-7702 carry it. `signing` is the hash that was signed; `domain` and `message` are the two of EIP-712 behind it.
+    Of an authorization there are also the `delegate` and the `nonce` that was signed, in decimal digits.
+    """
+
+    operation: str
+    chain: str
+    account: str
+    kind: Literal["message", "typed_data", "authorization"]
+    signature: Signature
+    signing: Bytes32
+    domain: Bytes32 | None = None
+    message: Bytes32 | None = None
+    delegate: str | None = None
+    nonce: str | None = None
+
+
+@final
+class WithdrawalReceipt(Model):
+    """What a withdrawal from a venue returns. All but the last two fields are the guard's own; `venue_id` and
+    `venue_transaction` are the venue's words. `request_sha256` is of the exact string that was signed; `received` is
+    the amount without the fee that the owner was shown."""
+
+    operation: str
+    venue: str
+    network: str
+    to: str
+    memo: str | None
+    amount: str
+    fee: str
+    received: str
+    symbol: str
+    order_id: str
+    request_sha256: str
+    venue_id: str | None = None
+    venue_transaction: str | None = None
+
+
+@final
 class Done(Model):
-    """The payment was signed and sent. `outcome`: `mined`, `sent`, `failed` (reverted), `unknown` or another end.
+    """The payment was signed and sent, or the statement was signed. `outcome`: `mined`, `sent`, `failed` (reverted),
+    `signed` (a statement, whose signature is in `signed`), `unknown` or another end. Of a withdrawal, whose receipt is
+    `withdrawal`, `sent` says that the venue took it, `completed` and `failed` how it says that it ended.
 
     `repeated` is true when this call found an earlier, equal one and nothing was paid again. `incident` is set when the
     receipt was withheld because it held a secret, and names the journal's entry or that of the server's log.
@@ -39,9 +84,13 @@ class Done(Model):
 
     status: Literal["done"] = "done"
     operation: str
-    outcome: Literal["mined", "sent", "failed", "replaced", "unknown", "burned", "signed_but_invalid"]
+    outcome: Literal[
+        "mined", "sent", "signed", "completed", "failed", "replaced", "unknown", "burned", "signed_but_invalid"
+    ]
     repeated: bool = False
     receipt: Receipt | None = None
+    signed: SignatureReceipt | None = None
+    withdrawal: WithdrawalReceipt | None = None
     incident: str | None = None
     message: str
 
@@ -81,16 +130,19 @@ ANSWER: Final[TypeAdapter[Done | Pending | RefusedAnswer]] = TypeAdapter(Answer,
 class Settled(Model):
     """What became of an operation that a tool proposed, for its author's `on_settled`. Allow-listed fields only.
 
-    `outcome`: `mined`, `failed` (reverted), `replaced` by another transaction of the account, `burned` or
-    `signed_but_invalid` (nothing was sent), or `refused` (declined, expired, superseded, denied: `code` says which,
-    from the catalogue). `receipt` is there for what was sent, unless it was withheld because it held a secret.
+    `outcome`: `mined`, `signed` (a statement), `completed` (by a venue), `failed` (reverted, or by a venue), `replaced`
+    by another transaction of the account, `burned` or `signed_but_invalid` (nothing was sent), or `refused` (declined,
+    expired, superseded, denied: `code` says which, from the catalogue). `receipt`, `signed` or `withdrawal` is there
+    for what was done, unless it was withheld because it held a secret.
     """
 
     operation: str
     tool: str
-    outcome: Literal["mined", "failed", "replaced", "burned", "signed_but_invalid", "refused"]
+    outcome: Literal["mined", "signed", "completed", "failed", "replaced", "burned", "signed_but_invalid", "refused"]
     code: str | None = None
     receipt: Receipt | None = None
+    signed: SignatureReceipt | None = None
+    withdrawal: WithdrawalReceipt | None = None
 
 
 @final

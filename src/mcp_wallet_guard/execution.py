@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, final
 
 import anyio
@@ -155,6 +156,8 @@ class Executor:
         claims = await session.chain.facts(
             account=settings.account.address, payee=payee_of(effect), token=settings.token_at(effect.to)
         )
+        data_fee = await session.chain.data_fee(frozen_rows.operation_of(row, settings).transaction)
+        claims = replace(claims, data_fee=data_fee)
         return bookkeeping.FreshClaims(collected_at=self._custody.clock.now(), chain=claims)
 
     async def _consume_and_sign(

@@ -9,16 +9,23 @@ from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.ceremony import Move, advance
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.evidence import ApprovalRow, Facts, OperationRow, canonical
+from mcp_wallet_guard.evidence import ApprovalRow, Facts, OperationRow, StatementFacts, VenueFacts, canonical
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
-from mcp_wallet_guard.operations.intents import Effect, from_json
+from mcp_wallet_guard.operations.intents import Effect, Spend, from_json
 from mcp_wallet_guard.proofs import Decoded, Permitted
 
 DISAGREES: Final = "the row's columns disagree with its bytes"
 
 
 def frozen_row(
-    row: OperationRow, decoded: Decoded, /, *, facts: Facts | None, nonce: int, revision: int, at: int
+    row: OperationRow,
+    decoded: Decoded,
+    /,
+    *,
+    facts: Facts | StatementFacts | VenueFacts | None,
+    nonce: int,
+    revision: int,
+    at: int,
 ) -> OperationRow:
     """The proposed `row` with what was frozen for it and what its view shows. `at` is unix seconds. Raises as
     `advance`."""
@@ -67,7 +74,10 @@ def operation_of(row: OperationRow, settings: Settings, /) -> FrozenOperation:
 
 def effect_of(row: OperationRow, settings: Settings, /) -> Effect:
     """The effect of the row's intent. Raises Tampered when it is not the one that the row's hash names."""
-    effect = settings.effect(from_json(strict_json.loads(row.intent.encode())))
+    intent = from_json(strict_json.loads(row.intent.encode()))
+    if not isinstance(intent, Spend):
+        raise Tampered("tampered.operation", detail="not a payment")
+    effect = settings.effect(intent)
     if effect_hash(effect) != row.effect_hash:
         raise Tampered("tampered.operation", detail="the intent is not the one that was hashed")
     return effect

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final, final
 
 import anyio
 import anyio.to_thread
 
-from mcp_wallet_guard import acts, bookkeeping, calling, mandates
+from mcp_wallet_guard import acts, bookkeeping, calling, mandates, stated
 from mcp_wallet_guard.acting import Actions
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
+from mcp_wallet_guard.asking import Asking
 from mcp_wallet_guard.ceremony import Equal, Move, check_authorized, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
@@ -45,19 +47,23 @@ from mcp_wallet_guard.operations.frozen import effect_hash, freeze
 from mcp_wallet_guard.operations.intents import (
     Effect,
     EffectKind,
-    Intent,
+    Spend,
     UnsignedTransaction,
     amount_of,
     from_json,
     payee_of,
     to_json,
 )
+from mcp_wallet_guard.operations.statements import Statement
 from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.operations.withdrawals import ACCOUNT_PREFIX, ExchangeWithdrawal
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
-from mcp_wallet_guard.session import Session, facts_of
+from mcp_wallet_guard.session import Session, claimed_names, facts_of
+from mcp_wallet_guard.signing import Statements
 from mcp_wallet_guard.stores.base import Transaction
+from mcp_wallet_guard.withdrawing import Withdrawals
 
 LOCAL_OWNER: Final = "local"
 MAX_WAIT_SECONDS: Final = 50.0
@@ -91,8 +97,10 @@ class Guard:
         self._swept_at = 0
         self._reads: Final = ReadLog(custody)
         self.refusals: Final = Refusals(custody, self._reads)
-        self.actions: Final = Actions(
-            custody, self.desk, self._waiters, self.refusals, principals=principals, closed=self._after_close
+        self.actions: Final = Actions(custody, self._asking(), self.refusals)
+        self.statements: Final = Statements(custody, self._asking())
+        self.withdrawals: Final = Withdrawals(
+            custody, self.desk, self._waiters, principals=principals, closed=self._after_close
         )
         self._read_chain: Final = ReadChain(custody)
         self.page_url: Callable[[str], str] | None = None
@@ -104,6 +112,10 @@ class Guard:
         """Ask for a spend. Every refusal is an answer; nothing about a caller's mistake raises."""
         try:
             intent = from_json(proposal.intent)
+            if isinstance(intent, ExchangeWithdrawal):
+                return await self.withdrawals.propose(
+                    proposal, intent, wait_seconds=wait_seconds, page_url=self.page_url
+                )
             first = await self._ask(proposal, intent)
             if not isinstance(first, Pending) or first.queued or wait_seconds <= 0:
                 return first
@@ -125,7 +137,11 @@ class Guard:
     async def outcome(self, operation: str, /, *, principal: str) -> _Answer:
         """Like `status`, after asking the chain about what was sent."""
         try:
-            await self._own_row(operation, principal)
+            row = await self._own_row(operation, principal)
+            if row.account == stated.ACCOUNT:
+                return self._answer(row)
+            if row.account.startswith(ACCOUNT_PREFIX):
+                return self._answer(await self.withdrawals.settle(operation))
             async with self._account_lock:
                 return self._answer(await self.executor.settle(operation))
         except GuardError as error:
@@ -179,6 +195,7 @@ class Guard:
             return
         async with self._account_lock:
             await self.executor.settle_due()
+        await self.withdrawals.settle_due()
 
     async def sweep(self) -> None:
         """Expire and retire what is due, with its links. Raises Locked, Tampered, Unavailable."""
@@ -187,7 +204,9 @@ class Guard:
 
     # --- the ceremony ---------------------------------------------------------------------------------------------
 
-    async def _ask(self, proposal: Proposal, intent: Intent) -> _Answer:
+    async def _ask(self, proposal: Proposal, intent: Spend | Statement) -> _Answer:
+        if isinstance(intent, Statement):
+            return await self.statements.ask(proposal, intent, page_url=self.page_url)
         settings = self.custody.in_force
         if settings is None:
             settings = self.custody.settings_for_reads() if self.custody.is_locked else self.custody.session().settings
@@ -249,7 +268,7 @@ class Guard:
         self,
         proposal: Proposal,
         session: Session,
-        intent: Intent,
+        intent: Spend,
         effect: Effect,
         *,
         queued: OperationRow | None,
@@ -285,6 +304,8 @@ class Guard:
         else:
             tx_fields = await session.chain.prepare(effect, nonce=nonce, facts=claims)
         session.chain.check_fees(tx_fields)
+        data_fee, names = await session.chain.data_fee(tx_fields), await claimed_names(session, effect)
+        claims = replace(claims, data_fee=data_fee, names=names)
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
         if effect.kind == EffectKind.CONTRACT_CALL:
@@ -316,6 +337,9 @@ class Guard:
             stored = await self.executor.execute(stored, principal=proposal.principal)
         return self._answer(stored)
 
+    def _asking(self) -> Asking:
+        return Asking(self.custody, self.desk, self._waiters, principals=self._principals, closed=self._after_close)
+
     async def _sweep(self) -> None:
         self._swept_at = self.custody.clock.now()
         await self._after_close(await self.custody.transact(_swept))
@@ -337,6 +361,8 @@ class Guard:
             self.custody.session()
         except Refused:
             return  # spending is blocked, or nothing is in force yet
+        await self.statements.resume()
+        await self.withdrawals.resume()
         async with self._account_lock:
             await self.executor.resume()
             await self._sweep()
@@ -356,6 +382,8 @@ class Guard:
 
     def _answer(self, row: OperationRow, *, repeated: bool = False) -> _Answer:
         url = None if self.page_url is None else self.page_url(row.id)
+        if row.account == stated.ACCOUNT:
+            return stated.answer(row, repeated=repeated, url=url)
         return answer(row, repeated=repeated, url=url)
 
 

@@ -328,7 +328,7 @@ def _entries_about(entries: tuple[chain.Entry, ...], about: str) -> tuple[chain.
         fields["subject"]
         for _, fields in of_operations
         if fields["subject"] == about
-        or (fields["kind"] == Kind.SIGNED and "0x" + fields["data"]["transaction_hash"] == about.lower())
+        or (fields["kind"] == Kind.SIGNED and about.lower() in {f"0x{each}" for each in fields["data"].values()})
     }
     if not subjects:
         raise InvalidInput("invalid_input.id")

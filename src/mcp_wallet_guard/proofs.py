@@ -120,8 +120,21 @@ class Runnable(Proof):
 
 
 @final
+class Sendable(Proof):
+    """Step 7 of a withdrawal: steps 2 to 6 hold for it, and its approval is being consumed. A venue's only ticket;
+    `text` is the approved string with the time of the consume in its one open place."""
+
+    __slots__ = ("operation", "text")
+    operation: FrozenOperation
+    text: str
+
+
+@final
 class Signed(Proof):
-    """Step 8: the signature recovers to the pinned address, is low-s, and covers exactly the frozen bytes."""
+    """Step 8: the signature recovers to the pinned address, is low-s, and covers exactly the frozen bytes.
+
+    `signed_bytes` are what is broadcast, with their `transaction_hash`; of a statement they are the signature itself,
+    and the hash is the one that was signed."""
 
     __slots__ = ("operation", "signed_bytes", "transaction_hash")
     operation: FrozenOperation
@@ -145,6 +158,7 @@ MAKERS: Final[dict[str, str]] = {
     "Proven": "ceremony.check_proven",
     "Signable": "ceremony.check_signable",
     "Runnable": "ceremony.check_runnable",
+    "Sendable": "ceremony.check_sendable",
     "Signed": "signers.check._prove",
     "Released": "filters.outbound.check_released",
 }
@@ -152,7 +166,7 @@ MAKERS: Final[dict[str, str]] = {
 
 _FIELDS: Final[dict[type[Proof], frozenset[str]]] = {
     kind: frozenset(kind.__slots__)
-    for kind in (Authorized, Decoded, Permitted, Confirmed, Proven, Signable, Runnable, Signed, Released)
+    for kind in (Authorized, Decoded, Permitted, Confirmed, Proven, Signable, Runnable, Sendable, Signed, Released)
 }
 
 _set: Final = object.__setattr__

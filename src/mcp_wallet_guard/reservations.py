@@ -1,7 +1,7 @@
 """What consumed approvals take from the account until the chain decided: the inside of store transactions.
 
-A payment reserves its amount and its highest fee in the transaction that uses its approval up, so that two payments
-cannot both count on the same money.
+A payment reserves its amount, its highest fee and what is counted for data in the transaction that uses its approval
+up, so that two payments cannot both count on the same money.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ from dataclasses import replace
 
 from mcp_wallet_guard import counters
 from mcp_wallet_guard.clearsign.contract_calls import spending_of
+from mcp_wallet_guard.clearsign.frozen_statements import allowed_by
+from mcp_wallet_guard.clearsign.rollups import counted_in
 from mcp_wallet_guard.config.naming import names_of
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import PolicyDenied
 from mcp_wallet_guard.evidence import ReservationRow
-from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, amount_of, called, payee_of
+from mcp_wallet_guard.operations.statements import StatementEffect
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.policy.engine import Reserved
 from mcp_wallet_guard.policy.limits import Limit, covering
+from mcp_wallet_guard.proofs import Decoded
 from mcp_wallet_guard.stores.base import Transaction
 
 
-def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effect: Effect, settings: Settings) -> None:
-    """Take what `operation` may cost from what others may count on, and count it in every limit over time.
+def reserve(tx: Transaction, operation_id: str, decoded: Decoded, effect: Effect, settings: Settings) -> None:
+    """Take what an operation may cost from what others may count on, and count it in every limit over time.
 
     Raises OverBudget("over_budget"). What a limit counted is never given back: whatever becomes of the payment,
     somebody may have its signature (Threat: T-018, T-019).
@@ -37,7 +40,7 @@ def reserve(tx: Transaction, operation_id: str, operation: FrozenOperation, effe
             operation=operation_id,
             asset=asset.id,
             units=str(units),
-            fee=str(operation.transaction.max_fee + beside),
+            fee=str(decoded.operation.transaction.max_fee + counted_in(decoded.view) + beside),
             at=tx.now,
             state="reserved",
         )
@@ -49,6 +52,35 @@ def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> None
     for."""
     for limit, units in _limits(effect, settings).items():
         counters.check_room(tx, limit.id, limit, units=units)
+
+
+def count_statement(tx: Transaction, effect: StatementEffect, settings: Settings, /) -> None:
+    """Count in every limit over time what the signature lets others take: nothing says when they do. It reserves
+    nothing, as an approval does. Raises OverBudget("over_budget")."""
+    for limit, units in statement_limits(effect, settings).items():
+        counters.take(tx, limit.id, limit, units=units)
+
+
+def check_statement_limits(tx: Transaction, effect: StatementEffect, settings: Settings, /) -> None:
+    """Raises OverBudget("over_budget") when what the signature lets others take does not fit in a limit over time."""
+    for limit, units in statement_limits(effect, settings).items():
+        counters.check_room(tx, limit.id, limit, units=units)
+
+
+def statement_limits(effect: StatementEffect, settings: Settings, /) -> dict[Limit, int]:
+    """The limits that a statement counts for, and how much in each: none for what takes nothing.
+
+    Raises PolicyDenied("policy.undecodable", "policy.token") for typed data that no limit could count.
+    """
+    limits = () if settings.policy is None else settings.policy.limits
+    found: dict[Limit, int] = {}
+    for allowed in allowed_by(effect, names_of(settings)):
+        token = settings.token_at(allowed.token)
+        if token is None:
+            raise PolicyDenied("policy.token", detail="the typed data is about a token that is not pinned")
+        for limit in (each for payee in allowed.parties for each in covering(limits, token, payee)):
+            found[limit] = int(allowed.units) if limit.asset is not None else 0
+    return found
 
 
 def reserved(tx: Transaction, settings: Settings, to: Address, /) -> Reserved:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, final
 
 from mcp_wallet_guard.chains.base import Chain, ChainFacts
-from mcp_wallet_guard.clearsign.contract_calls import frozen_words
+from mcp_wallet_guard.clearsign.contract_calls import frozen_words, parties_of
 from mcp_wallet_guard.clearsign.descriptors.index import Index
+from mcp_wallet_guard.clearsign.frozen_statements import statement_facts
 from mcp_wallet_guard.clearsign.recipients import imitated
-from mcp_wallet_guard.clearsign.risks.known import AccountClaim, History, Known, KnownName, KnownToken, NodeClaims
+from mcp_wallet_guard.clearsign.risks.known import (
+    MAX_CLAIMS,
+    AccountClaim,
+    History,
+    Known,
+    KnownName,
+    KnownToken,
+    NodeClaims,
+)
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.config.naming import names_of, tokens_of
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.evidence import Facts, TokenFacts
+from mcp_wallet_guard.evidence import Facts, NameClaim, StatementFacts, TokenFacts
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.operations.frozen import FrozenOperation
+from mcp_wallet_guard.operations.intents import Effect, EffectKind, payee_of
 from mcp_wallet_guard.operations.values import Address, Asset
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.signers.base import Signer
+from mcp_wallet_guard.venues.base import Credential, Venue
 
 
 class OpenVault(Protocol):
@@ -47,6 +59,10 @@ class OpenVault(Protocol):
         """The shared secret of one factor; the caller wipes it."""
         ...
 
+    def credential(self, venue: str, /, *, now: int) -> Credential:
+        """The API key of a venue; the caller wipes it. Raises Refused("venue.no_key", "venue.key_expired")."""
+        ...
+
     def signer(self, settings: Settings, /) -> Signer:
         """The signer of the settings' account. Raises Misconfigured when the vault has no such key."""
         ...
@@ -70,9 +86,27 @@ class Session:
     revision: int
     signer: Signer
     chain: Chain
+    venues: Mapping[str, Venue]
     match_key: Secret
     pairing_key: Secret
     descriptors: Index | None = None
+
+
+async def claimed_names(session: Session, effect: Effect, /) -> tuple[NameClaim, ...]:
+    """What those call themselves whom `effect` is about and the owner has no name for, `MAX_CLAIMS` of them at most.
+
+    They are asked once, before freezing: what they call themselves later changes nothing. Threat: T-023.
+    """
+    settings = session.settings
+    if settings.ens_registry is None:
+        return ()
+    names = names_of(settings)
+    is_call = effect.kind == EffectKind.CONTRACT_CALL
+    parties = parties_of(effect, names) if is_call else (payee_of(effect),)
+    known = {address for _, address in settings.known_addresses}
+    unknown = [each for each in parties if each not in known and names.name(settings.chain, each) is None]
+    claims = [await session.chain.name_claim(each) for each in unknown[:MAX_CLAIMS]]
+    return tuple(claim for claim in claims if claim is not None)
 
 
 def facts_of(
@@ -88,9 +122,11 @@ def facts_of(
         payee_has_code=claims.payee_has_code,
         payee_name=settings.name_of(payee),
         payee_imitates=imitated(payee, settings.known_addresses),
+        payee_claim=next((claim for claim in claims.names if claim.address == payee.value), None),
         symbol=settings.native.symbol,
         decimals=settings.native.decimals,
         token=None if token is None else _token_facts(token, claims),
+        data_fee=None if claims.data_fee is None else int(claims.data_fee),
     )
 
 
@@ -107,7 +143,40 @@ def facts_of_call(
 ) -> Facts:
     """The same for a contract call, with all that its view asks for: names, tokens, and what the checks may know."""
     settings = session.settings
-    known = Known(
+    known = _known(settings, now=now).model_copy(
+        update={
+            "node": NodeClaims(
+                chain=str(settings.chain),
+                accounts=(AccountClaim(address=operation.transaction.to, has_code=claims.payee_has_code),),
+                nonce=claims.nonce,
+                pending_nonce=claims.pending_nonce,
+                balance=int(claims.balance),
+                base_fee=claims.base_fee,
+            ),
+            "history": before,
+            "simulation": simulated,
+            "claims": None if settings.ens_registry is None else claims.names,
+        }
+    )
+    payee = operation.transaction.to
+    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
+    names, descriptors = frozen_words(
+        operation, names_of(settings, claims=claims.names), known=known, index=session.descriptors
+    )
+    return facts.model_copy(update={"names": names, "known": known.to_json(), "descriptors": descriptors})
+
+
+def facts_of_statement(
+    settings: Settings, operation: FrozenOperation, /, *, now: int, before: History | None = None
+) -> StatementFacts:
+    """What the settings and the wallet's own past know of a statement, frozen with it. No node is asked."""
+    known = _known(settings, now=now).model_copy(update={"history": before})
+    return statement_facts(operation, names_of(settings), known=known, at=now)
+
+
+def _known(settings: Settings, /, *, now: int) -> Known:
+    """What the owner's settings and the shipped lists say, without a node's word."""
+    return Known(
         now=now,
         chain=str(settings.chain),
         accounts=(settings.account.address,),
@@ -116,21 +185,8 @@ def facts_of_call(
             KnownToken(chain=str(settings.chain), contract=contract, symbol=asset.symbol)
             for contract, asset in tokens_of(settings).items()
         ),
-        node=NodeClaims(
-            chain=str(settings.chain),
-            accounts=(AccountClaim(address=operation.transaction.to, has_code=claims.payee_has_code),),
-            nonce=claims.nonce,
-            pending_nonce=claims.pending_nonce,
-            balance=int(claims.balance),
-            base_fee=claims.base_fee,
-        ),
-        history=before,
-        simulation=simulated,
+        delegates=() if settings.policy is None else settings.policy.delegates,
     )
-    payee = operation.transaction.to
-    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
-    names, descriptors = frozen_words(operation, names_of(settings), known=known, index=session.descriptors)
-    return facts.model_copy(update={"names": names, "known": known.to_json(), "descriptors": descriptors})
 
 
 def _token_facts(token: Asset, claims: ChainFacts) -> TokenFacts:

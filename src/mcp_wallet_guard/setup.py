@@ -23,7 +23,7 @@ from mcp_wallet_guard.danger import CheapKdf
 from mcp_wallet_guard.desk import enrol
 from mcp_wallet_guard.errors import InvalidInput, Misconfigured, Refused
 from mcp_wallet_guard.evidence import Clock, FactorRow
-from mcp_wallet_guard.keys import mnemonic, vault
+from mcp_wallet_guard.keys import credentials, mnemonic, vault
 from mcp_wallet_guard.keys.kdf import DEFAULT, cheap_profile
 from mcp_wallet_guard.keys.passphrases import passphrase_from_text
 from mcp_wallet_guard.keys.vault import EntryKind, UnlockedVault
@@ -174,6 +174,15 @@ def add_factor(opened: UnlockedVault, secret: bytes, /, *, label: str, now: int)
         return entry.id
     finally:
         held.wipe()
+
+
+def add_credential(opened: UnlockedVault, /, *, venue: str, key_id: Secret, secret: Secret, now: int, days: int) -> int:
+    """Seal a venue's API key for `days` in an open vault, in the place of an earlier one, and save it; when it ends, in
+    unix seconds. Raises InvalidInput."""
+    expires_at = now + days * 86_400
+    credentials.add_credential(opened, venue=venue, key_id=key_id, secret=secret, created_at=now, expires_at=expires_at)
+    opened.save()
+    return expires_at
 
 
 def check_no_factor(opened: UnlockedVault, /) -> None:

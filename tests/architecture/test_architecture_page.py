@@ -39,7 +39,7 @@ def test_the_drawing_of_the_ceremony_and_the_table_of_makers_agree() -> None:
 
 def test_the_drawing_has_ten_steps_and_the_freeze() -> None:
     names = ["validate", "authorize", "freeze", "decode", "policy", "confirm", "second factor", "execute"]
-    more = ["execute, of an action", "verify", "filter", "journal"]
+    more = ["execute, of an action", "execute, to a venue", "verify", "filter", "journal"]
     assert [step.name.lstrip("0123456789 ") for step in STEPS] == names + more
     assert all(step.says for step in STEPS)
     refuses = {step.name: step.refuses for step in STEPS}

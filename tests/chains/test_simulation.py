@@ -1,7 +1,7 @@
 """What a transaction would do, asked of a node in three ways; and what a hostile node makes of the question.
 
 The answers are written by hand after the documentation of go-ethereum (eth_simulateV1; callTracer with logs).
-Threat: T-042, T-057.
+Threat: T-042, T-043, T-057.
 """
 
 from __future__ import annotations

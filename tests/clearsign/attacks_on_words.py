@@ -42,6 +42,7 @@ from tests.clearsign.readings import (
     typed,
 )
 from tests.clearsign.scenes import (
+    CLAIM,
     GAINED,
     NAMED,
     NOBODY_ASKED,
@@ -80,6 +81,7 @@ CASES: Final[dict[int, Case]] = {
             "name.nonascii": (pay(names=(UsedName(name="\u0430lice.eth", address=PAYEE),)), KNOWN),
             "name.changed": (NAMED, resolved(previous=STRANGER)),
             "name.one_way": (NAMED, resolved(reverse=None)),
+            "name.claimed": (pay(), knowing(claims=(CLAIM.model_copy(update={"stands_for": STRANGER.value}),))),
             "name.elsewhere": (pay(STRANGER, names=NAMED.names), resolved()),
             "text.invisible": (pay(), called("Al\u200bice")),
             "text.nonascii": (pay(), called("\u0410lice")),

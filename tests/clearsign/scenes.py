@@ -23,6 +23,7 @@ from mcp_wallet_guard.clearsign.risks.known import (
 )
 from mcp_wallet_guard.clearsign.simulated import Allowance
 from mcp_wallet_guard.clearsign.tree import Bound, PartKind
+from mcp_wallet_guard.evidence import NameClaim
 from mcp_wallet_guard.operations.values import UINT256_MAX
 from tests.clearsign.readings import (
     COIN,
@@ -115,6 +116,7 @@ def withdrawing(**changes: object) -> Reading:
 
 
 NAMED: Final = pay(names=(UsedName(name="alice.eth", address=PAYEE),))
+CLAIM: Final = NameClaim(address=PAYEE.value, name="alice.eth", normal=True, stands_for=PAYEE.value)
 FOUND: Final = ResolvedName(name="alice.eth", address=PAYEE, reverse="alice.eth", previous=PAYEE, normal=True)
 
 

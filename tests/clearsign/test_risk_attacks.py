@@ -1,6 +1,6 @@
 """Attacks on the checks themselves: hiding, flooding, text that speaks for us, and a node that says all is well.
 
-Threat: T-020, T-021, T-022, T-025, T-028.
+Threat: T-020, T-021, T-022, T-025, T-028, T-041, T-043, T-048, T-120.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ from tests.clearsign.readings import (
     typed,
     within,
 )  # fmt: skip
+from tests.clearsign.scenes import CLAIM
 
 # --- hiding ---------------------------------------------------------------------------------------------------------
 
@@ -364,3 +365,10 @@ def test_what_leaves_of_a_token_is_added_up_over_all_calls() -> None:
     assert "balance.small" in raised(call(half, half))
     assert "balance.small" not in raised(call(half))
     assert "balance.small" not in raised(call(half, out(PAYEE, asset=COIN, amount=6 * 10**11, owner=STRANGER)))
+
+
+def test_a_party_that_calls_itself_by_a_name_that_holds_is_no_finding_and_by_one_that_is_not_normal_is() -> None:
+    """Threat: T-022."""
+    assert not raised(pay(), knowing(claims=(CLAIM,))) & {"name.claimed", "name.not_normal"}
+    odd = CLAIM.model_copy(update={"normal": False, "stands_for": None})
+    assert "name.not_normal" in raised(pay(), knowing(claims=(odd,)))

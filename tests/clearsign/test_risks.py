@@ -1,6 +1,6 @@
 """Each of the 45 checks is raised by an attack, passes its honest twin, and says so when a source is missing.
 
-Threat: T-020, T-021, T-022, T-025, T-028.
+Threat: T-020, T-021, T-022, T-025, T-028, T-041, T-043, T-048, T-120.
 """
 
 from __future__ import annotations

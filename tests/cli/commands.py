@@ -73,6 +73,7 @@ def run(
     passphrase: str | None = None,
     code: str | None = None,
     phrase: str | None = None,
+    key: str | None = None,
     with_secrets: bool = False,
 ) -> Ran:
     """The command in this process, with descriptors for what a person would type."""
@@ -85,6 +86,8 @@ def run(
             argv += ["--code-fd", str(stack.enter_context(readable(code)))]
         if phrase is not None:
             argv += ["--words-fd", str(stack.enter_context(readable(phrase)))]
+        if key is not None:
+            argv += ["--key-fd", str(stack.enter_context(readable(key)))]
         secrets = stack.enter_context(tempfile.TemporaryFile("w+"))
         if with_secrets:
             argv += ["--secrets-fd", str(secrets.fileno())]

@@ -64,7 +64,7 @@ def test_no_option_takes_a_secret() -> None:
         if any(word in option for word in ("pass", "code", "secret", "word", "key", "seed", "phrase"))
     }
 
-    assert taking == {"--passphrase-fd", "--code-fd", "--secrets-fd", "--words-fd"}
+    assert taking == {"--passphrase-fd", "--code-fd", "--secrets-fd", "--words-fd", "--key-fd"}
 
 
 def test_every_command_takes_json_and_has_a_sentence() -> None:

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from mcp_wallet_guard.config.difference import difference
 from mcp_wallet_guard.config.presets import SmallBudget, ask_everything
-from mcp_wallet_guard.config.settings import Settings, difference, parse_settings
+from mcp_wallet_guard.config.settings import Settings, parse_settings
 from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, ChainId

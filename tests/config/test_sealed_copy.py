@@ -9,7 +9,8 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_wallet_guard.config.settings import canonical, difference, from_canonical, parse_settings
+from mcp_wallet_guard.config.difference import difference
+from mcp_wallet_guard.config.settings import canonical, from_canonical, parse_settings
 from mcp_wallet_guard.errors import Tampered
 from tests.config.documents import FULL, LEAST, edited
 
@@ -32,10 +33,10 @@ def test_the_sealed_copy_is_the_documented_one() -> None:
     assert canonical(parse_settings(LEAST)).decode() == (
         '{"settings":{"account":{"address":"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266","name":"main"},'
         '"approval":{"expires_minutes":10,"page_port":0,"wait_seconds":25},'
-        '"chain":{"decimals":18,"id":1,"max_fee_per_gas_gwei":"200","max_gas":100000,"max_priority_fee_gwei":"5",'
-        '"node":"https://node.example/key","symbol":"ETH"},"contacts":[],"danger":{},'
+        '"chain":{"decimals":18,"ens":false,"id":1,"max_fee_per_gas_gwei":"200","max_gas":100000,"max_priority_fee_gwei":"5",'
+        '"node":"https://node.example/key","symbol":"ETH"},"contacts":[],"danger":{},"descriptors":{},'
         '"lock":{"idle_minutes":15,"locked_reads":"refuse","max_hours":12},"mode":"daemon","tokens":[],'
-        '"vault":"vault.json"},"v":1}'
+        '"vault":"vault.json","venues":[]},"v":1}'
     )
 
 
@@ -126,6 +127,12 @@ def test_payees_are_named_one_by_one() -> None:
     )
 
 
+def test_delegates_are_named_one_by_one() -> None:
+    trusted = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
+    added = changes('approvals = "capped"', f'approvals = "capped"\ndelegates = ["{trusted}"]')
+    assert added == (f'policy.delegates.{trusted}: (not set) -> "trusted"',)
+
+
 def test_contacts_are_named_one_by_one() -> None:
     dave = '[[contacts]]\nname = "Dave"\naddress = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"\n'
     assert changes("[[contacts]]\n", f"{dave}[[contacts]]\n") == (
@@ -139,7 +146,9 @@ def test_a_policy_that_appears_is_a_difference_in_every_key() -> None:
         'policy.approvals: (not set) -> "refuse"',
         'policy.level: (not set) -> "factor"',
         'policy.max_per_transaction: (not set) -> "1"',
+        'policy.messages: (not set) -> "refuse"',
         'policy.payees: (not set) -> "any"',
+        'policy.typed_data: (not set) -> "refuse"',
     )
 
 

@@ -369,5 +369,5 @@ def test_the_documented_file_parses_and_every_key_is_in_the_documented_table() -
         if isinstance(table, BaseModel)
     }
     keys = {f"{table}.{key}" for table, fields in tables.items() for key in fields}
-    keys |= {"vault", "mode", "policy", "tokens", "contacts"}
+    keys |= {"vault", "mode", "policy", "tokens", "contacts", "venues"}
     assert named == keys

@@ -36,6 +36,7 @@ from mcp_wallet_guard.signers.base import Signer, SignerInfo
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.wallet import FundedToken, MadeWallet, make_wallet, passphrase
+from mcp_wallet_guard.venues.base import Credential
 
 START: Final = 1_800_000_000
 ETHER: Final = 10**18
@@ -107,6 +108,9 @@ class CountedVault:
 
     def factor_secret(self, factor_id: str, /) -> Secret:
         return self._vault.factor_secret(factor_id)
+
+    def credential(self, venue: str, /, *, now: int) -> Credential:
+        return self._vault.credential(venue, now=now)
 
     def signer(self, settings: Settings, /) -> Signer:
         return CountedSigner(self._vault.signer(settings), self._rig.signature_log, self._misbehave)

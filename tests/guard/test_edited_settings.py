@@ -14,7 +14,10 @@ from mcp_wallet_guard.config.settings import canonical
 from mcp_wallet_guard.errors import FactorRejected, Refused
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.testing.wallet import passphrase
+from tests.config.test_venues import VENUE
+from tests.guard import statements
 from tests.guard.rig import ETHER, Rig, Wallet, edited
+from tests.guard.venue import Trader
 
 pytestmark = pytest.mark.anyio
 
@@ -28,10 +31,13 @@ EDITS: Mapping[str, str] = {
     "chain.max_fee_per_gas_gwei": '"0.000000001"',
     "chain.max_priority_fee_gwei": '"0"',
     "chain.max_gas": "900_000",
+    "chain.ens": "true",
+    "chain.ens_registry": f'"{MALLORY}"',
     "account.name": '"other"',
     "account.address": f'"{MALLORY}"',
     "tokens": f'symbol = "EVIL"\naddress = "{MALLORY}"\ndecimals = 0',
     "contacts": f'name = "Mallory"\naddress = "{MALLORY}"',
+    "venues": VENUE.partition("[[venues]]\n")[2].replace("https://api.binance.com", "https://evil.example"),
     "policy.tokens": '{ EVIL = "1000" }',
     "policy.approvals": '"capped"',
     "policy.limits": '[{ window = "1m", count = 1 }]',
@@ -44,6 +50,9 @@ EDITS: Mapping[str, str] = {
     "policy.payees": f'[{{ name = "Mallory", address = "{MALLORY}" }}]',
     "policy.actions": '[{ tool = "place_order", count = 9, window = "1h" }]',
     "policy.contracts": f'[{{ name = "Mallory", address = "{MALLORY}", readable = "decoded", control = "ask" }}]',
+    "policy.messages": '"ask"',
+    "policy.typed_data": '"clear"',
+    "policy.delegates": f'["{MALLORY}"]',
     "policy.level": '"present"',
     "policy.max_fee": '"0.000000000000000001"',
     "approval.expires_minutes": "60",
@@ -61,11 +70,12 @@ NEEDS = {
     "policy.groups": "contacts",
     "policy.tokens": "tokens",
     "policy.level": "danger.lower_level",
+    "chain.ens": "chain.ens_registry",
     "policy.mandates": "policy.groups",
     "chain.max_fee_per_gas_gwei": "chain.max_priority_fee_gwei",
 }
 """Key -> another that must be edited too, or the file is not valid."""
-LISTS = {"tokens", "contacts"}
+LISTS = {"tokens", "contacts", "venues"}
 """Lists of tables, which get one more."""
 LEAVES = LISTS | {"limits", "mandates", "actions", "contracts"}
 """Whose parts are not edited one by one."""
@@ -79,6 +89,8 @@ def write(rig: Rig, key: str) -> None:
         return
     table, _, name = key.rpartition(".")
     lines = path.read_text("utf-8").splitlines()
+    if table and not any(line.startswith(f"[{table}]") for line in lines):
+        lines.append(f"[{table}]")
     start = next(number for number, line in enumerate(lines) if line.startswith(f"[{table}]")) + 1 if table else 0
     ends = (number for number in range(start, len(lines)) if lines[number].startswith("["))
     end = next(ends, len(lines))
@@ -140,6 +152,10 @@ async def over_the_limit(wallet: Wallet) -> None:
     assert await wallet.refused("0.6") == "policy.cap"
 
 
+async def withdraws_nothing(wallet: Wallet) -> None:
+    assert await Trader(wallet).refused(venue="exchange") == "policy.venue"
+
+
 async def without_a_code(wallet: Wallet) -> None:
     request = await wallet.owned.request((await wallet.asked()).operation)
     with pytest.raises(FactorRejected):
@@ -177,9 +193,20 @@ async def read_while_locked(wallet: Wallet) -> None:
     await wallet.owned.unlock(passphrase())
 
 
+async def signing_what_is_not_named(wallet: Wallet) -> None:
+    assert await statements.refused(wallet, statements.message("Hello")) == "policy.message"
+    permit = statements.Signing(wallet.rig, statements.THIEF).permit()
+    assert await statements.refused(wallet, statements.data(permit)) == "policy.message"
+    assert await statements.refused(wallet, statements.delegate(MALLORY)) == "policy.risk"
+
+
 TRIED: Mapping[str, Callable[[Wallet], Awaitable[None]]] = {
     "policy.max_per_transaction": over_the_limit,
+    "venues": withdraws_nothing,
     "policy.level": without_a_code,
+    "policy.messages": signing_what_is_not_named,
+    "policy.typed_data": signing_what_is_not_named,
+    "policy.delegates": signing_what_is_not_named,
     "danger.lower_level": without_a_code,
     "approval.expires_minutes": after_ten_minutes,
     "lock.idle_minutes": after_fifteen_idle_minutes,

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.frozen import effect_hash
-from mcp_wallet_guard.operations.intents import Intent, Transfer, UnsignedTransaction, from_json, resolve, to_json
+from mcp_wallet_guard.operations.intents import (
+    Intent,
+    Spend,
+    Transfer,
+    UnsignedTransaction,
+    from_json,
+    resolve,
+    to_json,
+)
 from mcp_wallet_guard.operations.values import Account, Amount, Asset, ChainId
 from tests.operations.strategies import ACCOUNT, CHAIN, EFFECT, ETH, PAYEE, TRANSACTION, addresses, chains, transactions
 
@@ -69,7 +77,7 @@ def test_bytes_and_intent_for_one_payment_have_one_effect() -> None:
         ),
     ],
 )
-def test_what_the_pinned_account_cannot_mean_is_refused(intent: Intent, code: str) -> None:
+def test_what_the_pinned_account_cannot_mean_is_refused(intent: Spend, code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         resolve(intent, account=ACCOUNT, native=ETH)
     assert caught.value.code == code

@@ -18,6 +18,7 @@ from mcp_wallet_guard.operations.intents import (
     Effect,
     EffectKind,
     Intent,
+    Spend,
     TokenApproval,
     TokenTransfer,
     UnsignedTransaction,
@@ -47,7 +48,7 @@ intents = (
 )
 
 
-def effect_of(intent: Intent) -> Effect:
+def effect_of(intent: Spend) -> Effect:
     return resolve(intent, account=ACCOUNT, native=ETH, tokens=(DAI, USDC))
 
 
@@ -124,7 +125,7 @@ def test_what_is_no_plain_call_of_a_pinned_token_is_a_contract_call(to: Address,
         (replace(CALL, chain=ChainId(1)), "invalid_input.chain"),
     ],
 )
-def test_what_the_pins_cannot_mean_is_refused(intent: Intent, code: str) -> None:
+def test_what_the_pins_cannot_mean_is_refused(intent: Spend, code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         effect_of(intent)
     assert caught.value.code == code

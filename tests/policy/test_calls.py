@@ -6,16 +6,22 @@ from typing import Any, Final
 
 import pytest
 
+from mcp_wallet_guard.clearsign.contract_calls import frozen_words
+from mcp_wallet_guard.clearsign.knowledge import Sources
+from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.table import REFUSED
 from mcp_wallet_guard.clearsign.tree import Clarity
+from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.confirmation import ConfirmationView, Finding, ViewEffect, ViewParty
-from mcp_wallet_guard.errors import Misconfigured
+from mcp_wallet_guard.errors import Misconfigured, PolicyDenied
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.values import Address, BaseUnits
 from mcp_wallet_guard.policy.calls import call_denials
 from mcp_wallet_guard.policy.contracts import MAX_CONTRACTS, ContractRule, check_contracts
+from mcp_wallet_guard.policy.engine import Reserved, Verdict, check_proposal, decide
 from mcp_wallet_guard.policy.rules import Payee, Policy, TokenRule
-from tests.clearsign.transfers import PAYEE, SENDER, STRANGER, USDC
+from mcp_wallet_guard.proofs import Decoded
+from tests.clearsign.transfers import CLAIMS, PAYEE, SENDER, STRANGER, USDC, facts, token_effect, token_freeze
 
 CONTRACT: Final = Address.from_bytes(b"\x77" * 20)
 TOKEN: Final = USDC.id
@@ -202,3 +208,31 @@ def test_a_policy_knows_its_contracts_alone() -> None:
     assert found is not None
     assert (found.name, found.readable, found.control) == ("Router", Clarity.CLEAR, False)
     assert rules.contract_rule(STRANGER) is None
+
+
+# --- in the engine ------------------------------------------------------------------------------------------------
+
+CALLED: Final = token_effect(kind="contract_call", to=CONTRACT)
+
+
+def decoded_call(**changes: Any) -> Decoded:
+    """A `transfer` that a contract which is no pinned token is asked for, as it is frozen and shown."""
+    operation = token_freeze(CALLED, **changes)
+    known = Known()
+    names, _ = frozen_words(operation, Sources(), known=known, index=None)
+    return check_decoded(operation, facts(names=names, known=known.to_json()), effect=CALLED)
+
+
+def test_a_call_is_judged_by_what_its_bytes_do_and_by_its_fee() -> None:
+    check_proposal(policy(), CALLED)
+    decision = decide(policy(readable=Clarity.DECODED), decoded_call(), facts=CLAIMS, reserved=Reserved())
+    denied = [reason.code for reason in decision.reasons if reason.verdict is Verdict.DENY]
+    assert denied == ["policy.token"], "what is moved is a token that nobody pinned"
+    dear = decide(policy(), decoded_call(gas=2**32 - 1), facts=CLAIMS, reserved=Reserved())
+    assert {"over_balance", "policy.token"} <= {reason.code for reason in dear.reasons}
+
+
+def test_a_call_of_a_contract_that_is_not_named_is_no_proposal() -> None:
+    with pytest.raises(PolicyDenied) as refused:
+        check_proposal(policy(address=STRANGER), CALLED)
+    assert refused.value.code == "policy.contract"

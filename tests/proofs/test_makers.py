@@ -113,7 +113,9 @@ def test_only_rooms_with_sealed_types_reach_around_a_seal() -> None:
 def test_the_signers_ticket_has_one_caller_and_no_other_name() -> None:
     assert callers(SOURCE, "check_runnable") == ["acts.consume"]
     assert mentions(SOURCE, "check_runnable") == {"acts": 2}
-    assert callers(SOURCE, "check_signable") == ["bookkeeping.consume"]
+    assert callers(SOURCE, "check_sendable") == ["withdrawals.consume"]
+    assert mentions(SOURCE, "check_sendable") == {"withdrawals": 2}
+    assert callers(SOURCE, "check_signable") == ["bookkeeping.use_up"]
     assert mentions(SOURCE, "check_signable") == {"bookkeeping": 2}, "imported, and called"
 
 

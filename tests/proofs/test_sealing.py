@@ -38,6 +38,7 @@ def test_every_proof_has_a_maker_and_every_maker_a_proof() -> None:
         "Proven": "ceremony.check_proven",
         "Signable": "ceremony.check_signable",
         "Runnable": "ceremony.check_runnable",
+        "Sendable": "ceremony.check_sendable",
         "Signed": "signers.check._prove",
         "Released": "filters.outbound.check_released",
     }
@@ -52,6 +53,7 @@ def test_the_fields_of_each_proof_are_the_documented_ones() -> None:
         "Proven": ("level", "operation_digest"),
         "Signable": ("operation", "signing_hashes"),
         "Runnable": ("operation",),
+        "Sendable": ("operation", "text"),
         "Signed": ("operation", "signed_bytes", "transaction_hash"),
         "Released": ("payload",),
     }

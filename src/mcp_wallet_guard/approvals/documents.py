@@ -23,6 +23,7 @@ _NOUNS: Final = {
     "message": "message",
     "typed_data": "message",
     "delegation": "delegation",
+    "exchange_withdrawal": "withdrawal",
 }
 """Kind of a view -> what is approved, where that is no payment."""
 VIEW_CHANGED: Final = (

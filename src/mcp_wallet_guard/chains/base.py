@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, final
 
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
+from mcp_wallet_guard.evidence import NameClaim
 from mcp_wallet_guard.operations.evm import Eip1559
 from mcp_wallet_guard.operations.intents import Effect
 from mcp_wallet_guard.operations.values import Address, Asset, BaseUnits, ChainId
@@ -21,7 +22,8 @@ from mcp_wallet_guard.proofs import Signed
 class ChainFacts:
     """A node's claims at one moment. `balance` and `base_fee` are wei; `pending_nonce` counts the node's pool.
 
-    `token_balance` is in the smallest unit of the token that was asked about, None when none was.
+    `token_balance` is in the smallest unit of the token that was asked about, None when none was. `data_fee` is what
+    `Chain.data_fee` says of the transaction in question, `names` what `Chain.name_claim` says of its parties.
     """
 
     nonce: int
@@ -30,6 +32,8 @@ class ChainFacts:
     base_fee: int
     payee_has_code: bool
     token_balance: BaseUnits | None = None
+    data_fee: BaseUnits | None = None
+    names: tuple[NameClaim, ...] = ()
 
 
 @final
@@ -79,6 +83,16 @@ class Chain(Protocol):
 
     def check_fees(self, tx: Eip1559, /) -> None:
         """Raises PolicyDenied("policy.cap") when `tx` offers more per gas, or more gas, than the ceilings."""
+        ...
+
+    async def data_fee(self, tx: Eip1559, /) -> BaseUnits | None:
+        """What the chain says that it would take for the data of `tx`, beside the gas: wei, None on a chain that takes
+        nothing. An oracle that does not answer is Unavailable, never nothing."""
+        ...
+
+    async def name_claim(self, address: Address, /) -> NameClaim | None:
+        """What `address` calls itself in the name registry that this chain was set up with; None for nothing, without
+        one, and whatever goes wrong: a payment does not wait for a name."""
         ...
 
     async def broadcast(self, signed: Signed, /) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from web3.providers.async_base import AsyncBaseProvider
 
-from mcp_wallet_guard.chains.shapes import data, fields, garbled, hash_of_32, quantity
+from mcp_wallet_guard.chains import data_fees
+from mcp_wallet_guard.chains.shapes import data, fields, garbled, hash_of_32, optional, quantity
 from mcp_wallet_guard.chains.traces import returned, simulated, traced
 from mcp_wallet_guard.errors import Unavailable
 
@@ -112,5 +113,6 @@ _ANSWERS: Final[dict[str, Callable[[object], Any]]] = {
         status=quantity(1),
         gasUsed=quantity(2**32 - 1),
         effectiveGasPrice=quantity(_PRICE),
+        l1Fee=optional(quantity(data_fees.MOST)),
     ),
 }

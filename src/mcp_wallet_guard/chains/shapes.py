@@ -48,14 +48,20 @@ def data(value: object) -> str:
     return value
 
 
-def fields(**accept: Callable[[object], str]) -> Callable[[object], dict[str, str] | None]:
-    """An object or null; of the object exactly these fields, all of them required."""
+def optional(accept: Callable[[object], str], /) -> Callable[[object], str | None]:
+    """The same where there is something, None where there is nothing."""
+    return lambda value: None if value is None else accept(value)
+
+
+def fields(**accept: Callable[[object], str | None]) -> Callable[[object], dict[str, str] | None]:
+    """An object or null; of the object exactly these fields, all of them required unless they are `optional`."""
 
     def reduce(value: object) -> dict[str, str] | None:
         if value is None:
             return None
         if not isinstance(value, dict):
             raise lied("not an object")
-        return {name: check(value.get(name)) for name, check in accept.items()}
+        found = ((name, check(value.get(name))) for name, check in accept.items())
+        return {name: accepted for name, accepted in found if accepted is not None}
 
     return reduce

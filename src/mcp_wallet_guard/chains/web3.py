@@ -13,6 +13,7 @@ from web3 import AsyncWeb3
 from web3.exceptions import TransactionNotFound, Web3Exception
 from web3.types import TxParams, Wei
 
+from mcp_wallet_guard.chains import data_fees, ens
 from mcp_wallet_guard.chains.base import ChainFacts, Settlement, UnsignedCall
 from mcp_wallet_guard.chains.rpc import EgressProvider, NodeError
 from mcp_wallet_guard.chains.shapes import garbled, lied
@@ -26,11 +27,12 @@ from mcp_wallet_guard.operations.values import BaseUnits
 from mcp_wallet_guard.proofs import Signed, exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-    from typing import Literal, TypeVar
+    from collections.abc import Awaitable, Mapping
+    from typing import Any, Literal, TypeVar
 
     from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
     from mcp_wallet_guard.egress import Egress
+    from mcp_wallet_guard.evidence import NameClaim
     from mcp_wallet_guard.operations.intents import Effect
     from mcp_wallet_guard.operations.values import Address, Asset, ChainId
     from mcp_wallet_guard.pinned_url import PinnedUrl
@@ -41,16 +43,21 @@ __all__ = ["FeeLimits", "Web3Chain"]
 
 GAS_TRANSFER: Final = 21_000
 DEFAULT_PRIORITY_FEE: Final = 10**9
+NAME_GAS: Final = 2_000_000
 
 
 @final
 class Web3Chain:
     """Implements `chains.base.Chain`. Answers are claims of one node; see `chains.rpc` for how they are read."""
 
-    def __init__(self, *, chain_id: ChainId, node: PinnedUrl, egress: Egress, limits: FeeLimits) -> None:
+    def __init__(
+        self, *, chain_id: ChainId, node: PinnedUrl, egress: Egress, limits: FeeLimits, names: Address | None = None
+    ) -> None:
+        """`names` is the registry of names to be asked, None for none."""
         self._chain_id: Final = chain_id
         self._egress: Final = egress
         self._limits: Final = limits
+        self._names: Final = names
         # No middleware: web3's defaults resolve names, invent gas prices and pad estimates.
         self._provider: Final = EgressProvider(node=node, egress=egress)
         self._eth: Final = AsyncWeb3(self._provider, middleware=[]).eth
@@ -113,6 +120,47 @@ class Web3Chain:
         ):
             raise PolicyDenied("policy.cap", detail="the fee or the gas is above the operator's ceiling")
 
+    async def data_fee(self, tx: Eip1559, /) -> BaseUnits | None:
+        """See `Chain.data_fee`. Threat: T-042."""
+        oracle = data_fees.oracle_of(self._chain_id)
+        if oracle is None:
+            return None
+        fee = data_fees.number(await self._call(oracle.address, oracle.data_call(tx)))
+        if oracle.in_ether:
+            fee = data_fees.within(fee * data_fees.number(await self._call(oracle.address, data_fees.TOKEN_RATIO)))
+        if oracle.has_operator:
+            fee += await self._operator_fee(oracle, tx)
+        return BaseUnits(fee)
+
+    async def _operator_fee(self, oracle: data_fees.Oracle, tx: Eip1559) -> int:
+        try:
+            answer = await self._eth.call(_call(oracle.address, oracle.operator_call(tx)), "latest")
+        except NodeError as error:
+            if error.revert is not None:
+                return 0  # an oracle of before Isthmus: there is no such fee
+            raise garbled(f"the node answered with error {error.code}") from None
+        except Web3Exception as error:
+            raise garbled(f"web3 could not read the answer ({type(error).__name__})") from None
+        return data_fees.number(bytes(answer))
+
+    async def _call(self, contract: Address, calldata: bytes) -> bytes:
+        return bytes(await _ask(self._eth.call(_call(contract, calldata), "latest")))
+
+    async def name_claim(self, address: Address, /) -> NameClaim | None:
+        """See `Chain.name_claim`."""
+        if self._names is None:
+            return None
+        return await ens.claim_of(address, registry=self._names, call=self._try)
+
+    async def _try(self, contract: Address, calldata: bytes) -> bytes | None:
+        """What a call gives within a bound of gas, None for whatever else: also for one that asks us to look elsewhere
+        (EIP-3668), which is a revert like any other."""
+        call = _call(contract, calldata) | TxParams(gas=NAME_GAS)
+        try:
+            return bytes(await self._eth.call(call, "latest"))
+        except (NodeError, Web3Exception, Unavailable):
+            return None
+
     async def broadcast(self, signed: Signed, /) -> None:
         """See `Chain.broadcast`. Success is our own hash, returned or known to the node already."""
         if exactly(Signed, signed).operation.account.chain != self._chain_id:
@@ -144,8 +192,12 @@ class Web3Chain:
         return Settlement(
             outcome=outcome,
             block_number=int(receipt["blockNumber"]),
-            fee=int(receipt["gasUsed"]) * int(receipt["effectiveGasPrice"]),
+            fee=int(receipt["gasUsed"]) * int(receipt["effectiveGasPrice"]) + self._data_fee_in(receipt),
         )
+
+    def _data_fee_in(self, receipt: Mapping[str, Any]) -> int:
+        """What the chain took for data, where it charges for it and its receipts say so. web3 leaves it as it came."""
+        return 0 if data_fees.oracle_of(self._chain_id) is None else int(receipt.get("l1Fee", "0x0"), 16)
 
     async def transaction_count(self, account: Address, /) -> int:
         """See `Chain.transaction_count`."""
@@ -170,9 +222,8 @@ class Web3Chain:
 
     async def _view(self, contract: Address, data: bytes) -> int | None:
         """The one number that a call gives, None when it gives something else or fails."""
-        call: TxParams = {"to": _checksummed(contract), "data": HexStr("0x" + data.hex())}
         try:
-            answer = bytes(await self._eth.call(call, "latest"))
+            answer = bytes(await self._eth.call(_call(contract, data), "latest"))
         except (NodeError, Web3Exception):
             return None
         return int.from_bytes(answer) if len(answer) == 32 else None
@@ -236,6 +287,10 @@ async def _ask(answer: Awaitable[T]) -> T:
     except Web3Exception as error:
         reason = f"web3 could not read the answer ({type(error).__name__})"
     raise garbled(reason)
+
+
+def _call(contract: Address, calldata: bytes) -> TxParams:
+    return {"to": _checksummed(contract), "data": _hex(calldata)}
 
 
 def _checksummed(address: Address) -> ChecksumAddress:

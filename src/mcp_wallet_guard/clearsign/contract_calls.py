@@ -16,6 +16,7 @@ from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.risks.known import Known
+from mcp_wallet_guard.clearsign.risks.parties import everybody
 from mcp_wallet_guard.clearsign.subjects import read_transaction
 from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction
 from mcp_wallet_guard.confirmation import ConfirmationView
@@ -64,7 +65,13 @@ def read_operation(operation: FrozenOperation, names: Lookup, /, *, described: D
 
 
 def render_call(
-    operation: FrozenOperation, /, *, names: Names, known: Known, descriptors: tuple[str, ...] = ()
+    operation: FrozenOperation,
+    /,
+    *,
+    names: Names,
+    known: Known,
+    descriptors: tuple[str, ...] = (),
+    data_fee: int | None = None,
 ) -> ConfirmationView:
     """The view of a frozen call, from its bytes and what was known then. Raises as `read_operation`, and Tampered for
     descriptors that nobody froze."""
@@ -79,6 +86,7 @@ def render_call(
         account=operation.account,
         operation_digest=operation.digest,
         expires_at=operation.expires_at,
+        data_fee=data_fee,
     )
 
 
@@ -97,6 +105,12 @@ def frozen_words(
         expires_at=operation.expires_at,
     )
     return canonical(sources.frozen()), described.frozen
+
+
+def parties_of(effect: Effect, names: Lookup, /) -> tuple[Address, ...]:
+    """Whom a call is about: the contract, and everybody who gets something by it, each once, in order."""
+    found = (party.address for party in everybody(_read(effect, names)))
+    return tuple(dict.fromkeys((effect.to, *found)))
 
 
 def spending_of(effect: Effect, names: Lookup, /) -> Spending:
@@ -128,6 +142,11 @@ _MOST: Final = 2**256 - 1
 
 def _own(effect: Effect, names: Lookup) -> list[Consequence]:
     """What leaves, or may be taken from, the account itself. The native currency is counted by the value, not here."""
+    found = (each.consequence for each in _read(effect, names).of(Direction.OUT, Direction.ALLOW))
+    return [each for each in found if each.owner in {None, effect.account.address} and each.asset is not None]
+
+
+def _read(effect: Effect, names: Lookup) -> Reading:
     account: Account = effect.account
     envelope = Envelope(
         type=EnvelopeType.EIP1559,
@@ -141,6 +160,4 @@ def _own(effect: Effect, names: Lookup) -> list[Consequence]:
         data=effect.data,
     )
     knows = KnownContracts(names, account.chain)
-    reading = read_transaction(envelope, signer=account.address, knows=knows)
-    found = (each.consequence for each in reading.of(Direction.OUT, Direction.ALLOW))
-    return [each for each in found if each.owner in {None, account.address} and each.asset is not None]
+    return read_transaction(envelope, signer=account.address, knows=knows)

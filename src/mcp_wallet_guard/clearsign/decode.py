@@ -6,7 +6,7 @@ Threat: T-006, T-007, T-020, T-036, T-037.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied
 from mcp_wallet_guard.operations import erc20
@@ -15,12 +15,15 @@ from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation
 from mcp_wallet_guard.operations.intents import KIND_OF_CALL, EffectKind
 from mcp_wallet_guard.operations.values import UINT256_MAX, Account, Address, Asset, BaseUnits
 
+_NOTHING: Final = BaseUnits(0)
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """Everything that the bytes of a payment say. `amount` is in the smallest unit of `token`, or wei without one; fees
-    per gas are wei, `gas` the limit. For an approval `payee` is who may take that much, once or little by little."""
+    per gas are wei, `gas` the limit. For an approval `payee` is who may take that much, once or little by little.
+    `data_fee` is no part of the bytes: what is counted, in wei, for data that the chain charges for beside the gas."""
 
     kind: EffectKind
     account: Account
@@ -31,16 +34,22 @@ class Payment:
     gas: int
     max_fee_per_gas: BaseUnits
     max_priority_fee_per_gas: BaseUnits
+    data_fee: BaseUnits = _NOTHING
 
     @property
     def max_fee(self) -> BaseUnits:
-        """The most that the fee can be, in wei."""
+        """The most that the fee can be by what is signed, in wei."""
         return BaseUnits(self.gas * self.max_fee_per_gas)
 
     @property
+    def counted_fee(self) -> BaseUnits:
+        """What limits count as the fee, in wei: the highest one, and the data's."""
+        return BaseUnits(self.max_fee + self.data_fee)
+
+    @property
     def total(self) -> BaseUnits:
-        """The most that can leave the account, in wei: the highest fee, and the amount unless it is of a token."""
-        return BaseUnits(self.max_fee + (0 if self.token is not None else self.amount))
+        """What may leave the account, in wei: the counted fee, and the amount unless it is of a token."""
+        return BaseUnits(self.counted_fee + (0 if self.token is not None else self.amount))
 
 
 def decode(operation: FrozenOperation, /, *, token: Asset | None = None) -> Payment:

@@ -10,6 +10,8 @@ from typing import Final
 
 from mcp_wallet_guard.clearsign.decode import Payment
 from mcp_wallet_guard.clearsign.recipients import NOBODYS, nobodys
+from mcp_wallet_guard.clearsign.risks.names import NAMES
+from mcp_wallet_guard.clearsign.rollups import charges_for_data
 from mcp_wallet_guard.clearsign.text import NAME_LIMIT, quoted, suspicion
 from mcp_wallet_guard.confirmation import Finding
 from mcp_wallet_guard.evidence import Facts
@@ -54,6 +56,11 @@ def _payee(payment: Payment, facts: Facts) -> Iterator[Finding]:
             severity="warning",
             text="The payee is a contract. What it does with the money cannot be shown.",
         )
+    claim = facts.payee_claim
+    if claim is not None and not claim.holds:
+        code = "name.claimed" if claim.normal else "name.not_normal"
+        shown = quoted(claim.name, limit=NAME_LIMIT)
+        yield Finding(code=code, severity="danger", text=NAMES[code].format(name=shown), evidence="node")
     if facts.payee_name is None:
         yield Finding(code="payee.new", severity="notice", text="The payee has no name in your address book.")
     elif suspicion(facts.payee_name) == "text.invisible":
@@ -100,11 +107,18 @@ def _money(payment: Payment, facts: Facts) -> Iterator[Finding]:
             severity="warning",
             text="The account may not hold enough for the amount and its highest fee.",
         )
-    if payment.token is None and payment.max_fee * 100 > payment.amount * FEE_PERCENT:
+    if payment.token is None and payment.counted_fee * 100 > payment.amount * FEE_PERCENT:
         yield Finding(
             code="fee.high",
             severity="warning",
             text=f"The highest fee is more than {FEE_PERCENT} % of the amount.",
+        )
+    if facts.data_fee == 0 and charges_for_data(payment.account.chain):
+        yield Finding(
+            code="fee.data_free",
+            severity="warning",
+            text="The node says that this chain takes nothing for data. Such chains usually do.",
+            evidence="node",
         )
     if payment.max_fee_per_gas < facts.base_fee:
         yield Finding(

@@ -18,7 +18,7 @@ from mcp_wallet_guard.clearsign.risks.known import Indexed
 from mcp_wallet_guard.clearsign.token_lists import Tokens
 from mcp_wallet_guard.clearsign.tree import TRUSTED, AssetKind, Source
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.evidence import Model, canonical
+from mcp_wallet_guard.evidence import Model, NameClaim, canonical
 from mcp_wallet_guard.operations.values import Address, Asset, ChainId
 
 MAX_NAMES: Final = 4_096
@@ -126,18 +126,21 @@ class Names(Indexed):
 @final
 class Sources:
     """The owner's sources as a `Lookup` that notes what it answered. `pins` and `names` are the settings', `lists`
-    come after them in their order; `claims` are what contracts say of themselves, and come last."""
+    come after them in their order; `claims` are what contracts say of themselves, and come last. Of
+    `claims_of_names` those are names that hold, where the settings have none."""
 
     def __init__(
         self,
         *,
         pins: Iterable[Asset] = (),
         names: Mapping[Address, str] | None = None,
+        claims_of_names: Iterable[NameClaim] = (),
         lists: tuple[Tokens, ...] = (),
         claims: Mapping[tuple[int, Address], TokenName] | None = None,
     ) -> None:
         self._pins: Final = {(asset.chain.number, asset.address): asset for asset in pins}
         self._names: Final = dict(names or {})
+        self._claimed: Final = {Address(each.address): each.name for each in claims_of_names if each.holds}
         self._lists: Final = lists
         self._claims: Final = dict(claims or {})
         self._tokens: dict[tuple[int, str | None], FrozenToken] = {}
@@ -159,13 +162,17 @@ class Sources:
 
     def name(self, chain: ChainId, address: Address, /) -> AddressName | None:
         """See `Lookup`."""
-        name = self._names.get(address)
+        source = Source.CONFIG if address in self._names else Source.ENS
+        name = self._names.get(address, self._claimed.get(address))
         if name is None:
             return None
         self._asked[chain.number, address.value] = FrozenName(
-            chain=chain.number, address=address.value, name=name, source="config"
+            chain=chain.number,
+            address=address.value,
+            name=name,
+            source="config" if source is Source.CONFIG else "ens",
         )
-        return AddressName(name=name, source=Source.CONFIG)
+        return AddressName(name=name, source=source)
 
     def names_of(self, chain: ChainId, address: Address, /) -> tuple[AddressName, ...]:
         """See `Lookup`."""
@@ -178,7 +185,7 @@ class Sources:
 
     def collection(self, chain: ChainId, contract: Address, /) -> AddressName | None:
         """See `Lookup`: a collection has the name that the owner gave it."""
-        return self.name(chain, contract)
+        return self.name(chain, contract) if contract in self._names else None
 
     def block_time(self, chain: ChainId, height: int, /) -> int | None:  # noqa: ARG002  # a `Lookup` is asked for it
         """See `Lookup`. Nobody says it here: a node's word for a date is none."""
@@ -187,7 +194,7 @@ class Sources:
     def frozen(self) -> Names:
         """All that was answered so far, sorted, so that the order of asking is not part of it."""
         names = sorted(self._asked.values(), key=lambda each: (each.chain, each.address))
-        collections = (each.model_copy(update={"what": "collection"}) for each in names)
+        collections = (each.model_copy(update={"what": "collection"}) for each in names if each.source == "config")
         return Names(
             tokens=tuple(sorted(self._tokens.values(), key=lambda each: (each.chain, each.contract or ""))),
             names=(*names, *collections),

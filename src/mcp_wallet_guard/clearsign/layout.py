@@ -21,7 +21,7 @@ LEVELS: Final = {
 }
 """Level -> what a person is told; nothing for a clear one."""
 
-OWN_FIELDS: Final = frozenset({"transfer", "token_transfer", "token_approval", "action"})
+OWN_FIELDS: Final = frozenset({"transfer", "token_transfer", "token_approval", "action", "exchange_withdrawal"})
 """Kinds whose fields say all that their effects do."""
 
 _DEEPEST: Final = 6

@@ -115,8 +115,7 @@ class Presenter:
             return f"{text.grouped(address.value)} (this account)"
         if party.name is None:
             return text.grouped(address.value)
-        says = "" if party.relation == "known" else f", says {party.name_source}"
-        return f"{text.grouped(address.value)} {party.name}{says}"
+        return f"{text.grouped(address.value)} {party.name if party.relation == 'known' else _says(party)}"
 
     def headline(self, part: Part, /) -> str:
         """One sentence of ours about `part`."""
@@ -206,7 +205,9 @@ class Presenter:
         party = self.party(chain, address)
         if party.relation == "self":
             return "this account"
-        return address.value if party.name is None else f"{address.value} {party.name}"
+        if party.name is None:
+            return address.value
+        return f"{address.value} {party.name}" if party.relation == "known" else f"{address.value} ({_says(party)})"
 
     def _call(self, part: Part) -> ViewField:
         target = None if part.target is None else part.target.value
@@ -268,6 +269,10 @@ class Presenter:
         if shown.kind is ShownKind.CHAIN:
             return f"eip155:{raw}" if raw else "every chain"
         return str(raw)
+
+
+def _says(party: ViewParty) -> str:
+    return f"{party.name}, says {party.name_source}"
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ in it; what could not be read or checked says so. Threat: T-006, T-020, T-021, T
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from mcp_wallet_guard.clearsign.lookup import Lookup
@@ -14,7 +15,7 @@ from mcp_wallet_guard.clearsign.present import Presenter
 from mcp_wallet_guard.clearsign.reading import Envelope, Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.table import told
-from mcp_wallet_guard.clearsign.rollups import charges_for_data
+from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.tree import AssetRef, Part, PartKind, Shown, ShownKind, worst
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, Kind, ViewFee, ViewField
 from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits, ChainId
@@ -27,7 +28,6 @@ KINDS: Final[dict[PartKind, Kind]] = {
     PartKind.MESSAGE: "message",
     PartKind.AUTHORIZATION: "delegation",
 }
-AND_DATA: Final = "plus a data fee that the signature does not cap"
 _SIGNS: Final = {
     PartKind.TYPED_DATA: "Sign typed data",
     PartKind.MESSAGE: "Sign a message",
@@ -46,9 +46,12 @@ def view_reading(
     account: Account,
     operation_digest: bytes,
     expires_at: int,
+    data_fee: int | None = None,
 ) -> ConfirmationView:
-    """What a person reads before `account` signs what `reading` was made of. `expires_at` is unix seconds."""
+    """What a person reads before `account` signs what `reading` was made of. `expires_at` is unix seconds, `data_fee`
+    the estimate in wei of what the chain charges for data, None where nobody asked."""
     presenter = Presenter(names, account=account.address)
+    for_data = DataFee(account.chain, data_fee)
     raised, unchecked = told(reading, known)
     return ConfirmationView(
         kind=KINDS[reading.root.kind],
@@ -57,8 +60,8 @@ def view_reading(
         intent=_intent(reading.root, presenter),
         level=worst(tuple(part.clarity for part in reading.parts)).value,
         effects=presenter.effects(reading.root),
-        fields=tuple(_fields(reading, account, presenter)),
-        fee=_fee(reading.envelope, account, presenter),
+        fields=tuple(_fields(reading, account, presenter, for_data)),
+        fee=_fee(reading.envelope, account, presenter, for_data),
         nonce=None if reading.envelope is None else reading.envelope.nonce,
         findings=tuple([each.finding() for each in raised]),
         not_checked=tuple([each.finding() for each in unchecked]),
@@ -73,7 +76,7 @@ def _intent(root: Part, presenter: Presenter) -> str:
     return presenter.headline(root) if signs is None else f"{signs}: {presenter.headline(root)}"
 
 
-def _fields(reading: Reading, account: Account, presenter: Presenter) -> Iterator[ViewField]:
+def _fields(reading: Reading, account: Account, presenter: Presenter, for_data: DataFee) -> Iterator[ViewField]:
     root, envelope = reading.root, reading.envelope
     if envelope is not None:
         yield from _target(reading, presenter)
@@ -85,7 +88,7 @@ def _fields(reading: Reading, account: Account, presenter: Presenter) -> Iterato
     chain = str(account.chain)
     yield ViewField(label="Chain", value=chain, type="chain", path="@.chainId", raw=chain[7:], source="bytes")
     if envelope is not None:
-        yield from _costs(envelope, account, presenter)
+        yield from _costs(envelope, account, presenter, for_data)
 
 
 def _target(reading: Reading, presenter: Presenter) -> Iterator[ViewField]:
@@ -111,22 +114,23 @@ def _data(root: Part, presenter: Presenter) -> ViewField:
     return presenter.fields(alone)[0]
 
 
-def _costs(envelope: Envelope, account: Account, presenter: Presenter) -> Iterator[ViewField]:
+def _costs(envelope: Envelope, account: Account, presenter: Presenter, for_data: DataFee) -> Iterator[ViewField]:
     native = AssetRef(chain=account.chain)
+    money = partial(presenter.money, native)
     fees = [f"{envelope.gas} gas at {_gwei(envelope.max_fee_per_gas)}"]
     if envelope.max_priority_fee_per_gas != envelope.max_fee_per_gas:
         fees.append(f"of it at most {_gwei(envelope.max_priority_fee_per_gas)} as tip")
     if envelope.blobs:
         fees.append(f"{envelope.blobs} blobs at {_gwei(envelope.max_fee_per_blob_gas)} a gas")
-    text = f"{presenter.money(native, envelope.max_fee)} ({', '.join(fees)})"
-    if charges_for_data(account.chain):
-        text += f", {AND_DATA}"
+    text = f"{money(envelope.max_fee)} ({', '.join(fees)})"
+    text = for_data.beside(text, money)
     yield ViewField(
         label="Maximum fee", value=text, type="fee", path="@.fee", raw=str(envelope.max_fee), source="bytes"
     )
     total = envelope.max_fee + envelope.value
+    counted = str(total + for_data.counted)
     yield ViewField(
-        label="Total at most", value=presenter.money(native, total), type="amount", raw=str(total), source="bytes"
+        label="Total at most", value=for_data.total(total, money), type="amount", raw=counted, source="bytes"
     )
     nonce = str(envelope.nonce)
     yield ViewField(label="Nonce", value=nonce, type="integer", path="@.nonce", raw=nonce, source="bytes")
@@ -136,13 +140,8 @@ def _gwei(wei: int) -> str:
     return f"{Amount.from_base_units(BaseUnits(wei), _GWEI).text} gwei"
 
 
-def _fee(envelope: Envelope | None, account: Account, presenter: Presenter) -> ViewFee | None:
+def _fee(envelope: Envelope | None, account: Account, presenter: Presenter, for_data: DataFee) -> ViewFee | None:
     if envelope is None:
         return None
     native = AssetRef(chain=account.chain)
-    return ViewFee(
-        max=presenter.money(native, envelope.max_fee),
-        raw=str(envelope.max_fee),
-        asset=native.id,
-        and_data=charges_for_data(account.chain),
-    )
+    return for_data.fee(presenter.money(native, envelope.max_fee), envelope.max_fee, native.id)

@@ -9,6 +9,8 @@ Threat: T-006, T-007, T-008, T-021.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Literal
 
 from mcp_wallet_guard.canonical import canonical_bytes
@@ -17,17 +19,22 @@ from mcp_wallet_guard.clearsign.actions import render_action
 from mcp_wallet_guard.clearsign.contract_calls import render_call
 from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.findings import findings
+from mcp_wallet_guard.clearsign.frozen_statements import check_stated, render_statement
 from mcp_wallet_guard.clearsign.knowledge import Names
 from mcp_wallet_guard.clearsign.risks.known import Known
-from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewFee, ViewField, ViewParty
+from mcp_wallet_guard.clearsign.rollups import DataFee
+from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
+from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewField, ViewParty
 from mcp_wallet_guard.errors import InvalidInput, Tampered
-from mcp_wallet_guard.evidence import Facts
-from mcp_wallet_guard.operations import frozen
+from mcp_wallet_guard.evidence import Facts, StatementFacts, VenueFacts
+from mcp_wallet_guard.operations import frozen, requests
 from mcp_wallet_guard.operations.actions import Action, action_hash, action_of
 from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind
+from mcp_wallet_guard.operations.statements import StatementEffect
 from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId, keccak256
+from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal, withdrawal_hash
 from mcp_wallet_guard.proofs import Decoded, mint
 
 LABELS: Final = {
@@ -60,12 +67,14 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     Raises PolicyDenied("policy.undecodable") for bytes that cannot be shown in full, and
     Tampered("tampered.operation") for facts about another chain.
     """
-    if facts.chain != str(operation.account.chain):
-        raise Tampered("tampered.operation", detail="the facts are about another chain")
     if facts.names is not None and facts.known is not None:
         names, known = Names.from_json(facts.names), Known.from_json(facts.known)
-        return render_call(operation, names=names, known=known, descriptors=facts.descriptors)
-    payment = decode(operation, token=_token(facts, operation.account.chain))
+        _check_chain(operation, facts)
+        return render_call(operation, names=names, known=known, descriptors=facts.descriptors, data_fee=facts.data_fee)
+    for_data = DataFee(operation.account.chain, facts.data_fee)
+    decoded = decode(operation, token=_token(facts, operation.account.chain))
+    _check_chain(operation, facts)
+    payment = replace(decoded, data_fee=for_data.counted)
     native = Asset(operation.account.chain, facts.symbol, facts.decimals)
     return ConfirmationView(
         kind=_VIEW_KINDS[payment.kind],
@@ -73,8 +82,8 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
         account=operation.account.id,
         intent=_intent(payment, native),
         effects=(_effect(payment, facts, native),),
-        fields=_fields(payment, facts, native),
-        fee=ViewFee(max=_money(payment.max_fee, native), raw=str(payment.max_fee), asset=native.id),
+        fields=_fields(payment, facts, native, for_data),
+        fee=for_data.fee(_money(payment.max_fee, native), payment.max_fee, native.id),
         nonce=payment.nonce,
         findings=findings(payment, facts),
         operation_digest=operation.digest.hex(),
@@ -83,13 +92,25 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     )
 
 
+def _check_chain(operation: FrozenOperation, facts: Facts) -> None:
+    if facts.chain != str(operation.account.chain):
+        raise Tampered("tampered.operation", detail="the facts are about another chain")
+
+
 def view_hash(view: ConfirmationView, /) -> bytes:
     """SHA-256 over a tag, a zero byte and the RFC 8785 JSON of the view: 32 bytes. No rendering is part of it."""
     return hashlib.sha256(_TAG + b"\x00" + canonical_bytes(view.model_dump(mode="json"))).digest()
 
 
-def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect: Effect | Action) -> Decoded:
-    """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts.
+def check_decoded(
+    operation: FrozenOperation,
+    facts: Facts | StatementFacts | VenueFacts | None,
+    /,
+    *,
+    effect: Effect | StatementEffect | Action | ExchangeWithdrawal,
+) -> Decoded:
+    """Step 3: decode the bytes, check that they do what was asked, and render the view. An action has no facts, a
+    statement and a withdrawal have their own.
 
     Raises Tampered("tampered.operation") when bytes, account or effect differ from `effect`, and PolicyDenied
     ("policy.undecodable") when what was asked cannot be shown in full. Threat: T-006, T-007, T-008.
@@ -97,9 +118,19 @@ def check_decoded(operation: FrozenOperation, facts: Facts | None, /, *, effect:
     if isinstance(effect, Action):
         _check_action(operation, effect)
         view = render_action(operation)
+    elif isinstance(effect, StatementEffect):
+        check_stated(operation, effect)
+        if not isinstance(facts, StatementFacts):
+            raise Tampered("tampered.operation", detail="a statement without its facts")
+        view = render_statement(operation, facts)
+    elif isinstance(effect, ExchangeWithdrawal):
+        _check_withdrawal(operation, effect)
+        if not isinstance(facts, VenueFacts):
+            raise Tampered("tampered.operation", detail="a withdrawal without facts")
+        view = render_withdrawal(operation, facts)
     else:
         _check_transaction(operation, effect)
-        if facts is None:
+        if not isinstance(facts, Facts):
             raise Tampered("tampered.operation", detail="a transaction without facts")
         view = render_view(operation, facts)
     return mint(Decoded, operation=operation, view=view, view_hash=view_hash(view))
@@ -116,6 +147,7 @@ def _check_transaction(operation: FrozenOperation, effect: Effect) -> None:
         same = frozen.matches(effect, operation.transaction)
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the frozen bytes do not parse") from None
+    same = same and operation.kind == frozen.KIND_EIP1559
     if not same or operation.account != effect.account or operation.effect_hash != frozen.effect_hash(effect):
         raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
 
@@ -129,6 +161,12 @@ def _check_action(operation: FrozenOperation, action: Action) -> None:
 def _calldata(operation: FrozenOperation) -> str | None:
     data = operation.transaction.data
     return keccak256(data).hex() if data else None
+
+
+def _check_withdrawal(operation: FrozenOperation, asked: ExchangeWithdrawal) -> None:
+    same = requests.matches(asked, requests.request_of(operation))
+    if not same or operation.effect_hash != withdrawal_hash(asked, operation.account):
+        raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
 
 
 def _token(facts: Facts, chain: ChainId) -> Asset | None:
@@ -145,27 +183,29 @@ def _intent(payment: Payment, native: Asset) -> str:
     return f"Let {payment.payee} take up to {amount} at any time"
 
 
-def _fields(payment: Payment, facts: Facts, native: Asset) -> tuple[ViewField, ...]:
+def _fields(payment: Payment, facts: Facts, native: Asset, for_data: DataFee) -> tuple[ViewField, ...]:
     gwei = Asset(native.chain, "gwei", 9)
+    money_of = partial(_money, asset=native)
     fee = (
         f"{_money(payment.max_fee, native)} ({payment.gas} gas at {_money(payment.max_fee_per_gas, gwei)}, "
         f"of it at most {_money(payment.max_priority_fee_per_gas, gwei)} as tip)"
     )
     call = payment.token is not None
     money = (_money(payment.amount, payment.token or native), "amount", "#.amount" if call else "@.value")
-    payee = (_party(payment.payee, facts.payee_name), "address", "#.party" if call else "@.to")
+    payee = (_payee(payment, facts), "address", "#.party" if call else "@.to")
     values = [
         (*money, str(payment.amount)),
         (*payee, payment.payee.value),
         (_party(payment.account.address, payment.account.name), "address", "@.from", payment.account.address.value),
         (str(payment.account.chain), "chain", "@.chainId", str(payment.account.chain.number)),
-        (fee, "fee", "@.fee", str(payment.max_fee)),
+        (for_data.beside(fee, money_of), "fee", "@.fee", str(payment.max_fee)),
     ]
     if payment.token is not None and payment.token.address is not None:
         token = payment.token.address
         values.insert(2, (_party(token, payment.token.symbol), "address", "@.to", token.value))
     else:
-        values.append((_money(payment.total, native), "amount", "", str(payment.total)))
+        signed = payment.total - payment.data_fee
+        values.append((for_data.total(signed, money_of), "amount", "", str(payment.total)))
     values.append((str(payment.nonce), "integer", "@.nonce", str(payment.nonce)))
     labels = LABELS[payment.kind]
     return tuple(
@@ -199,9 +239,25 @@ def _counterparty(payment: Payment, facts: Facts) -> ViewParty:
     if payment.payee == payment.account.address:
         return ViewParty(address=address, relation="self")
     if facts.payee_name is None:
-        return ViewParty(address=address)
+        claim = _claim(payment, facts)
+        if claim is None:
+            return ViewParty(address=address)
+        return ViewParty(address=address, name=text.quoted(claim, limit=text.NAME_LIMIT), name_source="ens")
     name = text.quoted(facts.payee_name, limit=text.NAME_LIMIT)
     return ViewParty(address=address, name=name, name_source="config", relation="known")
+
+
+def _payee(payment: Payment, facts: Facts) -> str:
+    claim = _claim(payment, facts)
+    if facts.payee_name is None and claim is not None:
+        return f"{_party(payment.payee, claim)}, says ens"
+    return _party(payment.payee, facts.payee_name)
+
+
+def _claim(payment: Payment, facts: Facts) -> str | None:
+    """The payee's own name, if it is one: what was frozen about another address says nothing. Threat: T-023."""
+    claim = facts.payee_claim
+    return claim.name if claim is not None and claim.holds and claim.address == payment.payee.value else None
 
 
 def _money(units: BaseUnits, asset: Asset) -> str:

@@ -84,6 +84,23 @@ class Invocation:
             secret.wipe()
 
     @contextmanager
+    def api_key(self) -> Iterator[tuple[Secret, Secret]]:
+        """A venue's API key: its id and its secret, wiped at the end. What they say is not looked at here.
+
+        Raises Unavailable("unavailable.terminal"), InvalidInput for anything but two lines.
+        """
+        from mcp_wallet_guard.keys.unlock_sources import read_lines_from_descriptor, read_lines_from_terminal
+
+        descriptor = self.options.key_fd
+        prompts = ("API key (it is not shown): ", "Its secret (it is not shown): ")
+        lines = read_lines_from_terminal(prompts) if descriptor is None else read_lines_from_descriptor(descriptor, 2)
+        try:
+            yield lines[0], lines[1]
+        finally:
+            for line in lines:
+                line.wipe()
+
+    @contextmanager
     def new_passphrase(self) -> Iterator[Secret]:
         """A passphrase for a new vault; on the terminal it is typed twice."""
         with self.passphrase("New passphrase (12 characters or more): ") as first:

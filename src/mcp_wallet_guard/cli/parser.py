@@ -52,6 +52,7 @@ def make_parser() -> Parser:
     _add_approvals(commands)
     _add_wallet(commands)
     _add_factor(commands)
+    _add_venue(commands)
     _add_records(commands)
     _add_view(commands)
     _add_descriptors(commands)
@@ -176,6 +177,23 @@ def _add_factor(commands: _Commands) -> None:
     )
     _add_passphrase(unlock)
     _add_code(unlock)
+
+
+def _add_venue(commands: _Commands) -> None:
+    venue = _group(commands, "venue", "The venues that guard.toml names.")
+    key = _command(
+        venue,
+        "key",
+        "venue:key",
+        "Seal a venue's API key in the vault, in the place of an earlier one; no guard may run.",
+    )
+    key.add_argument("name", nargs="?", metavar="NAME", help="the venue; may be left out where there is only one")
+    key.add_argument("--days", type=int, default=90, metavar="N", help="good for so long, 1 to 366 (default: 90)")
+    key.add_argument(
+        "--key-fd", type=_descriptor, metavar="N",
+        help="read the key's id and its secret, a line each, from this descriptor, not the terminal",
+    )  # fmt: skip
+    _add_passphrase(key)
 
 
 def _add_records(commands: _Commands) -> None:

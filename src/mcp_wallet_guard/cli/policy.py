@@ -7,8 +7,9 @@ from mcp_wallet_guard.cli import telling
 from mcp_wallet_guard.cli.invocation import Invocation, run_async
 from mcp_wallet_guard.cli.output import Report, note
 from mcp_wallet_guard.cli.running import status_report
+from mcp_wallet_guard.config.difference import difference
 from mcp_wallet_guard.config.file import LoadedSettings
-from mcp_wallet_guard.config.settings import Settings, canonical, difference, from_canonical
+from mcp_wallet_guard.config.settings import Settings, canonical, from_canonical
 from mcp_wallet_guard.errors import Locked
 from mcp_wallet_guard.keys.vault import read_public
 from mcp_wallet_guard.policy.mandates import Mandate

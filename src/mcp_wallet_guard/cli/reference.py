@@ -14,9 +14,9 @@ _HEAD: Final = """\
 
 The owner's own command. It is made from the parser by `python -m mcp_wallet_guard.cli.reference`, and a test compares.
 
-A passphrase, a code or recovery words are never an option and never on standard output: they go over the controlling
-terminal, or over a descriptor that you name, such as `--passphrase-fd 3 3< file`. Results are on standard output
-(`--json`: one object), everything else on standard error.
+A passphrase, a code, recovery words or an API key are never an option and never on standard output: they go over the
+controlling terminal, or over a descriptor that you name, such as `--passphrase-fd 3 3< file`. Results are on standard
+output (`--json`: one object), everything else on standard error.
 
 | exit status | meaning |
 | --- | --- |

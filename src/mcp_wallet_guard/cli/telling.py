@@ -32,7 +32,7 @@ def heading(fields: dict[str, Any], /) -> str:
     short = {
         key: value
         for key, value in sorted(fields["data"].items())
-        if key not in {"view", "settings", "reads", "evidence", "receipt", "intent"} and value is not None
+        if key not in {"view", "settings", "reads", "evidence", "receipt", "withdrawal", "intent"} and value is not None
     }
     if fields["kind"] == Kind.READ:
         short = {"reads": len(fields["data"]["reads"])}
@@ -97,9 +97,11 @@ def _sentence(fields: dict[str, Any]) -> str:
     if kind == Kind.CONSUMED:
         return f"The approval was used up, under revision {data['policy_revision']} of the settings."
     if kind == Kind.SIGNED:
-        return f"Signed, verified and stored: transaction 0x{data['transaction_hash']}."
+        return _signed(data)
     if kind == Kind.SENT:
-        return "The node took it."
+        return "The venue took it." if "withdrawal" in data else "The node took it."
+    if kind == Kind.UNKNOWN and "ended" in data:
+        return "It was sent, and nobody said whether the venue has it."
     if kind == Kind.UNKNOWN:
         return "It was signed, and nobody said whether the chain has it."
     if kind == Kind.SETTLED:
@@ -107,6 +109,14 @@ def _sentence(fields: dict[str, Any]) -> str:
     if "code" in data:
         return f"It was closed ({data['code']}). {CATALOGUE.get(data['code'], '')}".rstrip()
     return f"{kind}."
+
+
+def _signed(data: dict[str, Any]) -> str:
+    if "signed_string" in data:
+        return f"The request was signed and stored, with the SHA-256 {data['sha256']}: {data['signed_string']}"
+    if "signing_hash" in data:
+        return f"Signed, verified and stored: the signature of the hash 0x{data['signing_hash']}."
+    return f"Signed, verified and stored: transaction 0x{data['transaction_hash']}."
 
 
 def _approved(evidence: dict[str, Any]) -> str:
@@ -126,8 +136,9 @@ def _more(fields: dict[str, Any]) -> list[str]:
         lines += [f"Revision {data['policy_revision']} of the settings permits it and asks for level {level}."]
         shown = "Shown to the owner:" if data["level"] else "Nobody was asked. It would have been shown as:"
         lines += [shown, "", *_shown(fields).split("\n")]
-    if data.get("receipt"):
-        lines += [f"Receipt: {data['receipt']}"]
+    receipt = data.get("receipt") or data.get("withdrawal")
+    if receipt:
+        lines += [f"Receipt: {receipt}"]
     return lines
 
 

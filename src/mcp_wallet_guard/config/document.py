@@ -21,6 +21,7 @@ from mcp_wallet_guard.pinned_url import PinnedUrl
 from mcp_wallet_guard.policy.limits import MAX_LIMITS
 from mcp_wallet_guard.policy.mandates import MAX_MANDATES, MAX_TOOLS
 from mcp_wallet_guard.policy.rules import MAX_PAYEES, MAX_TOKENS
+from mcp_wallet_guard.policy.withdrawals import MAX_DECIMALS, MAX_NETWORKS, MAX_VENUES, Form, MemoRule
 
 _PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
 
@@ -74,6 +75,8 @@ class ChainTable(Model):
     max_fee_per_gas_gwei: Amount = Amount("200")
     max_priority_fee_gwei: Amount = Amount("5")
     max_gas: Annotated[int, Field(ge=21_000, le=30_000_000)] = 100_000
+    ens: bool = False
+    ens_registry: Address | None = None
 
 
 @final
@@ -137,6 +140,55 @@ class ActionTable(Model):
     window: Window
 
 
+def _origin(url: str) -> str:
+    """A venue's address without path and query: what is sent where is the adapter's to say."""
+    parsed = urlsplit(_node(url))
+    if parsed.path or parsed.query:
+        raise ValueError("has a path; a venue's address is scheme, host and port alone")
+    return url
+
+
+@final
+class VenueAssetTable(Model):
+    """One of [[venues.assets]]: an asset on one network. `fee` is what the venue takes, or "ask": it is asked."""
+
+    asset: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,16}\z")]
+    network: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9_-]{0,23}\z")]
+    decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)]
+    max_per_withdrawal: Amount
+    amount: Amount
+    count: int
+    window: Window
+    max_fee: Amount
+    fee: Literal["ask"] | Amount
+    memo: MemoRule
+    form: Form
+
+
+@final
+class VenueAddressTable(Model):
+    """One of [[venues.addresses]]: where withdrawals may go. Nowhere else."""
+
+    name: Name
+    network: str
+    address: str
+    memo: str | None = None
+
+
+@final
+class VenueTable(Model):
+    """One of [[venues]]: a trading venue that the owner's API key, kept in the vault, may withdraw from."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\z")]
+    kind: Literal["binance"]
+    url: Annotated[str, AfterValidator(_origin)]
+    account: Name
+    wallet: Literal["spot", "funding"]
+    window_seconds: Annotated[int, Field(ge=1, le=60)] = 10
+    assets: Annotated[tuple[VenueAssetTable, ...], Field(min_length=1, max_length=MAX_NETWORKS)]
+    addresses: Annotated[tuple[VenueAddressTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]
+
+
 @final
 class ContractTable(Model):
     """One of [[policy.contracts]]: a contract that may be called, if what the call does can be read."""
@@ -159,6 +211,9 @@ class PolicyTable(Model):
     mandates: Annotated[tuple[MandateTable, ...], Field(max_length=MAX_MANDATES)] = ()
     actions: Annotated[tuple[ActionTable, ...], Field(max_length=MAX_LIMITS)] = ()
     contracts: Annotated[tuple[ContractTable, ...], Field(max_length=MAX_TOKENS)] = ()
+    messages: Literal["refuse", "ask"] = "refuse"
+    typed_data: Literal["refuse", "clear"] = "refuse"
+    delegates: Annotated[tuple[Owned, ...], Field(max_length=MAX_TOKENS)] = ()
     groups: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=MAX_LIMITS)] = Field(default_factory=dict)
     payees: Literal["any"] | Annotated[tuple[PayeeTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]
     level: Literal["factor", "present"] = "factor"
@@ -208,6 +263,7 @@ class Document(Model):
     account: AccountTable
     tokens: Annotated[tuple[TokenTable, ...], Field(max_length=MAX_TOKENS)] = ()
     contacts: Annotated[tuple[PayeeTable, ...], Field(max_length=MAX_PAYEES)] = ()
+    venues: Annotated[tuple[VenueTable, ...], Field(max_length=MAX_VENUES)] = ()
     policy: PolicyTable | None = None
     approval: ApprovalTable = ApprovalTable()
     lock: LockTable = LockTable()

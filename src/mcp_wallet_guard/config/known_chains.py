@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, final
 
+from mcp_wallet_guard.operations.values import Address
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +33,7 @@ KNOWN_CHAINS: Final[dict[str, KnownChain]] = {
     "optimism": KnownChain(number=10),
     "local": LOCAL,
 }
+
+ENS_REGISTRY: Final = Address("0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e")
+"""Where ENS keeps its names, on each of `ENS_CHAINS`. Source: docs.ens.domains, deployments."""
+ENS_CHAINS: Final = frozenset({1, 11_155_111})

@@ -5,17 +5,19 @@ from __future__ import annotations
 from mcp_wallet_guard.clearsign.knowledge import Sources
 from mcp_wallet_guard.clearsign.known_tokens import known_tokens
 from mcp_wallet_guard.config.settings import Settings
+from mcp_wallet_guard.evidence import NameClaim
 from mcp_wallet_guard.operations.intents import contract_of
 from mcp_wallet_guard.operations.values import Address, Asset
 
 
-def names_of(settings: Settings, /) -> Sources:
-    """The owner's pins and names as a fresh lookup, which notes what it answered."""
+def names_of(settings: Settings, /, *, claims: tuple[NameClaim, ...] = ()) -> Sources:
+    """The owner's pins and names as a fresh lookup, which notes what it answered; `claims` where the owner has none."""
     contracts = () if settings.policy is None else settings.policy.contracts
     return Sources(
         pins=(settings.native, *settings.tokens),
         names={each.address: each.name for each in contracts}
         | {each.address: each.name for each in settings.address_book},
+        claims_of_names=claims,
         lists=(known_tokens(),),
     )
 

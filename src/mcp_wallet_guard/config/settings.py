@@ -10,7 +10,7 @@ import json
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal, final
+from typing import Final, Literal, final
 
 from pydantic import ValidationError
 
@@ -27,19 +27,22 @@ from mcp_wallet_guard.config.document import (
     MandateTable,
     PayeeTable,
 )
+from mcp_wallet_guard.config.known_chains import ENS_CHAINS, ENS_REGISTRY
+from mcp_wallet_guard.config.venues import seconds as _seconds
+from mcp_wallet_guard.config.venues import venue_rules
 from mcp_wallet_guard.errors import GuardError, InvalidInput, Misconfigured, Tampered
 from mcp_wallet_guard.evidence import Level
-from mcp_wallet_guard.operations.intents import Effect, Intent, pinned, resolve
+from mcp_wallet_guard.operations.intents import Effect, Spend, pinned, resolve
+from mcp_wallet_guard.operations.statements import Statement, StatementEffect, resolve_statement
 from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.policy.contracts import ContractRule
 from mcp_wallet_guard.policy.limits import Limit
 from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import ANY, ActionRule, AnyPayee, Payee, Policy, TokenRule
+from mcp_wallet_guard.policy.withdrawals import VenueRule
 
 VERSION: Final = 1
 MAX_BYTES: Final = 65_536
-_PRIVATE: Final = frozenset({"chain.node"})
-_SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 
 
 @final
@@ -63,8 +66,10 @@ class Settings:
         limits = self.fee_limits
         if limits.max_fee_per_gas == 0 or limits.max_priority_fee_per_gas > limits.max_fee_per_gas:
             raise _invalid("chain.max_fee_per_gas_gwei: is zero or below max_priority_fee_gwei")
+        if self.document.chain.ens and self.ens_registry is None:
+            raise _invalid("chain.ens: this chain has no registry of its own, so chain.ens_registry names one")
         self._check_tokens()
-        _ = (self.native, self.account, self.policy, self.lower_level, self.cheap_kdf)
+        _ = (self.native, self.account, self.venues, self.policy, self.lower_level, self.cheap_kdf)
         self._check_names()
 
     @property
@@ -86,6 +91,14 @@ class Settings:
     def chain(self) -> ChainId:
         """The pinned chain."""
         return ChainId(self.document.chain.id)
+
+    @property
+    def ens_registry(self) -> Address | None:
+        """The registry that is asked what addresses call themselves; None where nobody is asked."""
+        table = self.document.chain
+        if not table.ens:
+            return None
+        return table.ens_registry or (ENS_REGISTRY if table.id in ENS_CHAINS else None)
 
     @cached_property
     def native(self) -> Asset:
@@ -112,9 +125,13 @@ class Settings:
         tokens = ((token.symbol, token.address) for token in self.tokens if token.address is not None)
         return (*book, (self.account.name, self.account.address), *tokens)
 
-    def effect(self, intent: Intent, /) -> Effect:
+    def effect(self, intent: Spend, /) -> Effect:
         """What `intent` would do with this account. Raises as `operations.intents.resolve`."""
         return resolve(intent, account=self.account, native=self.native, tokens=self.tokens)
+
+    def stated(self, intent: Statement, /) -> StatementEffect:
+        """What `intent` would have this account sign. Raises as `operations.statements.resolve_statement`."""
+        return resolve_statement(intent, account=self.account)
 
     def name_of(self, address: Address, /) -> str | None:
         """The address book's name for `address`, or None."""
@@ -164,10 +181,19 @@ class Settings:
                     ActionRule(each.tool, Limit(_seconds(each.window), count=each.count)) for each in table.actions
                 ),
                 contracts=tuple(_contract(each) for each in table.contracts),
+                messages=table.messages == "ask",
+                typed_data=table.typed_data == "clear",
+                delegates=table.delegates,
+                venues=self.venues,
                 waiver=self.lower_level,
             )
         except Misconfigured as error:
             raise _invalid(f"policy.{error.detail}") from None
+
+    @cached_property
+    def venues(self) -> tuple[VenueRule, ...]:
+        """The venues that may be withdrawn from."""
+        return venue_rules(self.document.venues)
 
     @property
     def approval(self) -> ApprovalTable:
@@ -316,12 +342,6 @@ def from_canonical(data: bytes, /) -> Settings:
     raise Tampered("tampered.settings")
 
 
-def difference(sealed: Settings, edited: Settings, /) -> tuple[str, ...]:
-    """The changed keys, sorted, with old and new value where these are public. Empty when nothing changed."""
-    old, new = _flat(sealed), _flat(edited)
-    return tuple(_change(key, old.get(key), new.get(key)) for key in sorted(old | new) if old.get(key) != new.get(key))
-
-
 def _validate(as_json: str) -> Settings:
     try:
         return Settings(Document.model_validate_json(as_json))
@@ -334,10 +354,6 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     parts = [str(p) for p in location if p not in {"literal['any']", "tuple[PayeeTable, ...]"}]
     path = ".".join(part if text.is_plain(part) and len(part) <= 40 else text.quoted(part, limit=40) for part in parts)
     return f"{path or 'guard.toml'}: {message.removeprefix('Value error, ')}"
-
-
-def _seconds(window: str) -> int:
-    return int(window[:-1]) * _SECONDS[window[-1]]
 
 
 def _payees(entries: Literal["any"] | tuple[PayeeTable, ...]) -> tuple[Payee, ...] | AnyPayee:
@@ -357,38 +373,6 @@ def _line_of(error: tomllib.TOMLDecodeError) -> str:
     # The message may quote a piece of the file; only the position is taken from it.
     position = str(error).rpartition("(")[2].rstrip(")")
     return f" ({position})" if position.startswith("at ") else ""
-
-
-def _flat(settings: Settings) -> dict[str, str]:
-    flat: dict[str, str] = {}
-    body = settings.document.model_dump(mode="json", exclude_none=True)
-    body["tokens"] = {token["symbol"]: token for token in body["tokens"]}
-    body["contacts"] = {contact["name"]: contact["address"] for contact in body["contacts"]}
-    policy = body.get("policy", {})
-    policy["limits"] = {str(number): limit for number, limit in enumerate(policy.get("limits", ()))}
-    policy["mandates"] = {mandate["name"]: mandate for mandate in policy.get("mandates", ())}
-    policy["actions"] = {action["tool"]: action for action in policy.get("actions", ())}
-    policy["contracts"] = {contract["name"]: contract for contract in policy.get("contracts", ())}
-    policy["groups"] = {name: ", ".join(members) for name, members in policy.get("groups", {}).items()}
-    if isinstance(policy.get("payees"), list):
-        policy["payees"] = {payee["name"]: payee["address"] for payee in policy["payees"]}
-    _walk("", body, flat)
-    return flat
-
-
-def _walk(path: str, value: Any, flat: dict[str, str]) -> None:
-    if isinstance(value, dict):
-        for key, child in value.items():
-            _walk(f"{path}.{key}" if path else key, child, flat)
-    else:
-        flat[path] = str(value)
-
-
-def _change(key: str, old: str | None, new: str | None) -> str:
-    if key in _PRIVATE:
-        return f"{key}: changed (values not shown)"
-    before, after = ("(not set)" if value is None else text.quoted(value, limit=200) for value in (old, new))
-    return f"{key}: {before} -> {after}"
 
 
 def _invalid(detail: str) -> Misconfigured:

@@ -9,10 +9,8 @@ size of the text, and a text that asks for more is refused. Source: research in 
 
 from __future__ import annotations
 
-import binascii
 import re
-from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, NamedTuple, final
 
 from mcp_wallet_guard.bip39 import LIST_SHA256, word_list
@@ -23,6 +21,7 @@ from mcp_wallet_guard.filters.fingerprints import (
     FingerprintSet,
     plain_word,
 )
+from mcp_wallet_guard.filters.places import places, places_of_digits
 from mcp_wallet_guard.filters.runs import Run
 from mcp_wallet_guard.filters.views import views
 
@@ -37,13 +36,14 @@ _UTF8: Final = Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 22)
 _LONG_UTF8: Final = Run(r"\x09\x0a\x0d\x20-\x7e\x80-\xf4", 66)
 _READABLE: Final = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{22,}+|[\x09\x0a\x0d\x20-\x7e\x80-\xf4]{66,}+")
 _DECIMAL_PAIRS: Final = Run("".join(rf"\x{tens}0-\x{tens}9" for tens in range(10)), 15)
+_PADDING: Final = b"\0" * 11
+_LESS_PADDING: Final = bytes(6) + b"\xaa" + bytes(6)
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _ASCII_WORD: Final = re.compile(r"[A-Z]*[a-z]+|[A-Z]+")
 _RAW: Final = re.compile(r"[^\n\t\r -~]")
 
 _SHORTEST_PHRASE: Final = 4 * WINDOW_WORDS - 1
-_COMMON: Final = bytes(n & 15 != 0 for n in range(256))
 _SAME: Final = b"\0" * 32
 _REPETITIONS: Final = [re.compile(rf"(.{{{n}}})\1{{{-(-40 // n) - 1},}}", re.DOTALL) for n in range(1, 9)]
 _KEPT: Final = 16
@@ -67,20 +67,22 @@ def hex_holds_secret(hexadecimal: Hexadecimal, texts: list[str], /, *, fingerpri
     if fingerprints.empty:
         return False
     scan = _Scan(fingerprints, 2 * len(hexadecimal.readings[0]))
-    if any(scan.raw(blob) for blob in hexadecimal.readings):
+    if scan.digits(hexadecimal):
         return True
     if hexadecimal.inside and scan.text(hexadecimal.text, depth=1):
         return True
-    if not _DECIMAL_PAIRS.stands_in(hexadecimal.readings[0]):
+    # A few decimal digits beside padding are no number; the zeros that one ends in are kept.
+    if not _DECIMAL_PAIRS.stands_in(_LESS_PADDING.join(hexadecimal.readings[0].split(_PADDING))):
         return False
     together = "\n".join(texts).encode("utf-8", "surrogatepass")
     return any(scan.raw(blob) for blob in joined(decimals(together)))
 
 
 class Hexadecimal(NamedTuple):
-    """What digits stand for, at both alignments, and what reads as text in it."""
+    """What digits stand for, at both alignments and as a number, and what reads as text in it."""
 
     readings: tuple[bytes, bytes]
+    number: int
     inside: list[bytes]
 
     @property
@@ -89,10 +91,11 @@ class Hexadecimal(NamedTuple):
         return b"\n".join(self.inside).decode("utf-8", "ignore")
 
 
-def read_hex(digits: str, /) -> Hexadecimal:
-    """Read an even number of digits."""
-    readings = binascii.unhexlify(digits), binascii.unhexlify(f"0{digits}0")
-    return Hexadecimal(readings, [run for blob in readings for run in _readable(blob)])
+def read_hex(digits: bytes, /) -> Hexadecimal:
+    """Read digits, given as bytes that begin and end with padding."""
+    number = int.from_bytes(digits, "big")
+    readings = digits, (number << 4).to_bytes(len(digits) + 1, "big")
+    return Hexadecimal(readings, number, [run for blob in readings for run in _readable(blob)])
 
 
 @final
@@ -142,30 +145,26 @@ class _Scan:
         smallest = self._sizes[0] if self._sizes else len(data) + 1
         if len(data) < smallest:
             return False
-        for start in self._places(data, last=len(data) - smallest):
-            for size in self._sizes:
-                self._spend(1)
-                if self._prints.contains(data[start : start + size]):
-                    return True
-        return False
-
-    def _places(self, data: bytes, *, last: int) -> Iterator[int]:
-        """Where a secret may begin."""
         marks = self._prints.marks
-        if not marks:
-            yield from range(last + 1)
-            return
-        # Every place at once, in a few operations on long integers: XOR of neighbours, then the bits of the groups to
-        # which a byte belongs as a first half, and as a second half two places on. Common bits are worth a look.
-        number = int.from_bytes(data, "big")
-        mixed = (number ^ number >> 8).to_bytes(len(data), "big")
-        groups = int.from_bytes(mixed.translate(_groups(marks)), "big")
-        worth = (groups & groups << 16 >> 4).to_bytes(len(data), "big").translate(_COMMON)
-        place = worth.find(b"\1", 1, last + 2)
-        while place >= 0:
-            if (mixed[place], mixed[place + 2]) in marks:
-                yield place - 1
-            place = worth.find(b"\1", place + 1, last + 2)
+        starts = places(data, marks=marks) if marks else range(len(data) - smallest + 1)
+        return any(self._stands_at(data, start) for start in starts)
+
+    def digits(self, hexadecimal: Hexadecimal) -> bool:
+        """`raw` for both readings."""
+        if not self._prints.marks:
+            return any(self.raw(blob) for blob in hexadecimal.readings)
+        data = hexadecimal.readings
+        size = len(data[0])
+        self._spend(2 * size)
+        found = places_of_digits(hexadecimal.number, size, marks=self._prints.marks)
+        return any(self._stands_at(data[which], start) for which, start in found)
+
+    def _stands_at(self, data: bytes, start: int) -> bool:
+        for size in self._sizes:
+            self._spend(1)
+            if self._prints.contains(data[start : start + size]):
+                return True
+        return False
 
     def _words(self, view: str) -> bool:
         if len(view) < _SHORTEST_PHRASE:
@@ -239,18 +238,6 @@ def _readable(blob: bytes) -> list[bytes]:
         return []
     likely = [run for run in _UTF8.all_in(blob) if len(run) >= 66 or _ASCII.stands_in(run)]
     return [text for run in likely for text in _READABLE.findall(run)]
-
-
-@lru_cache(maxsize=8)
-def _groups(marks: frozenset[tuple[int, int]]) -> bytes:
-    """Marks dealt to four groups: byte -> a low bit for each group that has it as a first half, and a high one as a
-    second half."""
-    table = bytearray(256)
-    for place, (first, second) in enumerate(sorted(marks)):
-        bit = 1 << place * 4 // len(marks)
-        table[first] |= bit
-        table[second] |= bit << 4
-    return bytes(table)
 
 
 @cache

@@ -12,7 +12,8 @@ from __future__ import annotations
 import binascii
 import re
 from bisect import bisect_left
-from itertools import accumulate, pairwise
+from itertools import accumulate, compress
+from operator import eq
 from typing import Final, NamedTuple
 
 from mcp_wallet_guard.filters.decodings import bare
@@ -22,31 +23,23 @@ EDGE: Final = 72
 """Digits that are kept of hex beside another text: that many letters of a secret in bech32 are digits by a chance of
 2^-86, in base64 of 2^-110."""
 
-REACH: Final = 320
-"""Characters of names in a row that are read together: 16 bytes of a secret in hex of hex of hex take 128, and eight
-words among 24 others about 300."""
-
-Row = tuple[tuple[str, ...], ...]
-"""Names in the order in which they stand in a message, cut where an object begins or ends."""
-
 _HEX_LEAF: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]*+)|([0-9]++)\.([0-9]++)")
 _NOT_HEX: Final = re.compile(rb"[^0-9a-fA-F]+")
 _ALL_HEX: Final = "0123456789abcdefABCDEF"
-_EMPTY: Final = "0" * 256
-_ZEROS: Final = "0" * 24
+_ZEROS: Final = b"\0" * 16
 _FEWER_ZEROS: Final = "0" * 12 + "aa" + "0" * 12
 """Padding is half of what a node answers. Zeros that a secret begins or ends with stay; a letter, so that no decimal
 number goes on through it."""
 
 _SHORT_DECIMAL: Final = 4
-_MOST_ROWS: Final = 4
 
 
 class Sorted(NamedTuple):
     """The texts of a message, sorted."""
 
-    digits: str
-    """Of all leaves in order, an even number, with long rows of zeros cut short, as is what is none in other texts."""
+    digits: bytes
+    """What the digits of all leaves in order stand for, between padding, with long rows of zeros cut short, as is what
+    is none in other texts."""
 
     others: list[str]
     """What is not nothing but hex."""
@@ -58,9 +51,10 @@ class Sorted(NamedTuple):
     """The others with what stands beside them."""
 
 
-def sort(texts: list[str], plain: list[int], /) -> Sorted:
-    """Sort the values of a message. `plain` are the places of those that do not begin with 0x."""
-    digits = [text[2:] for text in texts]
+def sort(texts: list[str], /) -> Sorted:
+    """Sort the values of a message."""
+    digits = [text.removeprefix("0x") for text in texts]
+    plain = list(compress(range(len(texts)), map(eq, digits, texts)))
     others = _replace(digits, texts, plain)
     try:
         together = _shortened(digits)
@@ -75,31 +69,6 @@ def sort(texts: list[str], plain: list[int], /) -> Sorted:
         [texts[place] for place in plain],
         _with_edges(texts, others) if others else [],
     )
-
-
-def rows(names: list[str], cuts: list[int], /) -> list[Row]:
-    """Each different row of `names` that may hold a secret; `cuts` are the places where objects begin and end.
-
-    Whatever begins in a row and is not longer than `REACH` stands in one of these in one piece.
-    """
-    parts = [tuple(names[start:end]) for start, end in pairwise((*cuts, len(names))) if start != end]
-    different = list(dict.fromkeys(parts))
-    sizes = [len("".join(part)) for part in different]
-    number = {part: place for place, part in enumerate(different)}
-    order = [number[part] for part in parts]
-    ends = list(accumulate([sizes[each] for each in order]))
-    if not ends or ends[-1] <= REACH or not _are_plain(names):
-        return [tuple(parts)]
-    found = {tuple(order[place : bisect_left(ends, end + REACH) + 1]) for place, end in enumerate(ends)}
-    if sum([sizes[each] for row in found for each in row]) > _MOST_ROWS * ends[-1]:
-        return [tuple(parts)]
-    return [tuple([different[each] for each in row]) for row in found]
-
-
-def _are_plain(names: list[str]) -> bool:
-    """Whether these are letters and digits. An escaped secret is longer than `REACH`."""
-    together = "".join(dict.fromkeys(names)).replace("_", "").replace("-", "")
-    return together.isascii() and (together.isalnum() or not together)
 
 
 def _replace(digits: list[str], texts: list[str], places: list[int]) -> list[int]:
@@ -134,14 +103,12 @@ def _in_a_row(places: list[int]) -> list[int]:
     return sorted(found)
 
 
-def _shortened(digits: list[str]) -> str:
-    """All digits in one. Raises ValueError when there are other characters among them."""
-    together = "".join(digits).replace(_EMPTY, _ZEROS)
-    pieces = [piece.lstrip("0") for piece in together.split(_ZEROS) if piece]
-    together = _FEWER_ZEROS.join(["", *pieces])
-    together += "0" * (len(together) & 1)
-    binascii.unhexlify(together)
-    return together
+def _shortened(digits: list[str]) -> bytes:
+    """All digits in one, as bytes. Raises ValueError when there are other characters among them."""
+    together = "".join(digits)
+    data = binascii.unhexlify(together + "0" * (len(together) & 1))
+    pieces = [piece.lstrip(b"\0") for piece in data.split(_ZEROS) if piece]
+    return binascii.unhexlify(_FEWER_ZEROS).join([b"", *pieces, b""])
 
 
 def _with_edges(texts: list[str], others: list[int]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Flag, auto
 from functools import cache
 from typing import Final, NamedTuple
@@ -84,6 +84,7 @@ _TO_NAMES: Final = bytes.maketrans(b"_-", b"  ")
 _SHORT: Final = 36
 """What is shorter is no secret by itself, and may be a name or a word of one."""
 
+_SMALL_INTEGER: Final = 16
 _KEY: Final = 64
 _KEY_SIZES: Final = frozenset((_KEY, _KEY + 2))
 _ADDRESS: Final = 40
@@ -131,12 +132,14 @@ def in_text(text: str, /, *, declared: frozenset[str] = frozenset()) -> Look:
     return Look(None, worth & (IN_FIELDS | Hint.KEY_SIZED))
 
 
-def trimmed(texts: list[str], inside: list[bytes], names: list[str], /) -> str:
+def trimmed(texts: list[str], inside: list[bytes], names: Iterable[str], /) -> str:
     """A message without what is nothing but hex, and each name once: much less, for a first look. `texts` are its other
     values and `inside` what reads as text in its hex.
 
-    A hit or a hint in it is one in the whole text; the whole is looked at when a name hints at a key.
+    A hit or a hint in it is one in the whole text; the whole is looked at when a name hints at a key. Nothing else
+    needs the value of a small integer, and each request has another one.
     """
+    texts = ["0" if len(text) < _SMALL_INTEGER and text.isdecimal() else text for text in texts]
     readable = [run.decode("ascii") for each in inside for run in _READABLE.all_in(each)]
     return "\n".join([*texts, *readable, BARRIER, *dict.fromkeys(names)])
 

@@ -13,6 +13,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, final
 
 from mcp_wallet_guard.errors import InvalidInput
@@ -90,7 +91,14 @@ def build(secrets: Iterable[bytes], /, *, key: bytes) -> FingerprintSet:
 
 def fingerprint(data: bytes, /, *, key: bytes) -> bytes:
     """The 16-byte keyed digest of `data`."""
-    return hashlib.blake2b(data, key=key, digest_size=DIGEST_BYTES).digest()
+    state = _keyed(key).copy()
+    state.update(data)
+    return state.digest()
+
+
+@lru_cache(maxsize=4)
+def _keyed(key: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(key=key, digest_size=DIGEST_BYTES)
 
 
 def mark_of(entry: bytes, /) -> tuple[int, int]:

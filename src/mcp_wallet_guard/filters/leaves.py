@@ -32,29 +32,25 @@ LONG: Final = _KEY_SIZE
 
 
 class Leaves(NamedTuple):
-    """The values of a message as texts, in order; for each the name of the field or list that it stands in; all names,
-    in order; the places among these where an object begins or ends. `plain` are the places of texts without 0x."""
+    """The values of a message as texts, in order; those of at least `LONG` characters by the name of the field or list
+    that they stand in; the names, in order, in rows that end where an object begins or ends."""
 
     texts: list[str]
-    plain: list[int]
-    holders: list[str]
-    names: list[str]
-    cuts: list[int]
+    long: dict[str, list[str]]
+    rows: list[tuple[str, ...]]
 
     @property
     def text(self) -> str:
         """All values, `BARRIER`, then all names, each on a line."""
-        return "\n".join([*self.texts, BARRIER, *self.names])
+        lines = [*self.texts, BARRIER]
+        for row in self.rows:
+            lines += row
+        return "\n".join(lines)
 
     @property
-    def long(self) -> list[tuple[str, str]]:
-        """The values that may hold a key in hex, with their holders; a hash under a name that says so is none."""
-        quiet = {name for name in set(self.holders) if says(name) is Says.PUBLIC}
-        return [
-            (name, text)
-            for name, text in zip(self.holders, self.texts, strict=True)
-            if len(text) >= LONG and (name not in quiet or len(text) > _KEY_SIZE + 2)
-        ]
+    def size(self) -> int:
+        """Characters of the long values."""
+        return sum([sum(map(len, texts)) for texts in self.long.values()])
 
 
 class Fields(NamedTuple):
@@ -65,16 +61,21 @@ class Fields(NamedTuple):
     candidates: set[str]
 
 
-def candidates_in(long: list[tuple[str, str]], /, *, declared: frozenset[str] = frozenset()) -> set[str]:
-    """`Fields.candidates` of a message with these long values, as `Leaves` has them."""
+def candidates_in(long: dict[str, list[str]], /, *, declared: frozenset[str] = frozenset()) -> set[str]:
+    """`Fields.candidates` of a message with these long values, as `Leaves` has them.
+
+    A hash under a name that says so is none.
+    """
     reader = _Reader(declared)
     below: list[_Node] = []
-    for name, text in long:
-        if len(text) > _KEY_SIZE + 2:
-            if text[:2] != "0x" or not _is_one_token(text):
-                reader.text(says(name), text, below)
-        elif text[2:18] != _SMALL:
-            reader.text(says(name), text, below)
+    for name, texts in long.items():
+        label = says(name)
+        for text in [text for text in texts if len(text) > _KEY_SIZE + 2] if label is Says.PUBLIC else texts:
+            if len(text) > _KEY_SIZE + 2:
+                if text[:2] != "0x" or not _is_one_token(text):
+                    reader.text(label, text, below)
+            elif text[2:18] != _SMALL:
+                reader.text(label, text, below)
     while below:
         reader.visit(*below.pop(), below)
     return reader.candidates

@@ -32,11 +32,13 @@ class EntryKind(StrEnum):
 
     BIP39_ENTROPY = "bip39-entropy"
     TOTP_SECRET = "totp-secret"  # noqa: S105  a kind, not a secret
+    API_CREDENTIAL = "api-credential"
 
 
 SECRET_SIZES: Final[dict[EntryKind, frozenset[int]]] = {
     EntryKind.BIP39_ENTROPY: frozenset({16, 20, 24, 28, 32}),
     EntryKind.TOTP_SECRET: frozenset(range(16, 65)),
+    EntryKind.API_CREDENTIAL: frozenset(range(49, 514)),
 }
 """Kind -> the sizes in bytes that its secret may have."""
 
@@ -64,7 +66,7 @@ def _check_settings(text: str) -> str:
 Hex16 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
 Hex32 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Hex48 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{96}$")]
-Sealed = Annotated[str, StringConstraints(pattern="^(?:[0-9a-f]{2}){17,80}$")]
+Sealed = Annotated[str, StringConstraints(pattern="^(?:[0-9a-f]{2}){17,529}$")]
 Label = Annotated[str, StringConstraints(pattern="^[ -~]{1,64}$")]
 Count = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 UnixSeconds = Annotated[int, Field(ge=0, le=MAX_INTEGER)]

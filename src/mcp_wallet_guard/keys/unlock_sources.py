@@ -55,6 +55,26 @@ def read_phrase_from_descriptor(fd: int, /) -> Secret:
     return _phrase(_given(fd, "invalid_input.mnemonic"))
 
 
+def read_lines_from_terminal(prompts: tuple[str, ...], /) -> tuple[Secret, ...]:
+    """A line for each prompt, as `read_terminal` reads. What they say is not looked at here.
+
+    Raises Unavailable("unavailable.terminal"), InvalidInput for an empty line.
+    """
+    return tuple(_line(_typed(prompt, "invalid_input")) for prompt in prompts)
+
+
+def read_lines_from_descriptor(fd: int, count: int, /) -> tuple[Secret, ...]:
+    """`count` lines, as `read_descriptor` reads. Raises InvalidInput for another number, or an empty one."""
+    given = _given(fd, "invalid_input")
+    lines = given.removesuffix(b"\n").split(b"\n")
+    given[:] = bytes(len(given))
+    if len(lines) != count:
+        for line in lines:
+            line[:] = bytes(len(line))
+        raise InvalidInput(detail=f"the descriptor does not hold exactly {count} lines")
+    return tuple(_line(line) for line in lines)
+
+
 def _typed(prompt: str, code: str) -> bytearray:
     try:
         fd = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -111,6 +131,14 @@ def _read(fd: int, *, until_newline: bool) -> bytearray:
     typed = buffer[:filled]
     buffer[:] = bytes(len(buffer))
     return typed
+
+
+def _line(typed: bytearray) -> Secret:
+    if typed.endswith(b"\n"):
+        del typed[-1:]
+    if not typed.strip():
+        raise InvalidInput(detail="an empty line")
+    return Secret(typed)
 
 
 def _phrase(typed: bytearray) -> Secret:

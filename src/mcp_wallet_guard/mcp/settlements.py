@@ -191,15 +191,21 @@ class Settlements:
     async def _settled(self, tool: str, operation: str, answer: Done | RefusedAnswer) -> Settled:
         if isinstance(answer, RefusedAnswer):
             return Settled(operation=operation, tool=tool, outcome="refused", code=answer.code)
-        receipt = answer.receipt
-        if receipt is not None:
+        told = answer.receipt or answer.signed or answer.withdrawal
+        held = False
+        if told is not None:
             try:
-                check_released(receipt.model_dump(mode="json"), fingerprints=await self._link.fingerprints())
+                payload, fingerprints = told.model_dump(mode="json"), await self._link.fingerprints()
+                check_released(payload, fingerprints=fingerprints, returned=told)
             except GuardError as error:
                 logger.warning("a receipt for on_settled of %s was withheld: %s", tool, error.code)
-                receipt = None
+                held = True
         outcome: Any = answer.outcome
-        return Settled(operation=operation, tool=tool, outcome=outcome, receipt=receipt)
+        settled = Settled(operation=operation, tool=tool, outcome=outcome)
+        if held:
+            return settled
+        more = {"receipt": answer.receipt, "signed": answer.signed, "withdrawal": answer.withdrawal}
+        return settled.model_copy(update=more)
 
     def _forget(self, operation: str) -> None:
         self._watched.pop(operation, None)

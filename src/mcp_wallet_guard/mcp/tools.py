@@ -137,7 +137,7 @@ class Tools:
     async def _released(self, answer: Acted | answers.Answer) -> CallToolResult:
         result = answers.to_result(answer)
         try:
-            await self._check(result)
+            await self._check(result, returned=answer)
         except GuardError as error:
             incident = answers.new_incident()
             _log("answer", error, incident=incident)

@@ -12,13 +12,21 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from mcp_wallet_guard.canonical import canonical_bytes
-from mcp_wallet_guard.errors import Tampered
+from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.intents import Effect
+from mcp_wallet_guard.operations.statements import (
+    STATEMENT_KINDS,
+    StatementEffect,
+    statement_bytes,
+    statement_hash,
+    statement_signing_hash,
+)
 from mcp_wallet_guard.operations.values import Account, Address
 
 KIND_EIP1559: Final = "eip1559"
 KIND_ACTION: Final = "action"
+KIND_WITHDRAWAL: Final = "exchange_withdrawal"
 _DIGEST_TAG: Final = b"mcp-wallet-guard/operation/v1"
 _EFFECT_TAG: Final = b"mcp-wallet-guard/effect/v1"
 
@@ -62,10 +70,15 @@ class FrozenOperation:
     @property
     def signing_hashes(self) -> tuple[bytes, ...]:
         """What the signer signs, in order: one Keccak-256 hash of 32 bytes. Raises Tampered for a kind that is not
-        signed."""
-        if self.kind != KIND_EIP1559:
+        signed, and for a statement whose bytes are not one."""
+        if self.kind == KIND_EIP1559:
+            return (evm.signing_hash(self.unsigned_bytes),)
+        if self.kind not in STATEMENT_KINDS:
             raise Tampered("tampered.operation", detail="nothing of this kind is ever signed")
-        return (evm.signing_hash(self.unsigned_bytes),)
+        try:
+            return (statement_signing_hash(self.kind, self.unsigned_bytes),)
+        except InvalidInput:
+            raise Tampered("tampered.operation", detail="the frozen bytes do not parse") from None
 
     @property
     def transaction(self) -> evm.Eip1559:
@@ -82,6 +95,17 @@ def freeze(effect: Effect, tx: evm.Eip1559, /, *, expires_at: int) -> FrozenOper
         account=effect.account,
         unsigned_bytes=evm.encode_unsigned(tx),
         effect_hash=effect_hash(effect),
+        expires_at=expires_at,
+    )
+
+
+def freeze_statement(effect: StatementEffect, /, *, nonce: int, expires_at: int) -> FrozenOperation:
+    """Fix what is stated as what is asked. `nonce` is the account's next one, which only an authorization is about."""
+    return FrozenOperation(
+        kind=effect.kind,
+        account=effect.account,
+        unsigned_bytes=statement_bytes(effect, nonce=nonce),
+        effect_hash=statement_hash(effect),
         expires_at=expires_at,
     )
 

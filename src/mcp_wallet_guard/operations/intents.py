@@ -14,9 +14,20 @@ from typing import Any, Final, final
 
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations import erc20, evm
-from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, ChainId, check_reference
+from mcp_wallet_guard.operations.statements import (
+    STATEMENTS,
+    UNSIGNED_FORMS,
+    Authorize7702,
+    SignMessage,
+    SignTypedData,
+    Statement,
+)
+from mcp_wallet_guard.operations.values import Account, Address, Amount, Asset, ChainId, check_scope
+from mcp_wallet_guard.operations.withdrawals import PARSERS as WITHDRAWAL_PARSERS
+from mcp_wallet_guard.operations.withdrawals import WITHDRAWAL, ExchangeWithdrawal
 
 NOTHING: Final = Amount("0")
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,19}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9.]{1,12}|0x[0-9a-fA-F]{40}")
 
 
@@ -36,7 +47,7 @@ class Transfer:
 
     def __post_init__(self) -> None:
         _check_payment(self.to, self.amount)
-        _check_common(self.chain, self.account, self.reference)
+        check_scope(self.chain, self.account, self.reference)
 
 
 @final
@@ -58,7 +69,7 @@ class TokenTransfer:
     def __post_init__(self) -> None:
         _check_token(self.token)
         _check_payment(self.to, self.amount)
-        _check_common(self.chain, self.account, self.reference)
+        check_scope(self.chain, self.account, self.reference)
 
 
 @final
@@ -79,7 +90,7 @@ class TokenApproval:
     def __post_init__(self) -> None:
         _check_token(self.token)
         _check_payment(self.spender, self.amount)
-        _check_common(self.chain, self.account, self.reference)
+        check_scope(self.chain, self.account, self.reference)
 
 
 @final
@@ -101,7 +112,7 @@ class ContractCall:
         _check_payment(self.to, self.value)
         if type(self.data) is not bytes or not 0 < len(self.data) <= evm.DATA_MAX:
             raise InvalidInput("invalid_input.transaction")
-        _check_common(self.chain, self.account, self.reference)
+        check_scope(self.chain, self.account, self.reference)
 
 
 @final
@@ -119,11 +130,14 @@ class UnsignedTransaction:
 
     def __post_init__(self) -> None:
         evm.parse_unsigned(self.unsigned_bytes)
-        _check_common(None, self.account, self.reference)
+        check_scope(None, self.account, self.reference)
 
 
-Intent = Transfer | TokenTransfer | TokenApproval | ContractCall | UnsignedTransaction
-INTENTS: Final[tuple[type[Intent], ...]] = (Transfer, TokenTransfer, TokenApproval, ContractCall, UnsignedTransaction)
+Spend = Transfer | TokenTransfer | TokenApproval | ContractCall | UnsignedTransaction
+"""What becomes a transaction."""
+Intent = Spend | Statement | ExchangeWithdrawal
+SPENDS: Final[tuple[type[Spend], ...]] = (Transfer, TokenTransfer, TokenApproval, ContractCall, UnsignedTransaction)
+INTENTS: Final[tuple[type[Intent], ...]] = (*SPENDS, *STATEMENTS, ExchangeWithdrawal)
 
 
 class EffectKind(StrEnum):
@@ -154,7 +168,7 @@ class Effect:
     reference: str | None
 
 
-def resolve(intent: Intent, /, *, account: Account, native: Asset, tokens: tuple[Asset, ...] = ()) -> Effect:
+def resolve(intent: Spend, /, *, account: Account, native: Asset, tokens: tuple[Asset, ...] = ()) -> Effect:
     """The effect of `intent` for the pinned `account`, with the pinned `tokens`.
 
     Raises InvalidInput for another chain or account, a token that is not pinned, a zero amount, or more decimals than
@@ -226,11 +240,16 @@ def from_json(data: object, /) -> Intent:
     if not isinstance(data, dict) or not all(type(k) is str and type(v) is str for k, v in data.items()):
         raise InvalidInput("invalid_input")
     texts: dict[str, str] = dict(data)
-    intent = _TYPES.get(texts.pop("kind", ""))
+    kind = texts.pop("kind", "")
+    if kind in UNSIGNED_FORMS:
+        raise InvalidInput("invalid_input.message", detail=UNSIGNED_FORMS[kind])
+    intent = _TYPES.get(kind)
     known = set() if intent is None else {each.name for each in fields(intent)}
     if intent is None or not known - _OPTIONAL <= texts.keys() <= known:
         raise InvalidInput("invalid_input")
-    return intent(**{name: _PARSERS[name](text) for name, text in texts.items()})
+    parsers = WITHDRAWAL_PARSERS if intent is ExchangeWithdrawal else _PARSERS
+    values = {name: parsers[name](text) for name, text in texts.items()}
+    return intent(**{"memo": None, **values} if intent is ExchangeWithdrawal else values)
 
 
 def _call(
@@ -271,20 +290,17 @@ def _check_token(token: str) -> None:
         raise InvalidInput("invalid_input.token")
 
 
-def _check_common(chain: ChainId | None, account: str | None, reference: str | None) -> None:
-    if chain is not None and type(chain) is not ChainId:
-        raise InvalidInput("invalid_input.chain")
-    if account is not None and type(account) is not str:
-        raise InvalidInput("invalid_input.account")
-    if reference is not None:
-        check_reference(reference)
-
-
-def _hex(text: str) -> bytes:
+def _hex(text: str, *, code: str = "invalid_input.transaction") -> bytes:
     digits = text.removeprefix("0x")
     if len(digits) % 2 or len(text) != len(digits) + 2 or not set(digits) <= set("0123456789abcdef"):
-        raise InvalidInput("invalid_input.transaction")
+        raise InvalidInput(code)
     return bytes.fromhex(digits)
+
+
+def _number(text: str) -> int:
+    if _NUMBER.fullmatch(text) is None:
+        raise InvalidInput("invalid_input.transaction")
+    return int(text)
 
 
 _TYPES: Final[dict[str, type[Intent]]] = {
@@ -293,14 +309,20 @@ _TYPES: Final[dict[str, type[Intent]]] = {
     "token_approval": TokenApproval,
     "contract_call": ContractCall,
     "unsigned_transaction": UnsignedTransaction,
+    "sign_message": SignMessage,
+    "sign_typed_data": SignTypedData,
+    "authorize_7702": Authorize7702,
+    WITHDRAWAL: ExchangeWithdrawal,
 }
 _NAMES: Final = {intent: name for name, intent in _TYPES.items()}
-_OPTIONAL: Final = frozenset({"chain", "account", "reference"})
+_OPTIONAL: Final = frozenset({"chain", "account", "reference", "memo", "nonce"})
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
-    **dict.fromkeys(("to", "spender"), Address.parse),
+    **dict.fromkeys(("to", "spender", "delegate"), Address.parse),
     **dict.fromkeys(("amount", "value"), Amount.parse),
     **dict.fromkeys(("data", "unsigned_bytes"), _hex),
-    **dict.fromkeys(("token", "account", "reference"), str),
+    **dict.fromkeys(("token", "account", "reference", "typed_data"), str),
+    "message": lambda text: _hex(text, code="invalid_input.message"),
+    "nonce": _number,
     "chain": ChainId.parse,
 }
 """Field -> what reads its text."""

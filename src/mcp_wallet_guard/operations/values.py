@@ -261,3 +261,13 @@ def check_reference(text: object, /) -> str:
     if type(text) is not str or _REFERENCE.fullmatch(text) is None:
         raise InvalidInput("invalid_input.reference")
     return text
+
+
+def check_scope(chain: object, account: object, reference: object, /) -> None:
+    """What every intent may name beside its effect: a chain, an account's name, a reference. Raises InvalidInput."""
+    if chain is not None and type(chain) is not ChainId:
+        raise InvalidInput("invalid_input.chain")
+    if account is not None and type(account) is not str:
+        raise InvalidInput("invalid_input.account")
+    if reference is not None:
+        check_reference(reference)

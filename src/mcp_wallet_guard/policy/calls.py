@@ -49,25 +49,28 @@ def _effect(policy: Policy, rule: ContractRule, effect: ViewEffect) -> Iterator[
     own = effect.owner is None or effect.owner.relation == "self"
     if effect.direction not in _PARTIES or not own:
         return
-    yield from _party(policy, rule, effect)
+    yield from party_denials(policy, effect, contract=rule.address)
     if effect.asset is not None and effect.asset.endswith(_NATIVE):
         return  # the transaction's own value is what leaves, and is counted whole
-    yield from _token(policy, effect)
+    yield from token_denials(policy, effect)
 
 
-def _party(policy: Policy, rule: ContractRule, effect: ViewEffect) -> Iterator[Denial]:
+def party_denials(policy: Policy, effect: ViewEffect, /, *, contract: Address | None) -> Iterator[Denial]:
+    """Why whoever gets what the effect is about may not: nobody but a payee, the account itself, and the `contract`
+    that is called."""
     if effect.counterparty is None:
         yield "policy.payee", "nobody knows who gets it"
         return
     address = Address(effect.counterparty.address)
     # What is sent to a token's own contract is lost, also where that contract may be called.
     is_token = effect.asset is not None and effect.asset.endswith(f"erc20:{address.value.lower()}")
-    may_get = (address == rule.address and not is_token) or effect.counterparty.relation == "self"
+    may_get = (address == contract and not is_token) or effect.counterparty.relation == "self"
     if not may_get and not policy.allows_payee(address):
         yield "policy.payee", f"{address} may not be paid"
 
 
-def _token(policy: Policy, effect: ViewEffect) -> Iterator[Denial]:
+def token_denials(policy: Policy, effect: ViewEffect, /) -> Iterator[Denial]:
+    """Why so much of what the effect is about may not leave, or be taken."""
     token = _rule_of(policy, effect)
     if token is None:
         yield "policy.token", f"the asset {effect.asset} may not be spent"

@@ -9,22 +9,28 @@ Threat: T-006, T-007, T-025, T-099.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol, final
 
 from mcp_wallet_guard.clearsign.decode import Payment, decode, decode_call
 from mcp_wallet_guard.clearsign.findings import PAYEE_CONTRACT, PAYEE_IMITATES
+from mcp_wallet_guard.clearsign.rollups import counted_in
 from mcp_wallet_guard.errors import OverBudget, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Level, Obligations
 from mcp_wallet_guard.operations.actions import Action, action_of
 from mcp_wallet_guard.operations.erc20 import is_unlimited
-from mcp_wallet_guard.operations.frozen import KIND_ACTION
+from mcp_wallet_guard.operations.frozen import KIND_ACTION, KIND_WITHDRAWAL, FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, called
+from mcp_wallet_guard.operations.requests import request_of
+from mcp_wallet_guard.operations.statements import STATEMENT_KINDS
 from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
 from mcp_wallet_guard.policy.calls import call_denials
 from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import ActionRule, Policy
+from mcp_wallet_guard.policy.statements import statement_denials
+from mcp_wallet_guard.policy.withdrawals import check_withdrawal
 from mcp_wallet_guard.proofs import Decoded, Permitted, exactly, mint
 
 
@@ -137,20 +143,29 @@ def decide(
     mandates: tuple[Mandate, ...] = (),
 ) -> Decision:
     """The decision about a decoded operation. `mandates` are those that a person approved and that may be used now,
-    through the tool that asks; without them every payment is asked. An action has no facts, and no mandate."""
+    through the tool that asks; without them every payment is asked. Actions and statements have no such facts, and no
+    mandate."""
     operation = exactly(Decoded, decoded).operation
     if policy is None:
         denial = Reason(verdict=Verdict.DENY, code="policy.missing", text="no policy is sealed")
         return Decision(verdict=Verdict.DENY, reasons=(denial,), obligations=None)
     mandate: Mandate | None = None
+    level = policy.level
     if operation.kind == KIND_ACTION:
-        reasons = (*_action(policy, action_of(operation)), _asked(policy))
+        reasons = (*_action(policy, action_of(operation)), _asked(level))
+    elif operation.kind in STATEMENT_KINDS:
+        reasons = (*_statement(policy, decoded), *_imitation(decoded), _asked(level))
+    elif operation.kind == KIND_WITHDRAWAL:
+        # What leaves a venue is under no key of the wallet, so no setting and no mandate takes its factor away.
+        level = max(level, Level.FACTOR)
+        reasons = (*_withdrawal(policy, operation), _asked(level))
     elif facts is None:
         reasons = (_deny("policy.denied", "nothing is known about the chain"),)
     else:
         rule = policy.token_rule(operation.transaction.to)
         called = decoded.view.kind == "contract_call"
-        payment = decode_call(operation) if called else decode(operation, token=None if rule is None else rule.token)
+        read = decode_call(operation) if called else decode(operation, token=None if rule is None else rule.token)
+        payment = replace(read, data_fee=counted_in(decoded.view))
         mandate = None if called else _mandate(mandates, payment, decoded)
         reasons = (
             *(_call(policy, decoded, payment) if called else _payment(policy, payment)),
@@ -158,11 +173,11 @@ def decide(
             *_balance(payment, facts, reserved),
             *(() if called else _contract(decoded, facts)),
             *_imitation(decoded),
-            _asked(policy) if mandate is None else _covered(mandate),
+            _asked(level) if mandate is None else _covered(mandate),
         )
     ordered = tuple(sorted(reasons, key=lambda reason: ORDER.index(reason.verdict)))
     verdict = strictest(tuple(reason.verdict for reason in ordered))
-    return Decision(verdict=verdict, reasons=ordered, obligations=_obligations(verdict, policy, mandate))
+    return Decision(verdict=verdict, reasons=ordered, obligations=_obligations(verdict, level, mandate))
 
 
 def check_permitted(
@@ -213,23 +228,50 @@ def _mandate(mandates: tuple[Mandate, ...], payment: Payment, decoded: Decoded) 
     return next((mandate for mandate in mandates if mandate.covers(payment, found)), None)
 
 
-def _asked(policy: Policy) -> Reason:
-    return Reason(verdict=Verdict.ASK, code="policy.level", text=f"a person must show {policy.level.name}")
+def _asked(level: Level) -> Reason:
+    return Reason(verdict=Verdict.ASK, code="policy.level", text=f"a person must show {level.name}")
 
 
 def _covered(mandate: Mandate) -> Reason:
     return Reason(verdict=Verdict.ALLOW, code="policy.mandate", text=f"the mandate {mandate.name!r} covers it")
 
 
-def _obligations(verdict: Verdict, policy: Policy, mandate: Mandate | None) -> Obligations | None:
+def _obligations(verdict: Verdict, level: Level, mandate: Mandate | None) -> Obligations | None:
     if verdict not in PERMITTED:
         return None
-    return Obligations(level=policy.level) if mandate is None else Obligations(level=Level.NONE, mandate=mandate.id)
+    return Obligations(level=level) if mandate is None else Obligations(level=Level.NONE, mandate=mandate.id)
 
 
 def _action(policy: Policy, action: Action) -> Iterator[Reason]:
     if policy.action_rule(action.tool) is None:
         yield _deny("policy.action", f"the tool {action.tool} may not be asked for")
+
+
+def _statement(policy: Policy, decoded: Decoded) -> Iterator[Reason]:
+    for code, words in statement_denials(policy, decoded.operation, decoded.view):
+        yield _deny(code, words)
+
+
+def _withdrawal(policy: Policy, operation: FrozenOperation) -> Iterator[Reason]:
+    """What the bytes ask for, and where they are sent, is what the settings in force allow."""
+    request = request_of(operation)
+    fields = request.fields
+    asked = ExchangeWithdrawal(
+        venue=request.venue,
+        asset=fields.asset,
+        network=fields.network,
+        to=fields.address,
+        memo=fields.memo,
+        amount=fields.amount,
+    )
+    try:
+        venue, _, _ = check_withdrawal(policy.venues, asked)
+    except PolicyDenied as error:
+        yield _deny(error.code, error.detail or "the settings do not allow it")
+        return
+    sent = (request.format, request.endpoint, request.label, fields.wallet, fields.window_ms)
+    if sent != (venue.kind, venue.endpoint, venue.label, venue.wallet, venue.window_ms):
+        yield _deny("policy.venue", "the request goes elsewhere than the settings say")
 
 
 def _payment(policy: Policy, payment: Payment) -> Iterator[Reason]:
@@ -272,8 +314,8 @@ def _payee(policy: Policy, payee: Address) -> Iterator[Reason]:
 
 
 def _fee(policy: Policy, payment: Payment) -> Iterator[Reason]:
-    if policy.max_fee is not None and payment.max_fee > policy.max_fee:
-        yield _deny("policy.cap", f"a fee of up to {payment.max_fee} wei is above {policy.max_fee} wei")
+    if policy.max_fee is not None and payment.counted_fee > policy.max_fee:
+        yield _deny("policy.cap", f"a fee of up to {payment.counted_fee} wei is above {policy.max_fee} wei")
 
 
 def _balance(payment: Payment, facts: FreshFacts, reserved: Reserved) -> Iterator[Reason]:

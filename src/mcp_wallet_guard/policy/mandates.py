@@ -87,7 +87,7 @@ class Mandate:
             and (payment.token is None if is_native else payment.token == self.asset)
             and payment.payee in self.payees
             and payment.amount <= self.cap
-            and payment.max_fee <= self.max_fee
+            and payment.counted_fee <= self.max_fee
         )
 
 

@@ -19,9 +19,10 @@ from mcp_wallet_guard.errors import Misconfigured
 from mcp_wallet_guard.evidence import Level
 from mcp_wallet_guard.operations.names import is_entry_name, is_tool_name
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, Asset, BaseUnits
-from mcp_wallet_guard.policy.contracts import ContractRule, check_contracts
+from mcp_wallet_guard.policy.contracts import MAX_CONTRACTS, ContractRule, check_contracts
 from mcp_wallet_guard.policy.limits import MAX_LIMITS, Limit
 from mcp_wallet_guard.policy.mandates import MAX_MANDATES, Mandate
+from mcp_wallet_guard.policy.withdrawals import VenueRule
 
 MAX_PAYEES: Final = 256
 MAX_TOKENS: Final = 64
@@ -98,7 +99,8 @@ class Policy:
 
     `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them;
     `limits` are over time; `mandates` are what may be approved in advance;
-    `actions` are tools that do something themselves; `contracts` may be called.
+    `actions` are tools that do something themselves; `contracts` may be called, `venues` withdrawn from. `messages` and
+    `typed_data` say whether such may be signed at all, `delegates` are contracts whose code the account may get.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -114,6 +116,10 @@ class Policy:
     mandates: tuple[Mandate, ...] = ()
     actions: tuple[ActionRule, ...] = ()
     contracts: tuple[ContractRule, ...] = ()
+    messages: bool = False
+    typed_data: bool = False
+    delegates: tuple[Address, ...] = ()
+    venues: tuple[VenueRule, ...] = ()
     waiver: LowerLevel | None = None
 
     def __post_init__(self) -> None:
@@ -123,6 +129,7 @@ class Policy:
         self._check_mandates()
         self._check_actions()
         check_contracts(self.contracts)
+        self._check_statements()
         _check_limit("max_per_transaction", self.max_per_transaction)
         if self.max_fee is not None:
             _check_limit("max_fee", self.max_fee)
@@ -173,6 +180,17 @@ class Policy:
             raise _invalid("actions: an entry is not a rule")
         if len({rule.tool for rule in self.actions}) != len(self.actions):
             raise _invalid("actions: a tool is there twice")
+
+    def _check_statements(self) -> None:
+        if any(type(each) is not bool for each in (self.messages, self.typed_data)):
+            raise _invalid("messages, typed_data: neither true nor false")
+        if type(self.delegates) is not tuple or len(self.delegates) > MAX_CONTRACTS:
+            raise _invalid(f"delegates: at most {MAX_CONTRACTS}")
+        addresses: tuple[object, ...] = self.delegates
+        if any(not isinstance(each, Address) or nobodys(each) is not None for each in addresses):
+            raise _invalid("delegates: an address is one that a contract can have")
+        if len(set(self.delegates)) != len(self.delegates):
+            raise _invalid("delegates: an address is there twice")
 
     def action_rule(self, tool: str, /) -> ActionRule | None:
         """How often this tool may be asked for, None when it may not."""

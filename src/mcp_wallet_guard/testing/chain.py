@@ -24,8 +24,11 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mcp_wallet_guard.chains.ens import namehash
+from mcp_wallet_guard.clearsign.rollups import charges_for_data
 from mcp_wallet_guard.operations import erc20
 from mcp_wallet_guard.operations.values import Address, BaseUnits, ChainId, keccak256
+from mcp_wallet_guard.testing import names, oracle
 from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.evm import Evm, RpcError
 from mcp_wallet_guard.testing.token import creation_code
@@ -57,7 +60,8 @@ class SimulatedChain:
         self.sent: Final[Counter[str]] = Counter()
         self.asked: Final[Counter[str]] = Counter()
         self.bodies: Final[deque[bytes]] = deque(maxlen=KEPT_BODIES)
-        self._evm: Final = Evm(chain_id=chain_id, clock=clock, funded=funded)
+        predeployed = {oracle.ADDRESS.raw: oracle.code()} if charges_for_data(chain_id) else {}
+        self._evm: Final = Evm(chain_id=chain_id, clock=clock, funded=funded, contracts=predeployed)
         self._faults = _Faults()
         self._paused = False
         self._closing = False
@@ -146,6 +150,28 @@ class SimulatedChain:
     def token_balance(self, token: Address, account: Address, /) -> int:
         """In the token's smallest unit."""
         return int.from_bytes(self._evm.call({"to": token.raw, "data": erc20.balance_of(account)}))
+
+    def deploy_names(self) -> Address:
+        """Put an empty name registry on the chain."""
+        return Address.from_bytes(self._evm.deploy(names.registry_code()))
+
+    def claim_name(self, registry: Address, account: Address, name: str, /) -> None:
+        """What `account` calls itself from now on. It does not make the name its own."""
+        reverse = namehash(f"{account.value[2:].lower()}.addr.reverse")
+        self.resolve_with(registry, reverse, names.answering(names.text(name)))
+
+    def own_name(self, registry: Address, name: str, owner: Address, /) -> None:
+        """Whom `name` stands for from now on."""
+        self.resolve_with(registry, namehash(name), names.answering(bytes(12) + owner.raw))
+
+    def resolve_with(self, registry: Address, node: bytes, code: bytes, /) -> None:
+        """Give a name's node a resolver of this creation code."""
+        resolver = Address.from_bytes(self._evm.deploy(code))
+        self._evm.send(registry.raw, names.set_resolver(node, resolver))
+
+    def price_data(self, *, per_byte: int, per_gas: int = 0) -> None:
+        """What the oracle of a rollup says from now on that data costs, in wei; `per_gas` is the operator's fee."""
+        self._evm.send(oracle.ADDRESS.raw, oracle.set_prices(per_byte=per_byte, per_gas=per_gas))
 
     def mine(self, blocks: int = 1, /) -> None:
         """Mine what waits, then empty blocks."""

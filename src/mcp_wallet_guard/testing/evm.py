@@ -6,6 +6,7 @@ Blocks take their time from the given clock. All methods may be called from any 
 from __future__ import annotations
 
 from threading import RLock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from eth.vm.forks.berlin.transactions import TypedTransaction
@@ -25,7 +26,7 @@ from mcp_wallet_guard.operations.rlp import encode, encode_int
 from mcp_wallet_guard.operations.values import keccak256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from mcp_wallet_guard.evidence import Clock
     from mcp_wallet_guard.operations.values import Address, ChainId
@@ -45,9 +46,17 @@ class RpcError(Exception):
 
 @final
 class Evm:
-    """One chain in memory. `funded` are the accounts that have wei from the start."""
+    """One chain in memory. `funded` are the accounts that have wei from the start, `contracts` the code that stands at
+    an address from the start."""
 
-    def __init__(self, *, chain_id: ChainId, clock: Clock, funded: Iterable[tuple[Address, int]]) -> None:
+    def __init__(
+        self,
+        *,
+        chain_id: ChainId,
+        clock: Clock,
+        funded: Iterable[tuple[Address, int]],
+        contracts: Mapping[bytes, bytes] = MappingProxyType({}),
+    ) -> None:
         self.lock: Final = RLock()
         self.auto_mine = True
         self._clock: Final = clock
@@ -59,7 +68,8 @@ class Evm:
             genesis_parameters=get_default_genesis_params({"timestamp": clock.now()}),
             genesis_state={
                 account: {"balance": wei, "nonce": 0, "code": b"", "storage": {}} for account, wei in balances.items()
-            },
+            }
+            | {address: {"balance": 0, "nonce": 1, "code": code, "storage": {}} for address, code in contracts.items()},
         )
         self._chain: Final = self._backend.chain
         type(self._chain).chain_id = chain_id.number  # the class is made anew for each backend

@@ -173,8 +173,8 @@ def comparable(shown: Shown) -> tuple[str, str]:
 def drawn(function: Function, data: st.DataObject) -> tuple[Value, ...]:
     values = tuple(data.draw(of_type(each.type)) for each in function.inputs)
     if function.signature.startswith("safeBatchTransferFrom"):
-        count = min(len(values[2]), len(values[3]))  # type: ignore[arg-type]
-        return (*values[:2], values[2][:count], values[3][:count], values[4])  # type: ignore[index]
+        count = min(len(values[2]), len(values[3]))
+        return (*values[:2], values[2][:count], values[3][:count], values[4])
     return values
 
 

@@ -10,7 +10,7 @@ from mcp_wallet_guard.clearsign.markup import Html, join, tag
 from mcp_wallet_guard.confirmation import ConfirmationView
 
 _FINDINGS: Final = frozenset({Role.LEVEL, Role.DANGER, Role.WARNING, Role.NOTICE})
-_LEADS: Final = {"Amount": "lead amount", "Payee": "lead payee"}
+_LEADS: Final = {"Amount": "lead amount", "Payee": "lead payee", "Address": "lead payee"}
 """Fields that a page may show large."""
 _SEVERITY: Final = {Role.NOTICE: "Note", Role.WARNING: "Warning", Role.DANGER: "Danger"}
 

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.evidence import Model, Wei, canonical
+from mcp_wallet_guard.evidence import Model, NameClaim, Wei, canonical
 from mcp_wallet_guard.operations.values import Address
 
 Chain = Annotated[str, Field(pattern=r"^eip155:[1-9][0-9]{0,19}$")]
@@ -199,13 +199,15 @@ class Thresholds(Model):
     typed_types: Count = 64
 
 
+MAX_CLAIMS: Final = 8
+"""Addresses that are asked for their names. A call with more of them shows the rest without."""
 _NOTHING: Final = AccountClaim(address=Address("0x0000000000000000000000000000000000000000"))
 
 
 @final
 class Known(Indexed):
     """Everything at once. `chain` is the wallet's own. `now` is when this was collected. `allowed` is None also for an
-    owner who keeps no such list. `simulation` are the runs, in order."""
+    owner who keeps no such list. `simulation` are the runs, in order; `claims` are what parties call themselves."""
 
     v: Literal[1] = 1
     now: Seconds | None = None
@@ -223,6 +225,7 @@ class Known(Indexed):
     verified: tuple[Address, ...] | None = None
     venues: tuple[Venue, ...] | None = None
     names: tuple[ResolvedName, ...] | None = None
+    claims: Annotated[tuple[NameClaim, ...], Field(max_length=MAX_CLAIMS)] | None = None
     node: NodeClaims | None = None
     simulation: Annotated[tuple[SimulationOutcome, ...], Field(max_length=4)] | None = None
     thresholds: Thresholds = Thresholds()

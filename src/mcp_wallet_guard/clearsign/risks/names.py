@@ -14,6 +14,11 @@ from mcp_wallet_guard.clearsign.text import NAME_LIMIT, is_plain, quoted, suspic
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations.values import Address, keccak256
 
+NAMES: Final = {
+    "name.not_normal": "The name {name} is not in its normal form. It may imitate another.",
+    "name.claimed": "The address calls itself {name}, and that name does not stand for it.",
+}
+"""Code -> the sentence for a person, here and of a payment."""
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
@@ -49,6 +54,10 @@ def _names(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Gap(missing="names")
         else:
             yield from _resolved(used, found)
+    for claim in known.claims or ():
+        if not claim.holds:
+            code = "name.claimed" if claim.normal else "name.not_normal"
+            yield Hit(code=code, path="", facts=(("name", quoted(claim.name, limit=NAME_LIMIT)),), source=Evidence.NODE)
     for party in everybody(reading):
         odd = suspicion(known.named.get(party.address.value, ""))
         if odd is not None:
@@ -106,8 +115,9 @@ CHECKS: Final = (
             Saying(
                 code="name.not_normal",
                 severity=Severity.DANGER,
-                sentence="The name {name} is not in its normal form. It may imitate another.",
+                sentence=NAMES["name.not_normal"],
             ),
+            Saying(code="name.claimed", severity=Severity.DANGER, sentence=NAMES["name.claimed"]),
             Saying(
                 code="name.nonascii",
                 severity=Severity.DANGER,

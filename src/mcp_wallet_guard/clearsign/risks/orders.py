@@ -1,4 +1,7 @@
-"""Orders and swaps: what is given, what comes back, to whom; and tokens that fake another's symbol. Threat: T-022."""
+"""Orders and swaps: what is given, what comes back, to whom; and tokens that fake another's symbol.
+
+Threat: T-022, T-041, T-048.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Who gets money, rights or control: the effective parties, from what the bytes do and not from a transaction's `to`.
 
-Threat: T-020.
+Threat: T-020, T-120.
 """
 
 from __future__ import annotations

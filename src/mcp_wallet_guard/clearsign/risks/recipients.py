@@ -1,4 +1,4 @@
-"""The effective recipients: nobody's, contracts, look-alikes and strangers. Threat: T-021, T-025."""
+"""The effective recipients: nobody's, contracts, look-alikes and strangers. Threat: T-021, T-025, T-120."""
 
 from __future__ import annotations
 

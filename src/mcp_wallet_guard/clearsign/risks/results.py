@@ -3,7 +3,7 @@
 A check that lacks a source says `not_checked`, which is listed and is never a pass. Sentences are ours; facts in them
 are numbers, full addresses, words of ours, or foreign text that `clearsign.text.quoted` made safe.
 
-Threat: T-021.
+Threat: T-021, T-043.
 """
 
 from __future__ import annotations

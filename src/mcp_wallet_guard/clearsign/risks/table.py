@@ -1,7 +1,7 @@
 """All checks in one table, and the two questions that may be put to it. docs/risks.md is made from it.
 
 The numbers are those of the survey that the list comes from; what only a service could answer is not among them.
-Threat: T-020, T-021, T-028.
+Threat: T-020, T-021, T-028, T-043.
 """
 
 from __future__ import annotations
