@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,7 +125,7 @@ def decoders(work: dict[str, Any], rounds: int) -> list[Row]:
     from mcp_wallet_guard.operations.abi import decode, parse_function
 
     mine: list[Callable[[], Any]] = []
-    theirs: list[Callable[[], Any]] = []
+    eth_abis: list[Callable[[], Any]] = []
     for call in work["calls"]:
         data = bytes.fromhex(call["data"][2:])
         for key in call["descriptor"].get("display", {}).get("formats", {}):
@@ -134,11 +135,11 @@ def decoders(work: dict[str, Any], rounds: int) -> list[Row]:
                 continue
             if function.selector == data[:4]:
                 names = [each.type.name for each in function.inputs]
-                mine.append(lambda function=function, data=data: decode(function.inputs, data[4:]))
-                theirs.append(lambda names=names, data=data: eth_abi_decode(names, data[4:]))
+                mine.append(partial(decode, function.inputs, data[4:]))
+                eth_abis.append(partial(eth_abi_decode, names, data[4:]))
     return [
         Row(name=name, cases=len(jobs), milliseconds=paced(jobs, rounds=rounds), note="decodes, renders nothing")
-        for name, jobs in (("mcp-wallet-guard, arguments only", mine), ("eth-abi, arguments only", theirs))
+        for name, jobs in (("mcp-wallet-guard, arguments only", mine), ("eth-abi, arguments only", eth_abis))
     ]
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import statistics
 import sys
 import time
 from pathlib import Path
-
-import clearsig
+from typing import Any
 
 
 def main() -> None:
+    clearsig = importlib.import_module("clearsig")
     work = json.loads(Path(sys.argv[1]).read_text())
     registry = clearsig.Registry.from_path(work["tree"])
-    found = [outcome(registry, call) for call in work["calls"]]
+    found = [outcome(clearsig, registry, call) for call in work["calls"]]
     means = []
     for _ in range(work["rounds"]):
         before = time.perf_counter()
         for call in work["calls"]:
-            outcome(registry, call)
+            outcome(clearsig, registry, call)
         means.append((time.perf_counter() - before) / len(found) * 1e3)
     expected = [call["expected"] for call in work["calls"]]
     print(
@@ -34,7 +35,7 @@ def main() -> None:
     )
 
 
-def outcome(registry, call):  # clearsig's types are not here
+def outcome(clearsig: Any, registry: Any, call: dict[str, Any]) -> Any:
     try:
         return clearsig.translate_with_registry(
             registry, call["data"], to=call["to"], chain_id=call["chain"], from_address=call["from"]
@@ -43,13 +44,13 @@ def outcome(registry, call):  # clearsig's types are not here
         return None
 
 
-def has_labels(found, expected) -> bool:
+def has_labels(found: Any, expected: dict[str, Any]) -> bool:
     if found is None or found.intent != expected.get("intent"):
         return False
-    return [each.label for each in found.fields] == [each["label"] for each in expected["fields"]]
+    return [str(each.label) for each in found.fields] == [each["label"] for each in expected["fields"]]
 
 
-def is_whole(found, expected) -> bool:
+def is_whole(found: Any, expected: dict[str, Any]) -> bool:
     return has_labels(found, expected) and [each.value for each in found.fields] == [
         each["value"] for each in expected["fields"]
     ]

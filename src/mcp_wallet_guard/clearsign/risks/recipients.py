@@ -80,9 +80,11 @@ def _imitations(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     for missing in ("addresses", "accounts", "tokens", "history"):
         if getattr(known, missing) is None:
             yield Gap(missing=missing)
+    seen: set[str] = set()
     for path, address in addresses(reading):
-        if known.is_familiar(address):
+        if address.value in seen or known.is_familiar(address):
             continue
+        seen.add(address.value)
         starting, ending = known.alike(address)
         name = imitated(address, starting)
         if name is not None:
