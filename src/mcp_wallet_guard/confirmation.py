@@ -20,6 +20,15 @@ FieldType = Literal[
     "amount", "address", "date", "duration", "integer", "flag", "enum", "text", "bytes", "nft", "chain", "call",
     "group", "fee",
 ]  # fmt: skip
+MAX_NUMBER: Final = 2**53 - 1
+"""The largest number that RFC 8785 can spell. A larger one stands in the fields alone, as text."""
+
+
+def spelled(number: int | None, /) -> int | None:
+    """`number`, or None where no JSON number says it."""
+    return number if number is not None and number <= MAX_NUMBER else None
+
+
 SEVERITIES: Final[tuple[Severity, ...]] = ("danger", "warning", "notice")
 """Worst first."""
 

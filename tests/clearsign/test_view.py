@@ -141,6 +141,14 @@ def test_the_hash_covers_every_member_of_the_view() -> None:
     assert len(hashes) == len(changes) + 1
 
 
+def test_a_nonce_that_no_json_number_says_is_in_the_fields_and_the_view_has_a_hash() -> None:
+    """Threat: T-039. A node may claim any."""
+    operation = freeze(effect(), nonce=2**60)
+    view = render_view(operation, facts(nonce=2**53 - 1))
+    assert (view.nonce, fields(view)["Nonce"]) == (None, str(2**60))
+    assert view_hash(view) != view_hash(render_view(freeze(effect(), nonce=2**60 + 1), facts(nonce=2**53 - 1)))
+
+
 def test_the_hash_is_the_documented_one() -> None:
     view = render_view(FROZEN, facts())
     assert view_hash(view).hex() == "1986727dd62c93ef1d3e212560a43cfde54444e9a2aa1a1bd89eebca18913fd0"

@@ -22,7 +22,7 @@ from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.e2e.rig import ERAS, Daemon, connected, make_home, pay, running_daemon, told
 from tests.guard.rig import SMALL_MANDATE
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 BOB = Address.from_bytes(b"\xb0" * 20)
 EACH, UNITS, FITS = "0.006", 6 * 10**15, 4
 """0.025 within a day, and four payments: the fifth of 0.006 has no room."""

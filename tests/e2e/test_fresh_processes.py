@@ -13,7 +13,7 @@ from mcp_types import ElicitResult, InputRequiredResult
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.e2e.rig import AMOUNT, ERAS, WEI, Daemon, Era, Home, answer_of, connected, make_home, pay, told
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 @pytest.fixture

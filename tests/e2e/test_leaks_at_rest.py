@@ -21,7 +21,7 @@ from tests.e2e.rig import PASSPHRASE, Daemon, Home, connected, done_once, make_h
 from tests.e2e.secrets_of import everything, found_in, raw_secrets
 from tests.e2e.tap import Tap
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 class Recorded:

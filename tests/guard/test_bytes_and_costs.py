@@ -140,7 +140,7 @@ async def test_unsigned_bytes_of_another_program_are_approved_signed_as_they_are
         pytest.param({"max_priority_fee_per_gas": 6 * GWEI}, "policy.cap", id="tip above the ceiling"),
         pytest.param({"gas": 100_001}, "policy.cap", id="gas above the ceiling"),
         pytest.param({"value": ETHER // 2 + 1}, "policy.cap", id="amount above the limit"),
-        pytest.param({"data": b"\xa9\x05\x9c\xbb"}, "policy.undecodable", id="calldata"),
+        pytest.param({"data": b"\xa9\x05\x9c\xbb"}, "policy.contract", id="calldata"),
     ],
 )
 async def test_unsigned_bytes_that_are_not_what_may_be_signed_become_no_question(

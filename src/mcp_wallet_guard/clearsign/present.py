@@ -29,7 +29,7 @@ from mcp_wallet_guard.clearsign.tree import (
     ShownKind,
     Source,
 )
-from mcp_wallet_guard.confirmation import FieldType, SourceName, ViewEffect, ViewField, ViewParty
+from mcp_wallet_guard.confirmation import FieldType, SourceName, ViewEffect, ViewField, ViewParty, spelled
 from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId
 
 TEXT_LIMIT: Final = 256
@@ -178,7 +178,7 @@ class Presenter:
             owner=None if consequence.owner is None else self.party(part.chain, consequence.owner),
             counterparty=None if consequence.counterparty is None else self.party(part.chain, consequence.counterparty),
             unlimited=consequence.unlimited,
-            expires_at=consequence.expires_at,
+            expires_at=spelled(consequence.expires_at),
             control=consequence.control,
             path=part.path,
         )

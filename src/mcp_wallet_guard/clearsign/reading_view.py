@@ -17,7 +17,7 @@ from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.table import told
 from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.tree import AssetRef, Part, PartKind, Shown, ShownKind, worst
-from mcp_wallet_guard.confirmation import ConfirmationView, Digests, Kind, ViewFee, ViewField
+from mcp_wallet_guard.confirmation import ConfirmationView, Digests, Kind, ViewFee, ViewField, spelled
 from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits, ChainId
 
 KINDS: Final[dict[PartKind, Kind]] = {
@@ -62,7 +62,7 @@ def view_reading(
         effects=presenter.effects(reading.root),
         fields=tuple(_fields(reading, account, presenter, for_data)),
         fee=_fee(reading.envelope, account, presenter, for_data),
-        nonce=None if reading.envelope is None else reading.envelope.nonce,
+        nonce=None if reading.envelope is None else spelled(reading.envelope.nonce),
         findings=tuple([each.finding() for each in raised]),
         not_checked=tuple([each.finding() for each in unchecked]),
         operation_digest=operation_digest.hex(),

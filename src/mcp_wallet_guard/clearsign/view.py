@@ -24,7 +24,7 @@ from mcp_wallet_guard.clearsign.knowledge import Names
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
-from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewField, ViewParty
+from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewField, ViewParty, spelled
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.evidence import Facts, StatementFacts, VenueFacts
 from mcp_wallet_guard.operations import frozen, requests
@@ -84,7 +84,7 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
         effects=(_effect(payment, facts, native),),
         fields=_fields(payment, facts, native, for_data),
         fee=for_data.fee(_money(payment.max_fee, native), payment.max_fee, native.id),
-        nonce=payment.nonce,
+        nonce=spelled(payment.nonce),
         findings=findings(payment, facts),
         operation_digest=operation.digest.hex(),
         digests=Digests(signing=operation.signing_hashes[0].hex(), calldata=_calldata(operation)),

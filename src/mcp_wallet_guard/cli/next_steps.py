@@ -36,6 +36,7 @@ NEXT: Final[dict[str, str | None]] = {
     "policy.control": None,
     "policy.risk": None,
     "policy.message": None,
+    "policy.data_fee": None,
     "policy.imitation": None,
     "policy.undecodable": None,
     "policy.venue": None,
