@@ -18,7 +18,7 @@ from mcp_wallet_guard.testing.person import ReadPage
 from tests.e2e.rig import AMOUNT, ERAS, MODES, WEI, Daemon, Era, Home, connected, pay, server_command, told
 from tests.e2e.tap import Tap
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = pytest.mark.anyio
 
 WRONG_CODES = 12
 

@@ -39,7 +39,7 @@ from tests.e2e.rig import (
     told,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = pytest.mark.anyio
 EXAMPLE: Final = ROOT / "examples" / "unattended_small_budget"
 GUARD_TOML: Final = (EXAMPLE / "guard.toml").read_text("utf-8")
 SEARCH, MAPS = (Address.parse(contact["address"]) for contact in tomllib.loads(GUARD_TOML)["contacts"])

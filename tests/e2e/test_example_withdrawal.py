@@ -39,7 +39,7 @@ from tests.e2e.rig import (
     told,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = pytest.mark.anyio
 EXAMPLE: Final = ROOT / "examples" / "exchange_withdrawal"
 GUARD_TOML: Final = (EXAMPLE / "guard.toml").read_text("utf-8")
 COLD: Final = tomllib.loads(GUARD_TOML)["venues"][0]["addresses"][0]["address"]

@@ -14,7 +14,7 @@ from mcp_wallet_guard.operations.values import Address
 from tests.e2e.rig import AMOUNT, ERAS, MODES, WEI, Era, Home, connected, done_once, pay, server_command, told
 from tests.e2e.tap import Tap
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = pytest.mark.anyio
 
 MOST_QUESTIONS = 30
 """More than one call asks the node."""
