@@ -184,6 +184,37 @@ async def test_an_answer_that_is_lost_is_looked_up_and_never_sent_again(
     assert len(venue.withdrawals) == 1
 
 
+async def test_what_has_no_end_is_asked_about_without_a_call_and_not_each_second(
+    rig: Rig, venue: SimulatedVenue
+) -> None:
+    async with rig.opened() as wallet:
+        trader = Trader(wallet)
+        await trader.approved()
+        sent = await trader.done()
+        assert sent.outcome == "sent"
+        rig.clock.advance(20)
+        await wallet.owned.guard.watch()
+        assert (await wallet.row(sent.operation)).outcome is None, "the venue still works on it"
+        venue.status = 6
+        await wallet.owned.guard.watch()
+        assert (await wallet.row(sent.operation)).outcome is None, "it was asked a moment ago"
+        rig.clock.advance(61)
+        await wallet.owned.guard.watch()
+        assert (await wallet.row(sent.operation)).outcome == "completed"
+    assert len(venue.withdrawals) == 1
+
+
+async def test_an_approval_under_settings_that_changed_meanwhile_sends_nothing(rig: Rig, venue: SimulatedVenue) -> None:
+    """Threat: T-099."""
+    async with rig.opened() as wallet:
+        trader = Trader(wallet)
+        operation = await trader.approved()
+        await apply(wallet, edited(rig, "expires_minutes = 10", "expires_minutes = 9"))
+        assert await trader.refused() == "policy.changed"
+        assert (await wallet.row(operation)).state == "refused"
+    assert venue.withdrawals == []
+
+
 async def test_what_is_unclear_blocks_the_venue_until_it_is_clear(rig: Rig, venue: SimulatedVenue) -> None:
     async with rig.opened() as wallet:
         trader = Trader(wallet)
