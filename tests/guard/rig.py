@@ -287,12 +287,18 @@ def make_rig(
     payee: Address | None = None,
 ) -> Rig:
     """A new wallet with one ether, on a chain without arranged faults. Blocking."""
-    chain.honest()
-    chain.auto_mine = True
+    before = at_rest(chain)
     clock = ScriptedClock(START)
     made = make_wallet(folder / "wallet", chain=chain, clock=clock, tokens=tokens, contacts=contacts, more=more)
     payee = payee or Address.from_bytes(b"\x11" + secrets.token_bytes(19))
-    return Rig(made=made, clock=clock, chain=chain, payee=payee, sent_before=frozenset(chain.sent))
+    return Rig(made=made, clock=clock, chain=chain, payee=payee, sent_before=before)
+
+
+def at_rest(chain: SimulatedChain) -> frozenset[str]:
+    """End what an earlier test arranged; the transactions that the chain was given until now."""
+    chain.honest()
+    chain.auto_mine = True
+    return frozenset(chain.sent)
 
 
 def edited(rig: Rig, old: str, new: str) -> Settings:

@@ -17,7 +17,7 @@ from mcp_wallet_guard.testing.clock import ScriptedClock
 from mcp_wallet_guard.testing.person import Authenticator
 from mcp_wallet_guard.testing.venue import SimulatedVenue
 from mcp_wallet_guard.testing.wallet import passphrase
-from tests.guard.rig import Answer, Rig, Wallet, make_rig
+from tests.guard.rig import Answer, Rig, Wallet, at_rest, make_rig
 
 KEY_ID: Final = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 SECRET: Final = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # the venue's documented example
@@ -85,13 +85,13 @@ def make_venue_rig(
 
 
 def copied(rig: Rig, folder: Path) -> Rig:
-    """The same wallet at the same time in a folder of its own."""
+    """The same wallet at the same time in a folder of its own, on a chain that was used since."""
     shutil.copytree(rig.directory.parent, folder)
     clock, made = ScriptedClock(rig.clock.now()), rig.made
     place = folder / "wallet"
     loaded = replace(made.loaded, path=place / made.loaded.path.name, vault_path=place / made.loaded.vault_path.name)
     made = replace(made, loaded=loaded, clock=clock, authenticator=Authenticator(made.new.factor_secret, clock))
-    return replace(rig, made=made, clock=clock)
+    return replace(rig, made=made, clock=clock, sent_before=at_rest(rig.chain))
 
 
 def add_key(rig: Rig, *, secret: str = SECRET, days: int = 30) -> None:
