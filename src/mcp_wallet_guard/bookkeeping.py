@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from mcp_wallet_guard import frozen_rows, mandates, reservations
+from mcp_wallet_guard import frozen_rows, mandates, partners, reservations
 from mcp_wallet_guard.approvals.links import SPENT
 from mcp_wallet_guard.ceremony import (
     ENDS,
@@ -324,6 +324,7 @@ def use_up(
     )
     tx.put(consumed)
     tx.put(replace(approval, consumed_at=tx.now))
+    partners.note(tx, decoded.operation, decoded.view)
     note(tx, consumed, digest=signable.operation.digest.hex(), policy_revision=permitted.policy_revision)
     return signable
 

@@ -46,7 +46,6 @@ from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.frozen import effect_hash, freeze
 from mcp_wallet_guard.operations.intents import (
     Effect,
-    EffectKind,
     Spend,
     UnsignedTransaction,
     amount_of,
@@ -60,7 +59,7 @@ from mcp_wallet_guard.operations.withdrawals import ACCOUNT_PREFIX, ExchangeWith
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
-from mcp_wallet_guard.session import Session, claimed_names, facts_of
+from mcp_wallet_guard.session import Session, claimed_names
 from mcp_wallet_guard.signing import Statements
 from mcp_wallet_guard.stores.base import Transaction
 from mcp_wallet_guard.withdrawing import Withdrawals
@@ -308,10 +307,7 @@ class Guard:
         claims = replace(claims, data_fee=data_fee, names=names)
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
-        if effect.kind == EffectKind.CONTRACT_CALL:
-            facts = await calling.collect(self.custody, session, operation, claims, nonce=nonce)
-        else:
-            facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
+        facts = await calling.collect(self.custody, session, operation, claims, effect, nonce=nonce)
         decoded = check_decoded(operation, facts, effect=effect)
         link_secret, link_hash = new_link_secret()
         frozen = frozen_row(row, decoded, facts=facts, nonce=nonce, revision=session.revision, at=now)

@@ -11,16 +11,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, final
 
-from mcp_wallet_guard import bookkeeping, history, reservations, stated
+from mcp_wallet_guard import bookkeeping, partners, reservations, stated
 from mcp_wallet_guard.answers import Withheld
 from mcp_wallet_guard.asking import Asking, Question
-from mcp_wallet_guard.calling import history_of
 from mcp_wallet_guard.ceremony import Equal
+from mcp_wallet_guard.clearsign.frozen_statements import addresses_stated
 from mcp_wallet_guard.clearsign.view import check_decoded
+from mcp_wallet_guard.config.naming import names_of
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.evidence import OperationRow, canonical
-from mcp_wallet_guard.exchange import MAX_HISTORY, Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.execution import note_incident
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.operations.frozen import freeze_statement
@@ -79,7 +80,8 @@ class Statements:
         now = self._custody.clock.now()
         expires_at = now + settings.approval.expires_minutes * 60
         operation = freeze_statement(effect, nonce=nonce, expires_at=expires_at)
-        before = history_of(await history.paid(self._custody, MAX_HISTORY))
+        about = addresses_stated(operation, names_of(settings))
+        before = await self._custody.transact(lambda tx: partners.history(tx, settings.account.id, about=about))
         facts = facts_of_statement(settings, operation, now=now, before=before)
         decoded = check_decoded(operation, facts, effect=effect)
         question = Question(
