@@ -14,7 +14,6 @@ from typing import Final, final
 import anyio
 
 from mcp_wallet_guard import bookkeeping, withdrawals
-from mcp_wallet_guard.answers import Withheld
 from mcp_wallet_guard.ceremony import Move, state_of
 from mcp_wallet_guard.clearsign.withdrawals import minus
 from mcp_wallet_guard.custody import Custody
@@ -28,10 +27,9 @@ from mcp_wallet_guard.errors import (
     Tampered,
     Unavailable,
 )
-from mcp_wallet_guard.evidence import OperationRow, State, VenueFacts, canonical
+from mcp_wallet_guard.evidence import OperationRow, State, VenueFacts
 from mcp_wallet_guard.exchange import WithdrawalReceipt
-from mcp_wallet_guard.execution import note_incident
-from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.execution import release
 from mcp_wallet_guard.operations.requests import request_of
 from mcp_wallet_guard.operations.values import Amount
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
@@ -205,7 +203,7 @@ class VenueExecutor:
         return row
 
     async def _record(self, session: Session, row: OperationRow, found: Found) -> OperationRow:
-        receipt = await self._receipt(session, row, found)
+        receipt = await release(self._custody, _receipt(session, row, found))
         if found.standing != "taken":
             return await self._custody.transact(
                 partial(withdrawals.record_ended, row=row, outcome=found.standing, receipt=receipt)
@@ -213,30 +211,6 @@ class VenueExecutor:
         if state_of(row) is State.SENT:
             return row
         return await self._custody.transact(partial(withdrawals.record_taken, row=row, receipt=receipt))
-
-    async def _receipt(self, session: Session, row: OperationRow, found: Found) -> str:
-        """Step 9: the receipt's allow-listed fields through the filter. A hit is journalled and leaves its id alone."""
-        operation, withdrawal, facts = withdrawals.withdrawal_of(row, session.settings)
-        receipt = WithdrawalReceipt(
-            operation=row.id,
-            venue=withdrawal.venue,
-            network=withdrawal.network,
-            to=withdrawal.to,
-            memo=withdrawal.memo,
-            amount=withdrawal.amount.text,
-            fee=facts.fee.text,
-            received=minus(withdrawal.amount, facts.fee).text,
-            symbol=withdrawal.asset,
-            order_id=request_of(operation).fields.order_id,
-            request_sha256=(row.transaction_hash or b"").hex(),
-            venue_id=found.id,
-            venue_transaction=found.transaction,
-        )
-        try:
-            released = check_released(receipt.model_dump(mode="json"), fingerprints=self._custody.fingerprints)
-        except Tampered:
-            return canonical(Withheld(incident=await note_incident(self._custody, row.id)))
-        return canonical(released.payload)
 
     async def _close(self, row: OperationRow, code: str) -> None:
         """Close what may not be sent, unless it was closed meanwhile."""
@@ -249,3 +223,22 @@ def _present(row: OperationRow | None) -> OperationRow:
     if row is None:
         raise InvalidInput("invalid_input.id")
     return row
+
+
+def _receipt(session: Session, row: OperationRow, found: Found) -> WithdrawalReceipt:
+    operation, withdrawal, facts = withdrawals.withdrawal_of(row, session.settings)
+    return WithdrawalReceipt(
+        operation=row.id,
+        venue=withdrawal.venue,
+        network=withdrawal.network,
+        to=withdrawal.to,
+        memo=withdrawal.memo,
+        amount=withdrawal.amount.text,
+        fee=facts.fee.text,
+        received=minus(withdrawal.amount, facts.fee).text,
+        symbol=withdrawal.asset,
+        order_id=request_of(operation).fields.order_id,
+        request_sha256=(row.transaction_hash or b"").hex(),
+        venue_id=found.id,
+        venue_transaction=found.transaction,
+    )
