@@ -220,14 +220,20 @@ def close_unmoved(tx: Transaction, row: OperationRow, move: Move, /, *, code: st
         close(tx, row, move, code=code)
 
 
-def open_rows(tx: Transaction, operation: str, /) -> tuple[OperationRow, ApprovalRow]:
-    """A frozen, undecided operation and its approval.
-
-    Raises InvalidInput("invalid_input.id") for an unknown id, Expired, AlreadyUsed for an answered one.
-    """
+def row_of(tx: Transaction, operation: str, /) -> OperationRow:
+    """The row of an operation. Raises InvalidInput("invalid_input.id") for an unknown id."""
     row = tx.get(OperationRow, operation)
     if row is None:
         raise InvalidInput("invalid_input.id")
+    return row
+
+
+def open_rows(tx: Transaction, operation: str, /) -> tuple[OperationRow, ApprovalRow]:
+    """A frozen, undecided operation and its approval.
+
+    Raises as `row_of`, Expired, AlreadyUsed for an answered one.
+    """
+    row = row_of(tx, operation)
     state = state_of(row)
     if state in {State.EXPIRED, State.SUPERSEDED} or (state in OPEN and is_expired(row, now=tx.now)):
         raise Expired
@@ -265,11 +271,7 @@ def consume(
     check_same_revision(approved=approval.policy_revision, in_force=revision)
     effect = frozen_rows.effect_of(row, settings)
     authorized = check_authorized(
-        principal=principal,
-        tool=row.tool,
-        effect_hash=effect_hash(effect),
-        principals=principals,
-        open_operations=0,
+        principal=principal, tool=row.tool, effect_hash=effect_hash(effect), principals=principals, open_operations=0
     )
     decoded = check_decoded(operation, Facts.model_validate_json(row.facts or ""), effect=effect)
     check_still_counted(decoded.view, fresh=fresh.chain.data_fee)

@@ -23,7 +23,6 @@ from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import (
     Expired,
     GuardError,
-    InvalidInput,
     OverBudget,
     PolicyDenied,
     Refused,
@@ -184,7 +183,7 @@ class Executor:
                 revision=session.revision,
                 fresh=fresh,
             )
-            return signable, _present(tx.get(OperationRow, row.id))
+            return signable, bookkeeping.row_of(tx, row.id)
 
         try:
             return await self._custody.transact_anchored(work)
@@ -250,7 +249,7 @@ class Executor:
         )
 
     async def _row(self, operation: str) -> OperationRow:
-        return await self._custody.transact(lambda tx: _present(tx.get(OperationRow, operation)))
+        return await self._custody.transact(lambda tx: bookkeeping.row_of(tx, operation))
 
 
 async def release(
@@ -280,12 +279,6 @@ async def note_incident(custody: Custody, operation: str, /) -> str:
 
 def _pause(age: int) -> int:
     return min(RESEND_SECONDS, age // 10)
-
-
-def _present(row: OperationRow | None) -> OperationRow:
-    if row is None:
-        raise InvalidInput("invalid_input.id")
-    return row
 
 
 async def _is_sent(session: Session, signed: Signed) -> bool:

@@ -20,7 +20,6 @@ from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import (
     Expired,
     GuardError,
-    InvalidInput,
     OverBudget,
     PolicyDenied,
     Refused,
@@ -141,7 +140,7 @@ class VenueExecutor:
                 settings=session.settings,
                 revision=session.revision,
             )
-            return sendable, _present(tx.get(OperationRow, row.id))
+            return sendable, bookkeeping.row_of(tx, row.id)
 
         try:
             sendable, consumed = await self._custody.transact_anchored(work)
@@ -217,12 +216,6 @@ class VenueExecutor:
 
         move = Move.EXPIRE if code == "expired" else Move.REFUSE
         await self._custody.transact(lambda tx: bookkeeping.close_unmoved(tx, row, move, code=code))
-
-
-def _present(row: OperationRow | None) -> OperationRow:
-    if row is None:
-        raise InvalidInput("invalid_input.id")
-    return row
 
 
 def _receipt(session: Session, row: OperationRow, found: Found) -> WithdrawalReceipt:

@@ -22,7 +22,7 @@ from mcp_wallet_guard.ceremony import Equal, Move, check_authorized
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
-from mcp_wallet_guard.errors import Declined, InvalidInput, PolicyDenied, Refused
+from mcp_wallet_guard.errors import Declined, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import OperationRow, State, canonical
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.frozen_rows import approval_for, frozen_row
@@ -76,9 +76,7 @@ class Withdrawals:
     async def settle(self, operation: str, /) -> OperationRow:
         """The row after asking the venue once."""
         async with self._lock:
-            row = await self._custody.transact(lambda tx: tx.get(OperationRow, operation))
-            if row is None:
-                raise InvalidInput("invalid_input.id")
+            row = await self._custody.transact(lambda tx: bookkeeping.row_of(tx, operation))
             return await self._executor.settle(row)
 
     async def settle_due(self) -> None:
