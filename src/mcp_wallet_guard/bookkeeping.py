@@ -287,13 +287,7 @@ def consume(
     if permitted.obligations.mandate != approval.mandate:
         raise PolicyDenied("policy.mandate")
     signable = use_up(
-        tx,
-        consumed,
-        approval,
-        authorized=authorized,
-        decoded=decoded,
-        permitted=permitted,
-        principal=principal,
+        tx, consumed, approval, authorized=authorized, decoded=decoded, permitted=permitted, principal=principal
     )
     reservations.reserve(tx, row.id, decoded, effect, settings)
     if approval.mandate is not None:
@@ -324,10 +318,15 @@ def use_up(
         proven=check_proven(decoded, permitted, approval),
         principal=principal,
     )
+    record_use(tx, consumed, approval, permitted)
+    return signable
+
+
+def record_use(tx: Transaction, consumed: OperationRow, approval: ApprovalRow, permitted: Permitted, /) -> None:
+    """Write down that the approval of what is `permitted` is used up. `consumed` is the row as it stands then."""
     tx.put(consumed)
     tx.put(replace(approval, consumed_at=tx.now))
-    note(tx, consumed, digest=signable.operation.digest.hex(), policy_revision=permitted.policy_revision)
-    return signable
+    note(tx, consumed, digest=permitted.operation_digest.hex(), policy_revision=permitted.policy_revision)
 
 
 def approved_rows(

@@ -9,7 +9,6 @@ stored was not sent, and one that is stored is asked about and never sent again.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Final, Literal
 
 from pydantic import ValidationError
@@ -127,9 +126,7 @@ def consume(
     units = rule.units(withdrawal.amount)
     seen = check_room(tx, venue, rule, units=units)
     tx.put(LimitRow(id=venue.limit_id(rule), spent=seen.plus(rule.limit.bucket(tx.now), units).text))
-    tx.put(consumed)
-    tx.put(replace(approval, consumed_at=tx.now))
-    bookkeeping.note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
+    bookkeeping.record_use(tx, consumed, approval, permitted)
     return sendable
 
 
