@@ -329,6 +329,14 @@ def record_use(tx: Transaction, consumed: OperationRow, approval: ApprovalRow, p
     note(tx, consumed, digest=permitted.operation_digest.hex(), policy_revision=permitted.policy_revision)
 
 
+def burn(tx: Transaction, row: OperationRow, /, *, outcome: str) -> OperationRow:
+    """No signature came, or none that verifies: the approval is gone, and nothing left the process."""
+    burned = move_row(tx, row, Move.BURN, outcome=outcome)
+    drop_approval(tx, row.id)
+    note(tx, burned, outcome=outcome)
+    return burned
+
+
 def approved_rows(
     tx: Transaction, operation_id: str, /, *, principal: str
 ) -> tuple[OperationRow, OperationRow, ApprovalRow]:

@@ -129,7 +129,7 @@ class Statements:
         signable, row = used_up
         signed = await self._verified(session, signable)
         if not isinstance(signed, Signed):
-            return await self._custody.transact(lambda tx: stated.burn(tx, row, outcome=signed))
+            return await self._custody.transact(lambda tx: bookkeeping.burn(tx, row, outcome=signed))
         given = stated.receipt_of(row, signed)
         receipt = await release(self._custody, given, returned=given)
         return await self._custody.transact_anchored(lambda tx: stated.record(tx, row, signed, receipt=receipt))

@@ -126,7 +126,7 @@ class VenueExecutor:
         """After an unlock: burn what a crash cut off before its string was stored. The rest is asked about later."""
         for row in await self._custody.transact(withdrawals.open_ends):
             if state_of(row) is State.CONSUMED:
-                await self._custody.transact(partial(withdrawals.burn, row=row))
+                await self._burn(row)
 
     async def _consume_and_sign(
         self, session: Session, row: OperationRow, principal: str, credential: Credential
@@ -152,7 +152,7 @@ class VenueExecutor:
             if signed.text != sendable.text:
                 raise Tampered("tampered.signature")
         except Exception:  # noqa: BLE001  # nothing came back that was approved, so nothing is sent
-            return await self._custody.transact(partial(withdrawals.burn, row=consumed)), None
+            return await self._burn(consumed), None
         stored = await self._custody.transact_anchored(lambda tx: withdrawals.record_signed(tx, consumed, signed.text))
         return stored, signed
 
@@ -181,7 +181,7 @@ class VenueExecutor:
     async def _settle(self, row: OperationRow) -> OperationRow:
         state = state_of(row)
         if state is State.CONSUMED:
-            return await self._custody.transact(partial(withdrawals.burn, row=row))
+            return await self._burn(row)
         if state not in {State.SIGNED, State.SENT, State.UNKNOWN}:
             return row
         session = self._custody.session()
@@ -211,9 +211,11 @@ class VenueExecutor:
             return row
         return await self._custody.transact(partial(withdrawals.record_taken, row=row, receipt=receipt))
 
+    async def _burn(self, row: OperationRow) -> OperationRow:
+        return await self._custody.transact(lambda tx: bookkeeping.burn(tx, row, outcome="burned"))
+
     async def _close(self, row: OperationRow, code: str) -> None:
         """Close what may not be sent, unless it was closed meanwhile."""
-
         move = Move.EXPIRE if code == "expired" else Move.REFUSE
         await self._custody.transact(lambda tx: bookkeeping.close_unmoved(tx, row, move, code=code))
 

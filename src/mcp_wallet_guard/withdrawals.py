@@ -140,14 +140,6 @@ def record_signed(tx: Transaction, row: OperationRow, text: str, /) -> Operation
     return stored
 
 
-def burn(tx: Transaction, /, *, row: OperationRow) -> OperationRow:
-    """A crash between consume and the stored string: nothing left the process, the approval is gone."""
-    burned = bookkeeping.move_row(tx, row, Move.BURN, outcome="burned")
-    bookkeeping.drop_approval(tx, row.id)
-    bookkeeping.note(tx, burned, outcome="burned")
-    return burned
-
-
 def record_taken(tx: Transaction, /, *, row: OperationRow, receipt: str) -> OperationRow:
     """The venue says that it has it. `receipt` passed the outbound filter."""
     taken = bookkeeping.move_row(tx, row, Move.SEND, outcome=None, receipt=receipt)
