@@ -146,7 +146,8 @@ def place_in_queue(
 
 
 def check_account(tx: Transaction, account: str, /) -> None:
-    """Raises Refused("blocked.unknown") while nobody knows whether something that this account signed was sent."""
+    """Raises Refused("blocked.unknown") while nobody knows whether something that was signed for this account, of the
+    chain or at a venue, was sent."""
     if any(State(row.state) in {State.SIGNED, State.UNKNOWN} for row in unsettled(tx, account)):
         raise Refused("blocked.unknown")
 

@@ -168,7 +168,7 @@ class Withdrawals:
                 principals=self._principals,
                 open_operations=bookkeeping.open_count(tx, proposal.principal),
             )
-            withdrawals.check_known(tx, frozen.account)
+            bookkeeping.check_account(tx, frozen.account)
             venue, network, _ = check_withdrawal(settings.venues, withdrawal)
             withdrawals.check_room(tx, venue, network, units=network.units(withdrawal.amount))
             permitted = check_permitted(
