@@ -167,6 +167,10 @@ class VenueFacts(Model):
     listed: bool | None = None
 
 
+FrozenFacts = Facts | StatementFacts | VenueFacts
+"""What was known of a payment, a statement or a withdrawal when it was frozen."""
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obligations:

@@ -26,7 +26,7 @@ from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewField, ViewParty, spelled
 from mcp_wallet_guard.errors import InvalidInput, Tampered
-from mcp_wallet_guard.evidence import Facts, StatementFacts, VenueFacts
+from mcp_wallet_guard.evidence import Facts, FrozenFacts, StatementFacts, VenueFacts
 from mcp_wallet_guard.operations import frozen, requests
 from mcp_wallet_guard.operations.actions import Action, action_hash, action_of
 from mcp_wallet_guard.operations.erc20 import is_unlimited
@@ -107,7 +107,7 @@ def view_hash(view: ConfirmationView, /) -> bytes:
 
 def check_decoded(
     operation: FrozenOperation,
-    facts: Facts | StatementFacts | VenueFacts | None,
+    facts: FrozenFacts | None,
     /,
     *,
     effect: Effect | StatementEffect | Action | ExchangeWithdrawal,
