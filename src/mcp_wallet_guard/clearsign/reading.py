@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeVar, final
 
+from mcp_wallet_guard.clearsign import aspects
 from mcp_wallet_guard.clearsign.tree import CLARITIES, Clarity, Consequence, Direction, Part, PartKind, Source
 from mcp_wallet_guard.operations.values import Address, ChainId
 
@@ -148,6 +149,7 @@ class Reading:
     `invalid` is the catalogue's code with which a strict parser refused it. `digests` are (name of ours, hex) pairs;
     "effect" is the one that equal requests share. `written` are the addresses as whoever asked wrote them, with their
     paths, None when that was not handed over; `origin` is the host name of the site, as the client claims it.
+    `aspects` are bits of `clearsign.aspects`.
     """
 
     signer: Address
@@ -166,6 +168,7 @@ class Reading:
     parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
     effects: tuple[Effect, ...] = field(init=False, repr=False, compare=False)
     unread: str | None = field(init=False, repr=False, compare=False)
+    aspects: int = field(init=False, repr=False, compare=False)
     _found: dict[object, tuple[Any, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -173,6 +176,7 @@ class Reading:
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "effects", tuple(_effects(parts)))
         object.__setattr__(self, "unread", _unread(parts))
+        object.__setattr__(self, "aspects", aspects.of_parts(parts) | _beside(self))
 
     def once(self, find: Callable[[Reading], Iterator[Found]], /) -> tuple[Found, ...]:
         """What `find` finds in this reading. Many checks ask for the same, and it is looked for once."""
@@ -184,6 +188,27 @@ class Reading:
     def of(self, *directions: Direction) -> Iterator[Effect]:
         """The effects of these directions, in order."""
         return (effect for effect in self.effects if effect.consequence.direction in directions)
+
+
+_PLAIN: Final = frozenset({Method.TRANSACTION, Method.PERSONAL_SIGN, Method.AUTHORIZATION, Method.WITHDRAWAL})
+
+
+def _beside(reading: Reading) -> int:
+    """The aspects of what is beside the tree."""
+    found = 0
+    if reading.method not in _PLAIN:
+        found |= aspects.STATES if reading.method is Method.TYPED_DATA_V4 else aspects.REFUSED
+    if reading.envelope is not None and reading.envelope.creates:
+        found |= aspects.CREATES
+    if reading.delegations:
+        found |= aspects.DELEGATES
+    if reading.domain is not None:
+        found |= aspects.STATES
+    if reading.sign_in is not None:
+        found |= aspects.SIGNS_IN
+    if reading.withdrawal is not None:
+        found |= aspects.WITHDRAWS
+    return found if reading.invalid is None else found | aspects.REFUSED
 
 
 def _effects(parts: tuple[Part, ...]) -> Iterator[Effect]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal, final
 
+from mcp_wallet_guard.clearsign.aspects import ANYTHING
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.confirmation import Finding
@@ -118,7 +119,8 @@ Examine = Callable[[Reading, Known], Iterable[Hit | Gap]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One check. `subject` is the clause after "whether". `sayings` are what it may raise, its own code first.
-    `effects` is whether it judges by what the parts do, so that one that cannot be read leaves it unchecked."""
+    `effects` is whether it judges by what the parts do, so that one that cannot be read leaves it unchecked. `about`
+    are bits of `clearsign.aspects`: of a reading that has none of them `examine` finds nothing, and is not asked."""
 
     number: int
     subject: str
@@ -126,6 +128,7 @@ class Check:
     sayings: tuple[Saying, ...]
     examine: Examine
     effects: bool = True
+    about: int = ANYTHING
     passed: Result = field(init=False, repr=False, compare=False)
     gaps: dict[tuple[str, str], Result] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -210,21 +213,24 @@ MOST: Final = 16
 
 def results_of(check: Check, reading: Reading, known: Known, /) -> list[Result]:
     """One `passed`, or what was raised and what could not be checked."""
-    examined = tuple(check.examine(reading, known))
-    unread = reading.unread if check.effects else None
-    if not examined and unread is None:
-        return [check.passed]
+    raised, unchecked = told_by(check, reading, known)
+    return [*raised, *unchecked] if raised or unchecked else [check.passed]
+
+
+def told_by(check: Check, reading: Reading, known: Known, /) -> tuple[list[Result], list[Result]]:
+    """What was raised, and what could not be checked. Neither: it passed."""
     hits: dict[tuple[str, tuple[Fact, ...]], Hit] = {}
-    gaps: dict[str, Gap] = {}
-    if unread is not None:
-        gaps["bytes"] = Gap(missing="bytes", path=unread)
-    for found in examined:
-        if isinstance(found, Hit):
-            hits.setdefault((found.code, found.facts), found)
-        else:
-            gaps.setdefault(found.missing, found)
-    raised = _raised(check, hits.values()) if hits else ()
-    return [*raised, *[_unchecked(check, gap) for gap in gaps.values()]]
+    gaps: dict[str, str] = {}
+    if check.effects and reading.unread is not None:
+        gaps["bytes"] = reading.unread
+    if check.about & reading.aspects:
+        for found in check.examine(reading, known):
+            if isinstance(found, Hit):
+                hits.setdefault((found.code, found.facts), found)
+            else:
+                gaps.setdefault(found.missing, found.path)
+    raised = list(_raised(check, hits.values())) if hits else []
+    return raised, [_unchecked(check, missing, path) for missing, path in gaps.items()]
 
 
 def _raised(check: Check, hits: Iterable[Hit]) -> Iterator[Result]:
@@ -253,8 +259,8 @@ _COMMON: Final = frozenset({"", "#consequences.0"})
 """The paths of a transaction that does one thing. Others are of one transaction alone."""
 
 
-def _unchecked(check: Check, gap: Gap) -> Result:
-    known = check.gaps.get((gap.missing, gap.path))
+def _unchecked(check: Check, missing: str, path: str) -> Result:
+    known = check.gaps.get((missing, path))
     if known is not None:
         return known
     made = Result(
@@ -262,11 +268,11 @@ def _unchecked(check: Check, gap: Gap) -> Result:
         code=check.code,
         severity=check.severity,
         status=Status.NOT_CHECKED,
-        sentence=f"Not checked, because {MISSING[gap.missing]}: whether {check.subject}.",
-        path=gap.path,
-        facts=(("missing", gap.missing),),
+        sentence=f"Not checked, because {MISSING[missing]}: whether {check.subject}.",
+        path=path,
+        facts=(("missing", missing),),
         source=check.needs[0],
     )
-    if gap.path in _COMMON:
-        check.gaps[gap.missing, gap.path] = made
+    if path in _COMMON:
+        check.gaps[missing, path] = made
     return made

@@ -27,7 +27,7 @@ from mcp_wallet_guard.clearsign.risks import (
     venues,
 )
 from mcp_wallet_guard.clearsign.risks.known import Known
-from mcp_wallet_guard.clearsign.risks.results import Check, Result, Severity, Status, results_of
+from mcp_wallet_guard.clearsign.risks.results import Check, Result, Severity, Status, told_by
 from mcp_wallet_guard.confirmation import Finding
 
 _FILES: Final = (
@@ -68,11 +68,15 @@ def _judged(reading: Reading, known: Known) -> tuple[list[Result], list[Result],
     raised: list[Result] = []
     unchecked: list[Result] = []
     passed: list[Result] = []
+    aspects, is_read = reading.aspects, reading.unread is None
     for check in CHECKS:
-        for result in results_of(check, reading, known):
-            if result is check.passed:
-                passed.append(result)
-            else:
-                (raised if result.status is Status.RAISED else unchecked).append(result)
+        if not check.about & aspects and (is_read or not check.effects):
+            passed.append(check.passed)
+            continue
+        found, missing = told_by(check, reading, known)
+        raised += found
+        unchecked += missing
+        if not found and not missing:
+            passed.append(check.passed)
     raised.sort(key=lambda result: _WORST.index(result.severity))
     return raised, unchecked, passed
