@@ -25,6 +25,7 @@ MAX_NAMES: Final = 4_096
 """Of each kind. A view that names more is not for a person to read."""
 
 SourceName = Literal["ours", "config", "list", "history", "ens", "node"]
+_SOURCES: Final = {source.value: source for source in Source}
 
 
 @final
@@ -107,7 +108,7 @@ class Names(Indexed):
     def _by_contract(self) -> dict[tuple[int, str | None], TokenName]:
         return {
             (each.chain, each.contract): TokenName(
-                symbol=each.symbol, decimals=each.decimals, source=Source(each.source)
+                symbol=each.symbol, decimals=each.decimals, source=_SOURCES[each.source]
             )
             for each in reversed(self.tokens)
         }
@@ -115,7 +116,7 @@ class Names(Indexed):
     @cached_property
     def _by_address(self) -> dict[tuple[int, str, str], AddressName]:
         return {
-            (each.chain, each.address, each.what): AddressName(name=each.name, source=Source(each.source))
+            (each.chain, each.address, each.what): AddressName(name=each.name, source=_SOURCES[each.source])
             for each in reversed(self.names)
         }
 

@@ -71,6 +71,7 @@ class Presenter:
         self._account: Final = account
         # The same few addresses stand in sentence, effects and fields.
         self._parties: Final[dict[tuple[int | None, str], ViewParty]] = {}
+        self._collections: Final[dict[tuple[int, str], str]] = {}
 
     def fields(self, part: Part, /) -> tuple[ViewField, ...]:
         """Every value of `part`, and of all parts inside it."""
@@ -148,39 +149,48 @@ class Presenter:
         if asset.contract is None:
             return name.symbol if name is not None else "units of the chain's native currency"
         if asset.kind in _COLLECTIONS:
-            number = "" if asset.token_id is None else f" #{asset.token_id}"
-            known = self._lookup.collection(asset.chain, asset.contract)
-            called = "" if known is None else f" {text.quoted(known.name, limit=text.NAME_LIMIT)}"
-            return f"the collection {asset.contract.value}{called}{number}"
+            collection = self._collection(asset.chain, asset.contract)
+            return collection if asset.token_id is None else f"{collection} #{asset.token_id}"
         if name is None:
             return f"the unknown token {asset.contract.value}"
         if name.source in TRUSTED:
             return name.symbol
         return f"the token {asset.contract.value} that calls itself {text.quoted(name.symbol, limit=SYMBOL_LIMIT)}"
 
+    def _collection(self, chain: ChainId, contract: Address) -> str:
+        found = self._collections.get((chain.number, contract.value))
+        if found is None:
+            known = self._lookup.collection(chain, contract)
+            called = "" if known is None else f" {text.quoted(known.name, limit=text.NAME_LIMIT)}"
+            found = self._collections[chain.number, contract.value] = f"the collection {contract.value}{called}"
+        return found
+
     def _effect(self, consequence: Consequence, part: Part) -> ViewEffect:
         asset = consequence.asset
         name = None if asset is None else self._token(asset)
         trusted = name is not None and name.decimals is not None and name.source in TRUSTED
         amount = None
-        if asset is not None and trusted and name is not None and consequence.amount is not None:
+        if trusted and name is not None and consequence.amount is not None:
             amount = _decimal(consequence.amount, name.decimals or 0)
-        return ViewEffect(
-            direction=_DIRECTIONS[consequence.direction],
-            text=self._effect_text(consequence, part),
-            asset=None if asset is None else asset.id,
-            amount=amount,
-            raw=None if consequence.amount is None else str(consequence.amount),
-            bound=_BOUNDS[consequence.bound],
-            decimals=name.decimals if trusted and name is not None else None,
-            symbol=name.symbol if trusted and name is not None else None,
-            symbol_source=_SOURCES[name.source] if trusted and name is not None else None,
-            owner=None if consequence.owner is None else self.party(part.chain, consequence.owner),
-            counterparty=None if consequence.counterparty is None else self.party(part.chain, consequence.counterparty),
-            unlimited=consequence.unlimited,
-            expires_at=spelled(consequence.expires_at),
-            control=consequence.control,
-            path=part.path,
+        owner, other = consequence.owner, consequence.counterparty
+        return ViewEffect.made(
+            {
+                "direction": _DIRECTIONS[consequence.direction],
+                "text": self._effect_text(consequence, part),
+                "asset": None if asset is None else asset.id,
+                "amount": amount,
+                "raw": None if consequence.amount is None else str(consequence.amount),
+                "bound": _BOUNDS[consequence.bound],
+                "decimals": name.decimals if trusted and name is not None else None,
+                "symbol": name.symbol if trusted and name is not None else None,
+                "symbol_source": _SOURCES[name.source] if trusted and name is not None else None,
+                "owner": None if owner is None else self.party(part.chain, owner),
+                "counterparty": None if other is None else self.party(part.chain, other),
+                "unlimited": consequence.unlimited,
+                "expires_at": spelled(consequence.expires_at),
+                "control": consequence.control,
+                "path": part.path,
+            }
         )
 
     def _effect_text(self, consequence: Consequence, part: Part) -> str:
@@ -229,15 +239,17 @@ class Presenter:
         if shown.part is not None:
             children += self.fields(shown.part)
         from_outside = theirs or shown.source in _OUTSIDE
-        return ViewField(
-            label=text.quoted(shown.label, limit=text.NAME_LIMIT) if from_outside else shown.label,
-            value=value,
-            path=shown.path,
-            type=_TYPES[shown.kind],
-            raw=_raw(shown.raw),
-            source=_SOURCES[shown.source],
-            untrusted=outside,
-            children=children,
+        return ViewField.made(
+            {
+                "label": text.quoted(shown.label, limit=text.NAME_LIMIT) if from_outside else shown.label,
+                "value": value,
+                "path": shown.path,
+                "type": _TYPES[shown.kind],
+                "raw": _raw(shown.raw),
+                "source": _SOURCES[shown.source],
+                "untrusted": outside,
+                "children": children,
+            }
         )
 
     def _value(self, shown: Shown, chain: ChainId | None) -> tuple[str, bool]:
@@ -247,6 +259,8 @@ class Presenter:
         if shown.kind is _GROUP:
             return "", False
         raw = shown.raw
+        if type(raw) is int and shown.text is None:
+            return self._number(shown, raw), False
         if isinstance(raw, Address):
             return self.address(chain, raw), False
         if shown.text is not None and not (shown.kind is _AMOUNT and shown.asset is not None):
@@ -302,6 +316,8 @@ def _bytes(raw: bytes) -> str:
 
 
 def _raw(raw: Raw) -> str | None:
+    if type(raw) is int:
+        return str(raw)
     if raw is None:
         return None
     if isinstance(raw, bool):

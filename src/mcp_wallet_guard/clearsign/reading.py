@@ -190,6 +190,7 @@ class Reading:
         return (effect for effect in self.effects if effect.consequence.direction in directions)
 
 
+_CLEAR: Final = Clarity.CLEAR
 _PLAIN: Final = frozenset({Method.TRANSACTION, Method.PERSONAL_SIGN, Method.AUTHORIZATION, Method.WITHDRAWAL})
 
 
@@ -220,10 +221,11 @@ def _effects(parts: tuple[Part, ...]) -> Iterator[Effect]:
 def _unread(parts: tuple[Part, ...]) -> str | None:
     """The path of the part that is read worst, None when all are read in full. What a descriptor alone explains says no
     consequences, so that part does not count as read."""
-    worst = min(parts, key=lambda part: CLARITIES.index(part.clarity))
-    if worst.clarity is not Clarity.CLEAR:
-        return worst.path
-    return next((part.path for part in parts if not part.consequences and _is_described(part)), None)
+    unclear = [part for part in parts if part.clarity is not _CLEAR]
+    if unclear:
+        return min(unclear, key=lambda part: CLARITIES.index(part.clarity)).path
+    silent = [part for part in parts if not part.consequences]
+    return next((part.path for part in silent if _is_described(part)), None)
 
 
 def _is_described(part: Part) -> bool:

@@ -7,9 +7,10 @@ in it; what could not be read or checked says so. Threat: T-006, T-020, T-021, T
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import UNCLEAR
 from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.present import Presenter
 from mcp_wallet_guard.clearsign.reading import Envelope, Reading
@@ -58,7 +59,7 @@ def view_reading(
         chain=str(account.chain),
         account=account.id,
         intent=_intent(reading.root, presenter),
-        level=worst(tuple(part.clarity for part in reading.parts)).value,
+        level="clear" if not reading.aspects & UNCLEAR else worst(tuple(part.clarity for part in reading.parts)).value,
         effects=presenter.effects(reading.root),
         fields=tuple(_fields(reading, account, presenter, for_data)),
         fee=_fee(reading.envelope, account, presenter, for_data),
@@ -136,6 +137,7 @@ def _costs(envelope: Envelope, account: Account, presenter: Presenter, for_data:
     yield ViewField(label="Nonce", value=nonce, type="integer", path="@.nonce", raw=nonce, source="bytes")
 
 
+@lru_cache(maxsize=64)
 def _gwei(wei: int) -> str:
     return f"{Amount.from_base_units(BaseUnits(wei), _GWEI).text} gwei"
 

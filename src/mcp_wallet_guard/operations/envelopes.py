@@ -279,10 +279,10 @@ def _has_numbers(envelope: Envelope) -> bool:
 
 def _has_kinds(envelope: Envelope) -> bool:
     return (
-        _all_are(EnvelopeType, (envelope.type,))
-        and _all_are(ChainId, (envelope.chain,))
-        and _all_are(bytes, (envelope.data,))
-        and _all_are(Address, () if envelope.to is None else (envelope.to,))
+        type(envelope.type) is EnvelopeType
+        and type(envelope.chain) is ChainId
+        and type(envelope.data) is bytes
+        and (envelope.to is None or type(envelope.to) is Address)
         and _all_are(AccessEntry, envelope.access_list)
         and _all_are(SignedAuthorization, envelope.authorizations)
         and _are_words(envelope.blob_hashes)
@@ -306,9 +306,9 @@ def _has_parts_of_its_type(envelope: Envelope) -> bool:
 
 
 def _are_words(values: tuple[bytes, ...]) -> bool:
-    return _all_are(bytes, values) and all(len(each) == 32 for each in values)
+    return _all_are(bytes, values) and (not values or all(len(each) == 32 for each in values))
 
 
 def _all_are(kind: type, values: tuple[object, ...]) -> bool:
     """Exactly of that kind: a subclass could encode to other bytes the second time."""
-    return type(values) is tuple and all(type(each) is kind for each in values)
+    return type(values) is tuple and (not values or all(type(each) is kind for each in values))
