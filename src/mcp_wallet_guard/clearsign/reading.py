@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, final
 
 from mcp_wallet_guard.clearsign import aspects
 from mcp_wallet_guard.clearsign.tree import CLARITIES, Clarity, Consequence, Direction, Part, PartKind, Source
+from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.values import Address, ChainId
 
 Found = TypeVar("Found")
@@ -35,6 +36,7 @@ class Method(StrEnum):
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """What the envelope of a transaction says. `type` is that of EIP-2718, 0 for legacy, whose gas price is in both
@@ -127,6 +129,7 @@ class UsedName:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """One consequence and where it stands."""
@@ -142,6 +145,7 @@ class Effect:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """All that is known of one thing that `signer` is asked to sign, from its bytes.

@@ -22,6 +22,7 @@ from mcp_wallet_guard.operations.authorizations import (
     is_low_s,
     to_item,
 )
+from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.evm import UINT64_MAX
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, ChainId, keccak256
 
@@ -71,6 +72,7 @@ class AccessEntry:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """The fields of an unsigned transaction. Fees are wei per gas, `value` is wei, `data` raw calldata or, where `to`

@@ -12,6 +12,7 @@ from typing import Final, Protocol, final
 from mcp_wallet_guard.clearsign.tree import AssetKind, Part, PartKind
 from mcp_wallet_guard.operations.abi import Budget
 from mcp_wallet_guard.operations.abi_types import ADDRESS_NODES
+from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.values import Address, ChainId
 
 PART_NODES: Final = 2 * ADDRESS_NODES
@@ -59,6 +60,7 @@ class Purse:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """Bytes on their way to a contract. `path`, `kind`, `chain`, `target`, `sender` and `value` are those of the part

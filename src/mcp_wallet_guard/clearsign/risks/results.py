@@ -17,6 +17,7 @@ from mcp_wallet_guard.clearsign.aspects import ANYTHING
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.confirmation import Finding
+from mcp_wallet_guard.operations.bulk import in_bulk
 
 Fact = tuple[str, int | str]
 
@@ -88,6 +89,7 @@ class Saying:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """A risk that a check found. `path` is that of the part and of the value within it."""
@@ -104,6 +106,7 @@ class Hit:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """A source that a check would have needed. `missing` is a key of `MISSING`."""
@@ -156,6 +159,7 @@ class Check:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What one check says about one subject. `more` counts further ones like it that are not listed."""
