@@ -128,10 +128,10 @@ class Presenter:
 
     def _party(self, chain: ChainId | None, address: Address) -> ViewParty:
         if address == self._account:
-            return ViewParty(address=address.value, relation="self")
+            return ViewParty.made({"address": address.value, "relation": "self"})
         name = None if chain is None else self._lookup.name(chain, address)
         if name is None:
-            return ViewParty(address=address.value)
+            return ViewParty.made({"address": address.value})
         known = name.source in TRUSTED
         return ViewParty(
             address=address.value,

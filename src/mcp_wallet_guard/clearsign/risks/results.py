@@ -194,14 +194,16 @@ class Result:
 
 def _finding(result: Result, /) -> Finding:
     more = f" (and {result.more} more like it)" if result.more else ""
-    return Finding(
-        code=result.code,
-        severity=_SHOWN[result.severity],
-        text=result.sentence + more,
-        path=result.path,
-        facts=tuple((name, str(value)) for name, value in result.facts),
-        evidence=result.source.value,
-        status="raised" if result.status is Status.RAISED else "not_checked",
+    return Finding.made(
+        {
+            "code": result.code,
+            "severity": _SHOWN[result.severity],
+            "text": result.sentence + more,
+            "path": result.path,
+            "facts": tuple([(name, str(value)) for name, value in result.facts]),
+            "evidence": result.source.value,
+            "status": "raised" if result.status is Status.RAISED else "not_checked",
+        }
     )
 
 
