@@ -219,24 +219,29 @@ MOST: Final = 16
 
 def results_of(check: Check, reading: Reading, known: Known, /) -> list[Result]:
     """One `passed`, or what was raised and what could not be checked."""
-    raised, unchecked = told_by(check, reading, known)
-    return [*raised, *unchecked] if raised or unchecked else [check.passed]
+    raised: list[Result] = []
+    unchecked: list[Result] = []
+    tell(check, reading, known, raised, unchecked)
+    return [*raised, *unchecked] or [check.passed]
 
 
-def told_by(check: Check, reading: Reading, known: Known, /) -> tuple[list[Result], list[Result]]:
-    """What was raised, and what could not be checked. Neither: it passed."""
+def tell(check: Check, reading: Reading, known: Known, raised: list[Result], unchecked: list[Result], /) -> bool:
+    """Adds what is raised, and what cannot be checked. Whether there was any: if not, it passed."""
     hits: dict[tuple[str, tuple[Fact, ...]], Hit] = {}
-    gaps: dict[str, str] = {}
+    gaps: list[str] = []
     if check.effects and reading.unread is not None:
-        gaps["bytes"] = reading.unread
+        gaps.append("bytes")
+        unchecked.append(_unchecked(check, "bytes", reading.unread))
     if check.about & reading.aspects:
         for found in check.examine(reading, known):
             if isinstance(found, Hit):
                 hits.setdefault((found.code, found.facts), found)
-            else:
-                gaps.setdefault(found.missing, found.path)
-    raised = list(_raised(check, hits.values())) if hits else []
-    return raised, [_unchecked(check, missing, path) for missing, path in gaps.items()]
+            elif found.missing not in gaps:
+                gaps.append(found.missing)
+                unchecked.append(_unchecked(check, found.missing, found.path))
+    if hits:
+        raised.extend(_raised(check, hits.values()))
+    return bool(hits or gaps)
 
 
 def _raised(check: Check, hits: Iterable[Hit]) -> Iterator[Result]:

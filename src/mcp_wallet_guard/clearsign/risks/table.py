@@ -27,7 +27,7 @@ from mcp_wallet_guard.clearsign.risks import (
     venues,
 )
 from mcp_wallet_guard.clearsign.risks.known import Known
-from mcp_wallet_guard.clearsign.risks.results import Check, Result, Severity, Status, told_by
+from mcp_wallet_guard.clearsign.risks.results import Check, Result, Severity, Status, tell
 from mcp_wallet_guard.confirmation import Finding
 
 _FILES: Final = (
@@ -70,13 +70,8 @@ def _judged(reading: Reading, known: Known) -> tuple[list[Result], list[Result],
     passed: list[Result] = []
     aspects, is_read = reading.aspects, reading.unread is None
     for check in CHECKS:
-        if not check.about & aspects and (is_read or not check.effects):
-            passed.append(check.passed)
-            continue
-        found, missing = told_by(check, reading, known)
-        raised += found
-        unchecked += missing
-        if not found and not missing:
+        asked = check.about & aspects or (check.effects and not is_read)
+        if not (asked and tell(check, reading, known, raised, unchecked)):
             passed.append(check.passed)
     raised.sort(key=lambda result: _WORST.index(result.severity))
     return raised, unchecked, passed
