@@ -41,7 +41,7 @@ class AddressKind(StrEnum):
     """An account of this wallet."""
     EOA = "eoa"
     CONTRACT = "contract"
-    TOKEN = "token"  # noqa: S105
+    TOKEN = "token"  # noqa: S105  # a kind of contract, no secret
     COLLECTION = "collection"
 
 
