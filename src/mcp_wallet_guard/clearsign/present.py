@@ -49,6 +49,8 @@ _TYPES: Final[dict[ShownKind, FieldType]] = {kind: kind.value for kind in ShownK
 _SOURCES: Final[dict[Source, SourceName]] = {source: source.value for source in Source}
 _OUTSIDE: Final = frozenset({Source.DESCRIPTOR, Source.NODE})
 _OURS: Final = TRUSTED | {Source.BYTES}
+_DESCRIPTOR: Final = Source.DESCRIPTOR
+"""Its texts are escaped where they are read, those of messages and of nodes are not."""
 _GROUP: Final = ShownKind.GROUP
 _AMOUNT: Final = ShownKind.AMOUNT
 _COUNTED: Final = frozenset({ShownKind.AMOUNT, ShownKind.NFT})
@@ -238,10 +240,14 @@ class Presenter:
         value, outside = self._value(shown, chain)
         if shown.part is not None:
             children += self.fields(shown.part)
-        from_outside = theirs or shown.source in _OUTSIDE
+        label = shown.label
+        if shown.source is _DESCRIPTOR:
+            label = text.requoted(label, limit=text.NAME_LIMIT)
+        elif theirs or shown.source in _OUTSIDE:
+            label = text.quoted(label, limit=text.NAME_LIMIT)
         return ViewField.made(
             {
-                "label": text.quoted(shown.label, limit=text.NAME_LIMIT) if from_outside else shown.label,
+                "label": label,
                 "value": value,
                 "path": shown.path,
                 "type": _TYPES[shown.kind],
@@ -264,7 +270,10 @@ class Presenter:
         if isinstance(raw, Address):
             return self.address(chain, raw), False
         if shown.text is not None and not (shown.kind is _AMOUNT and shown.asset is not None):
-            return (shown.text, False) if shown.source in _OURS else (text.quoted(shown.text, limit=TEXT_LIMIT), True)
+            if shown.source in _OURS:
+                return shown.text, False
+            quote = text.requoted if shown.source is _DESCRIPTOR else text.quoted
+            return quote(shown.text, limit=TEXT_LIMIT), True
         if isinstance(raw, bool):
             return "yes" if raw else "no", False
         if isinstance(raw, int):

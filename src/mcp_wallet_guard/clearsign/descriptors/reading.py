@@ -121,7 +121,7 @@ def _inner(call: Call, number: int, found: NestedCall) -> Part:
 
 
 def _title(told: Rendered) -> str:
-    return f"{text.quoted(told.intent, limit=INTENT_LIMIT)} (a descriptor's words)"
+    return f"{text.requoted(told.intent, limit=INTENT_LIMIT)} (a descriptor's words)"
 
 
 def _shown(told: Rendered) -> tuple[Shown, ...]:
