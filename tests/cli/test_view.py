@@ -148,7 +148,7 @@ def test_typed_data_with_a_wrong_checksum_are_shown_with_a_finding_and_not_signe
         assert all(each["path"] == "#.spender" and wrong in each["text"] for each in findings)
         assert "address.checksum" not in [each["code"] for each in shown["not_checked"]]
     with pytest.raises(InvalidInput):
-        SignTypedData(typed_data=json.dumps(document))
+        SignTypedData(typed_data=json.dumps({**PERMIT, "message": {**PERMIT["message"], "spender": wrong}}))
     SignTypedData(typed_data=json.dumps(PERMIT))
 
 

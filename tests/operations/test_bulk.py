@@ -73,9 +73,11 @@ def test_it_has_the_same_members_hash_and_words_as_the_dataclass_that_it_was(giv
 )
 def test_nobody_can_change_it_once_it_is_made(value: Any) -> None:
     name = fields(value)[0].name
-    for change in (lambda: setattr(value, name, "x"), lambda: delattr(value, name), lambda: setattr(value, "other", 1)):
+    for other in (name, "other"):
         with pytest.raises((FrozenInstanceError, TypeError)):
-            change()
+            setattr(value, other, "x")
+    with pytest.raises((FrozenInstanceError, TypeError)):
+        delattr(value, name)
     with pytest.raises((FrozenInstanceError, TypeError)):
         value.__class__ = Consequence
 
@@ -86,7 +88,7 @@ def test_what_its_own_check_refuses_is_not_made() -> None:
     with pytest.raises(TypeError):
         Made()  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        Made("a")  # type: ignore[misc]
+        Made("a")  # type: ignore[call-arg]
 
 
 def test_a_class_that_could_not_be_closed_again_is_refused() -> None:

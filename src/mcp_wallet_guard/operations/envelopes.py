@@ -281,10 +281,10 @@ def _has_numbers(envelope: Envelope) -> bool:
 
 def _has_kinds(envelope: Envelope) -> bool:
     return (
-        type(envelope.type) is EnvelopeType
-        and type(envelope.chain) is ChainId
-        and type(envelope.data) is bytes
-        and (envelope.to is None or type(envelope.to) is Address)
+        _is(EnvelopeType, envelope.type)
+        and _is(ChainId, envelope.chain)
+        and _is(bytes, envelope.data)
+        and (envelope.to is None or _is(Address, envelope.to))
         and _all_are(AccessEntry, envelope.access_list)
         and _all_are(SignedAuthorization, envelope.authorizations)
         and _are_words(envelope.blob_hashes)
@@ -311,6 +311,10 @@ def _are_words(values: tuple[bytes, ...]) -> bool:
     return _all_are(bytes, values) and (not values or all(len(each) == 32 for each in values))
 
 
-def _all_are(kind: type, values: tuple[object, ...]) -> bool:
+def _is(kind: type, value: object) -> bool:
     """Exactly of that kind: a subclass could encode to other bytes the second time."""
+    return type(value) is kind
+
+
+def _all_are(kind: type, values: tuple[object, ...]) -> bool:
     return type(values) is tuple and (not values or all(type(each) is kind for each in values))
