@@ -115,10 +115,10 @@ class Presenter:
         """An address in groups of four, with its name and, if that is not the owner's word, who says so."""
         party = self.party(chain, address)
         if party.relation == "self":
-            return f"{text.grouped(address.value)} (this account)"
+            return f"{_grouped(address.value)} (this account)"
         if party.name is None:
-            return text.grouped(address.value)
-        return f"{text.grouped(address.value)} {party.name if party.relation == 'known' else _says(party)}"
+            return _grouped(address.value)
+        return f"{_grouped(address.value)} {party.name if party.relation == 'known' else _says(party)}"
 
     def headline(self, part: Part, /) -> str:
         """One sentence of ours about `part`."""
@@ -130,10 +130,10 @@ class Presenter:
 
     def _party(self, chain: ChainId | None, address: Address) -> ViewParty:
         if address == self._account:
-            return ViewParty.made({"address": address.value, "relation": "self"})
+            return _self(address.value)
         name = None if chain is None else self._lookup.name(chain, address)
         if name is None:
-            return ViewParty.made({"address": address.value})
+            return _nameless(address.value)
         known = name.source in TRUSTED
         return ViewParty(
             address=address.value,
@@ -294,8 +294,21 @@ class Presenter:
         return str(raw)
 
 
+_grouped: Final = lru_cache(maxsize=256)(text.grouped)
+
+
 def _says(party: ViewParty) -> str:
     return f"{party.name}, says {party.name_source}"
+
+
+@lru_cache(maxsize=16)
+def _self(address: str) -> ViewParty:
+    return ViewParty(address=address, relation="self")
+
+
+@lru_cache(maxsize=256)
+def _nameless(address: str) -> ViewParty:
+    return ViewParty(address=address)
 
 
 @lru_cache(maxsize=256)

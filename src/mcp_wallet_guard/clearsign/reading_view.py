@@ -129,6 +129,7 @@ def _costs(envelope: Envelope, account: Account, presenter: Presenter, for_data:
     yield _line("Nonce", nonce, "integer", "@.nonce", nonce)
 
 
+@lru_cache(maxsize=256)  # account, chain, contract and often the fee are those of the last one; a field is immutable
 def _line(label: str, value: str, type_: FieldType, path: str, raw: str, /) -> ViewField:
     return ViewField.made({"label": label, "value": value, "type": type_, "path": path, "raw": raw, "source": "bytes"})
 
