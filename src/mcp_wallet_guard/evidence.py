@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, final
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
 
@@ -70,6 +70,13 @@ class Model(BaseModel):
     """A frozen payload at an edge: unknown keys refused, no coercion, errors repeat no input, no text kept."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True, **PAYLOAD)
+
+    @classmethod
+    def made(cls, fields: dict[str, object], /) -> Self:
+        """The same as ``cls(**fields)``, for where thousands are made: pydantic validates both alike, and fills an
+        instance of its own in two thirds of the time that it takes with one that it is given."""
+        made: Self = cls.__pydantic_validator__.validate_python(fields)
+        return made
 
 
 def _wei(value: object) -> object:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcp_wallet_guard.clearsign.aspects import ANYTHING
 from mcp_wallet_guard.clearsign.reading import Delegation, SignIn, UsedName, Withdrawal
 from mcp_wallet_guard.clearsign.risks.calldata import ODDITIES
 from mcp_wallet_guard.clearsign.risks.known import Known, KnownName, ResolvedName, TokenClaim
@@ -260,7 +261,7 @@ def test_a_fact_that_is_no_printable_text_cannot_be_made() -> None:
 
 
 def test_a_check_cannot_raise_what_its_table_does_not_have() -> None:
-    wrong = replace(CHECKS[0], examine=lambda _, __: [Hit(code="payee.zero", path="")])
+    wrong = replace(CHECKS[0], examine=lambda _, __: [Hit(code="payee.zero", path="")], about=ANYTHING)
     with pytest.raises(ValueError, match="does not have"):
         results_of(wrong, pay(), KNOWN)
 

@@ -59,6 +59,19 @@ def test_a_check_without_its_source_says_that_it_was_not_made(check: Check) -> N
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
+def test_a_check_that_is_not_asked_would_have_found_nothing(check: Check) -> None:
+    for case in CASES.values():
+        for reading, known in (*case.attacks.values(), case.honest, *(scene for _, scene in case.unchecked)):
+            if not check.about & reading.aspects:
+                assert not list(check.examine(reading, known))
+
+
+def test_most_checks_need_not_be_asked_about_an_honest_payment() -> None:
+    reading, _ = CASES[21].honest
+    assert sum(not check.about & reading.aspects for check in CHECKS) >= 20
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
 def test_what_a_check_says_is_printable_and_whole(check: Check) -> None:
     case = CASES[check.number]
     for scene in (*case.attacks.values(), case.honest, *(scene for _, scene in case.unchecked)):

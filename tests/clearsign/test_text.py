@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_wallet_guard.clearsign import text
+from mcp_wallet_guard.clearsign.descriptors.text import safe
 
 HOSTILE = [
     "a\nTotal: 0 ETH",
@@ -87,6 +88,23 @@ def test_a_limit_of_nothing_is_a_mistake() -> None:
 )
 def test_odd_characters_are_told_apart(name: str, expected: str | None) -> None:
     assert text.suspicion(name) == expected
+
+
+@given(st.text(max_size=60))
+def test_text_that_is_escaped_already_is_quoted_as_it_is(raw: str) -> None:
+    """Threat: T-021."""
+    assert text.requoted(safe(raw), limit=2_000) == text.quoted(raw, limit=2_000)
+
+
+@given(st.text(max_size=60), st.integers(1, 30))
+def test_quoted_again_it_is_one_safe_line_and_no_longer_than_allowed(raw: str, limit: int) -> None:
+    """Threat: T-021, T-022."""
+    for given_ in (raw, safe(raw)):
+        shown = re.fullmatch(
+            r'"((?:[ !#-\[\]-~]|\\["\\]|\\u\{[0-9a-f]+\})*)"( \.\.\. [0-9,]+ more)?', text.requoted(given_, limit=limit)
+        )
+        assert shown is not None
+        assert len(shown[1]) <= limit
 
 
 @given(st.text(max_size=500), st.integers(0, 20))

@@ -15,10 +15,12 @@ import pytest
 from eth_account import Account as EthAccount
 
 from mcp_wallet_guard.clearsign.view import view_schema
+from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations.abi import Value, encode
 from mcp_wallet_guard.operations.abi_types import parse_function
 from mcp_wallet_guard.operations.authorizations import Authorization, SignedAuthorization, encode_authorization
 from mcp_wallet_guard.operations.envelopes import Envelope, EnvelopeType, encode_unsigned_envelope
+from mcp_wallet_guard.operations.statements import SignTypedData
 from mcp_wallet_guard.operations.values import Address, ChainId
 from mcp_wallet_guard.testing.wallet import MadeWallet
 from tests.cli.commands import ROOT, Ran, run
@@ -133,6 +135,21 @@ def test_typed_data_of_a_file_is_shown_as_the_allowance_that_it_is(tmp_path: Pat
     assert [(effect["direction"], effect["unlimited"]) for effect in shown["effects"]] == [("allow", True)]
     assert shown["digests"]["eip712_domain"] is not None
     assert shown["findings"][0]["severity"] == "danger"
+
+
+def test_typed_data_with_a_wrong_checksum_are_shown_with_a_finding_and_not_signed() -> None:
+    """Threat: T-025."""
+    wrong = EVE.value.swapcase().replace("0X", "0x")
+    for spender, codes in ((EVE.value, []), (EVE.value.lower(), []), (wrong, ["address.checksum"])):
+        document = {**PERMIT, "message": {**PERMIT["message"], "spender": spender}}
+        shown = seen(json.dumps(document), "--json").json
+        findings = [each for each in shown["findings"] if each["code"] == "address.checksum"]
+        assert [each["code"] for each in findings] == codes
+        assert all(each["path"] == "#.spender" and wrong in each["text"] for each in findings)
+        assert "address.checksum" not in [each["code"] for each in shown["not_checked"]]
+    with pytest.raises(InvalidInput):
+        SignTypedData(typed_data=json.dumps({**PERMIT, "message": {**PERMIT["message"], "spender": wrong}}))
+    SignTypedData(typed_data=json.dumps(PERMIT))
 
 
 def test_a_transaction_as_json_is_the_same_as_its_bytes(tmp_path: Path) -> None:

@@ -82,13 +82,7 @@ def _part(call: Call, decoders: tuple[Decoder, ...]) -> Part:
 
 def _plain(call: Call) -> Part:
     """Native currency and nothing else."""
-    return Part(
-        path=call.path,
-        kind=call.kind,
-        chain=call.chain,
-        target=call.target,
-        sender=call.sender,
-        value=call.value,
+    return call.part(
         clarity=Clarity.CLEAR if call.target is not None and call.value is not None else Clarity.BLIND,
         title="Send native currency",
         shown=(Shown(path="@.to", label="To", kind=ShownKind.ADDRESS, raw=call.target), _value(call)),

@@ -4,7 +4,8 @@ data, told apart by its form. Strict: what could be two things is refused. Threa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from mcp_wallet_guard import strict_json
@@ -16,7 +17,7 @@ from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations import authorizations, envelopes, typed_data
 from mcp_wallet_guard.operations.authorizations import Authorization
 from mcp_wallet_guard.operations.envelopes import Envelope, EnvelopeType
-from mcp_wallet_guard.operations.typed_data import TypedData
+from mcp_wallet_guard.operations.typed_data import Struct, TypedData, Value
 from mcp_wallet_guard.operations.values import Address, ChainId
 
 MAX_BYTES: Final = 1024 * 1024
@@ -34,10 +35,12 @@ Subject = Envelope | TypedData | Authorization | bytes
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """What was handed over, and who signed it already: y parity, r and s."""
+    """What was handed over, and who signed it already: y parity, r and s. `written` are the addresses of typed data
+    that were written with a checksum, right or wrong, by path: lower case has none."""
 
     subject: Subject
     signature: tuple[int, int, int] | None = None
+    written: tuple[tuple[str, str], ...] | None = None
 
 
 def parse_input(text: str, /) -> Looked:
@@ -55,7 +58,10 @@ def parse_input(text: str, /) -> Looked:
     except ValueError:
         raise InvalidInput("invalid_input", detail="not JSON, or with a key that is there twice") from None
     if "types" in document or "primaryType" in document:
-        return Looked(subject=typed_data.parse_typed_data(stripped))
+        # To look at it, not to sign it: with a wrong checksum it is shown, and the check of written addresses says so.
+        typed = typed_data.parse_typed_data(stripped, any_address_case=True)
+        domain = _written(typed.domain.struct, document["domain"], "domain")
+        return Looked(subject=typed, written=(*domain, *_written(typed.message, document["message"], "#")))
     return Looked(subject=_transaction(document))
 
 
@@ -67,16 +73,30 @@ def read_subject(
     signer: Address,
     knows: Knowledge = NOTHING,
     described: Described | None = None,
+    written: tuple[tuple[str, str], ...] | None = None,
 ) -> Reading:
-    """What `signer` agrees to by signing. `chain` is the wallet's."""
+    """What `signer` agrees to by signing. `chain` is the wallet's, `written` the addresses of `Looked`."""
     if isinstance(subject, Envelope):
         others = () if described is None else (described,)
         return read_transaction(subject, signer=signer, knows=knows, others=others)
     if isinstance(subject, TypedData):
-        return read_typed(subject, chain=chain, signer=signer, knows=knows, described=described)
+        found = read_typed(subject, chain=chain, signer=signer, knows=knows, described=described)
+        return replace(found, written=written)
     if isinstance(subject, Authorization):
         return read_delegation(subject, chain=chain, signer=signer)
     return read_personal(subject, chain=chain, signer=signer)
+
+
+def _written(value: Value, raw: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Address):
+        if raw[2:] not in {raw[2:].lower(), raw[2:].upper()}:
+            yield path, raw
+    elif isinstance(value, Struct):
+        for name, member in value.members.items():
+            yield from _written(member, raw[name], f"{path}.{name}")
+    elif isinstance(value, tuple):
+        for place, (item, each) in enumerate(zip(value, raw, strict=True)):
+            yield from _written(item, each, f"{path}.[{place}]")
 
 
 def _from_hex(text: str) -> Looked:

@@ -8,13 +8,12 @@ another process, on another day, with another address book. Threat: T-021, T-040
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import Annotated, Final, Literal, final
 
 from pydantic import Field, ValidationError
 
 from mcp_wallet_guard.clearsign.lookup import AddressKind, AddressName, Lookup, TokenName
-from mcp_wallet_guard.clearsign.risks.known import Indexed
+from mcp_wallet_guard.clearsign.risks.known import Indexed, index
 from mcp_wallet_guard.clearsign.token_lists import Tokens
 from mcp_wallet_guard.clearsign.tree import TRUSTED, AssetKind, Source
 from mcp_wallet_guard.errors import Tampered
@@ -25,6 +24,7 @@ MAX_NAMES: Final = 4_096
 """Of each kind. A view that names more is not for a person to read."""
 
 SourceName = Literal["ours", "config", "list", "history", "ens", "node"]
+_SOURCES: Final = {source.value: source for source in Source}
 
 
 @final
@@ -103,19 +103,19 @@ class Names(Indexed):
         """See `Lookup`."""
         return next((each.at for each in self.blocks if (each.chain, each.height) == (chain.number, height)), None)
 
-    @cached_property
+    @index
     def _by_contract(self) -> dict[tuple[int, str | None], TokenName]:
         return {
             (each.chain, each.contract): TokenName(
-                symbol=each.symbol, decimals=each.decimals, source=Source(each.source)
+                symbol=each.symbol, decimals=each.decimals, source=_SOURCES[each.source]
             )
             for each in reversed(self.tokens)
         }
 
-    @cached_property
+    @index
     def _by_address(self) -> dict[tuple[int, str, str], AddressName]:
         return {
-            (each.chain, each.address, each.what): AddressName(name=each.name, source=Source(each.source))
+            (each.chain, each.address, each.what): AddressName(name=each.name, source=_SOURCES[each.source])
             for each in reversed(self.names)
         }
 

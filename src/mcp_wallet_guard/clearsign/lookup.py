@@ -8,10 +8,12 @@ from enum import StrEnum
 from typing import Protocol, final
 
 from mcp_wallet_guard.clearsign.tree import Source
+from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.values import Address, ChainId
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenName:
     """What a unit of a token is. `decimals` is None when only the symbol is known. A `source` outside `tree.TRUSTED`
@@ -23,6 +25,7 @@ class TokenName:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressName:
     """A name for an address, and who says so."""
@@ -38,7 +41,7 @@ class AddressKind(StrEnum):
     """An account of this wallet."""
     EOA = "eoa"
     CONTRACT = "contract"
-    TOKEN = "token"  # noqa: S105
+    TOKEN = "token"  # noqa: S105  # a kind of contract, no secret
     COLLECTION = "collection"
 
 

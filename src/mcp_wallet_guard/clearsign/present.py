@@ -49,6 +49,8 @@ _TYPES: Final[dict[ShownKind, FieldType]] = {kind: kind.value for kind in ShownK
 _SOURCES: Final[dict[Source, SourceName]] = {source: source.value for source in Source}
 _OUTSIDE: Final = frozenset({Source.DESCRIPTOR, Source.NODE})
 _OURS: Final = TRUSTED | {Source.BYTES}
+_DESCRIPTOR: Final = Source.DESCRIPTOR
+"""Its texts are escaped where they are read, those of messages and of nodes are not."""
 _GROUP: Final = ShownKind.GROUP
 _AMOUNT: Final = ShownKind.AMOUNT
 _COUNTED: Final = frozenset({ShownKind.AMOUNT, ShownKind.NFT})
@@ -71,6 +73,7 @@ class Presenter:
         self._account: Final = account
         # The same few addresses stand in sentence, effects and fields.
         self._parties: Final[dict[tuple[int | None, str], ViewParty]] = {}
+        self._collections: Final[dict[tuple[int, str], str]] = {}
 
     def fields(self, part: Part, /) -> tuple[ViewField, ...]:
         """Every value of `part`, and of all parts inside it."""
@@ -112,10 +115,10 @@ class Presenter:
         """An address in groups of four, with its name and, if that is not the owner's word, who says so."""
         party = self.party(chain, address)
         if party.relation == "self":
-            return f"{text.grouped(address.value)} (this account)"
+            return f"{_grouped(address.value)} (this account)"
         if party.name is None:
-            return text.grouped(address.value)
-        return f"{text.grouped(address.value)} {party.name if party.relation == 'known' else _says(party)}"
+            return _grouped(address.value)
+        return f"{_grouped(address.value)} {party.name if party.relation == 'known' else _says(party)}"
 
     def headline(self, part: Part, /) -> str:
         """One sentence of ours about `part`."""
@@ -127,10 +130,10 @@ class Presenter:
 
     def _party(self, chain: ChainId | None, address: Address) -> ViewParty:
         if address == self._account:
-            return ViewParty(address=address.value, relation="self")
+            return _self(address.value)
         name = None if chain is None else self._lookup.name(chain, address)
         if name is None:
-            return ViewParty(address=address.value)
+            return _nameless(address.value)
         known = name.source in TRUSTED
         return ViewParty(
             address=address.value,
@@ -148,39 +151,48 @@ class Presenter:
         if asset.contract is None:
             return name.symbol if name is not None else "units of the chain's native currency"
         if asset.kind in _COLLECTIONS:
-            number = "" if asset.token_id is None else f" #{asset.token_id}"
-            known = self._lookup.collection(asset.chain, asset.contract)
-            called = "" if known is None else f" {text.quoted(known.name, limit=text.NAME_LIMIT)}"
-            return f"the collection {asset.contract.value}{called}{number}"
+            collection = self._collection(asset.chain, asset.contract)
+            return collection if asset.token_id is None else f"{collection} #{asset.token_id}"
         if name is None:
             return f"the unknown token {asset.contract.value}"
         if name.source in TRUSTED:
             return name.symbol
         return f"the token {asset.contract.value} that calls itself {text.quoted(name.symbol, limit=SYMBOL_LIMIT)}"
 
+    def _collection(self, chain: ChainId, contract: Address) -> str:
+        found = self._collections.get((chain.number, contract.value))
+        if found is None:
+            known = self._lookup.collection(chain, contract)
+            called = "" if known is None else f" {text.quoted(known.name, limit=text.NAME_LIMIT)}"
+            found = self._collections[chain.number, contract.value] = f"the collection {contract.value}{called}"
+        return found
+
     def _effect(self, consequence: Consequence, part: Part) -> ViewEffect:
         asset = consequence.asset
         name = None if asset is None else self._token(asset)
         trusted = name is not None and name.decimals is not None and name.source in TRUSTED
         amount = None
-        if asset is not None and trusted and name is not None and consequence.amount is not None:
+        if trusted and name is not None and consequence.amount is not None:
             amount = _decimal(consequence.amount, name.decimals or 0)
-        return ViewEffect(
-            direction=_DIRECTIONS[consequence.direction],
-            text=self._effect_text(consequence, part),
-            asset=None if asset is None else asset.id,
-            amount=amount,
-            raw=None if consequence.amount is None else str(consequence.amount),
-            bound=_BOUNDS[consequence.bound],
-            decimals=name.decimals if trusted and name is not None else None,
-            symbol=name.symbol if trusted and name is not None else None,
-            symbol_source=_SOURCES[name.source] if trusted and name is not None else None,
-            owner=None if consequence.owner is None else self.party(part.chain, consequence.owner),
-            counterparty=None if consequence.counterparty is None else self.party(part.chain, consequence.counterparty),
-            unlimited=consequence.unlimited,
-            expires_at=spelled(consequence.expires_at),
-            control=consequence.control,
-            path=part.path,
+        owner, other = consequence.owner, consequence.counterparty
+        return ViewEffect.made(
+            {
+                "direction": _DIRECTIONS[consequence.direction],
+                "text": self._effect_text(consequence, part),
+                "asset": None if asset is None else asset.id,
+                "amount": amount,
+                "raw": None if consequence.amount is None else str(consequence.amount),
+                "bound": _BOUNDS[consequence.bound],
+                "decimals": name.decimals if trusted and name is not None else None,
+                "symbol": name.symbol if trusted and name is not None else None,
+                "symbol_source": _SOURCES[name.source] if trusted and name is not None else None,
+                "owner": None if owner is None else self.party(part.chain, owner),
+                "counterparty": None if other is None else self.party(part.chain, other),
+                "unlimited": consequence.unlimited,
+                "expires_at": spelled(consequence.expires_at),
+                "control": consequence.control,
+                "path": part.path,
+            }
         )
 
     def _effect_text(self, consequence: Consequence, part: Part) -> str:
@@ -228,16 +240,22 @@ class Presenter:
         value, outside = self._value(shown, chain)
         if shown.part is not None:
             children += self.fields(shown.part)
-        from_outside = theirs or shown.source in _OUTSIDE
-        return ViewField(
-            label=text.quoted(shown.label, limit=text.NAME_LIMIT) if from_outside else shown.label,
-            value=value,
-            path=shown.path,
-            type=_TYPES[shown.kind],
-            raw=_raw(shown.raw),
-            source=_SOURCES[shown.source],
-            untrusted=outside,
-            children=children,
+        label = shown.label
+        if shown.source is _DESCRIPTOR:
+            label = text.requoted(label, limit=text.NAME_LIMIT)
+        elif theirs or shown.source in _OUTSIDE:
+            label = text.quoted(label, limit=text.NAME_LIMIT)
+        return ViewField.made(
+            {
+                "label": label,
+                "value": value,
+                "path": shown.path,
+                "type": _TYPES[shown.kind],
+                "raw": _raw(shown.raw),
+                "source": _SOURCES[shown.source],
+                "untrusted": outside,
+                "children": children,
+            }
         )
 
     def _value(self, shown: Shown, chain: ChainId | None) -> tuple[str, bool]:
@@ -247,10 +265,15 @@ class Presenter:
         if shown.kind is _GROUP:
             return "", False
         raw = shown.raw
+        if type(raw) is int and shown.text is None:
+            return self._number(shown, raw), False
         if isinstance(raw, Address):
             return self.address(chain, raw), False
         if shown.text is not None and not (shown.kind is _AMOUNT and shown.asset is not None):
-            return (shown.text, False) if shown.source in _OURS else (text.quoted(shown.text, limit=TEXT_LIMIT), True)
+            if shown.source in _OURS:
+                return shown.text, False
+            quote = text.requoted if shown.source is _DESCRIPTOR else text.quoted
+            return quote(shown.text, limit=TEXT_LIMIT), True
         if isinstance(raw, bool):
             return "yes" if raw else "no", False
         if isinstance(raw, int):
@@ -271,8 +294,21 @@ class Presenter:
         return str(raw)
 
 
+_grouped: Final = lru_cache(maxsize=256)(text.grouped)
+
+
 def _says(party: ViewParty) -> str:
     return f"{party.name}, says {party.name_source}"
+
+
+@lru_cache(maxsize=16)
+def _self(address: str) -> ViewParty:
+    return ViewParty(address=address, relation="self")
+
+
+@lru_cache(maxsize=256)
+def _nameless(address: str) -> ViewParty:
+    return ViewParty(address=address)
 
 
 @lru_cache(maxsize=256)
@@ -302,6 +338,8 @@ def _bytes(raw: bytes) -> str:
 
 
 def _raw(raw: Raw) -> str | None:
+    if type(raw) is int:
+        return str(raw)
     if raw is None:
         return None
     if isinstance(raw, bool):

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeVar, final
 
+from mcp_wallet_guard.clearsign import aspects
 from mcp_wallet_guard.clearsign.tree import CLARITIES, Clarity, Consequence, Direction, Part, PartKind, Source
+from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.values import Address, ChainId
 
 Found = TypeVar("Found")
@@ -34,6 +36,7 @@ class Method(StrEnum):
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """What the envelope of a transaction says. `type` is that of EIP-2718, 0 for legacy, whose gas price is in both
@@ -126,6 +129,7 @@ class UsedName:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """One consequence and where it stands."""
@@ -141,6 +145,7 @@ class Effect:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """All that is known of one thing that `signer` is asked to sign, from its bytes.
@@ -148,6 +153,7 @@ class Reading:
     `invalid` is the catalogue's code with which a strict parser refused it. `digests` are (name of ours, hex) pairs;
     "effect" is the one that equal requests share. `written` are the addresses as whoever asked wrote them, with their
     paths, None when that was not handed over; `origin` is the host name of the site, as the client claims it.
+    `aspects` are bits of `clearsign.aspects`.
     """
 
     signer: Address
@@ -166,6 +172,7 @@ class Reading:
     parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
     effects: tuple[Effect, ...] = field(init=False, repr=False, compare=False)
     unread: str | None = field(init=False, repr=False, compare=False)
+    aspects: int = field(init=False, repr=False, compare=False)
     _found: dict[object, tuple[Any, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -173,6 +180,7 @@ class Reading:
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "effects", tuple(_effects(parts)))
         object.__setattr__(self, "unread", _unread(parts))
+        object.__setattr__(self, "aspects", aspects.of_parts(parts) | _beside(self))
 
     def once(self, find: Callable[[Reading], Iterator[Found]], /) -> tuple[Found, ...]:
         """What `find` finds in this reading. Many checks ask for the same, and it is looked for once."""
@@ -186,6 +194,28 @@ class Reading:
         return (effect for effect in self.effects if effect.consequence.direction in directions)
 
 
+_CLEAR: Final = Clarity.CLEAR
+_PLAIN: Final = frozenset({Method.TRANSACTION, Method.PERSONAL_SIGN, Method.AUTHORIZATION, Method.WITHDRAWAL})
+
+
+def _beside(reading: Reading) -> int:
+    """The aspects of what is beside the tree."""
+    found = 0
+    if reading.method not in _PLAIN:
+        found |= aspects.STATES if reading.method is Method.TYPED_DATA_V4 else aspects.REFUSED
+    if reading.envelope is not None and reading.envelope.creates:
+        found |= aspects.CREATES
+    if reading.delegations:
+        found |= aspects.DELEGATES
+    if reading.domain is not None:
+        found |= aspects.STATES
+    if reading.sign_in is not None:
+        found |= aspects.SIGNS_IN
+    if reading.withdrawal is not None:
+        found |= aspects.WITHDRAWS
+    return found if reading.invalid is None else found | aspects.REFUSED
+
+
 def _effects(parts: tuple[Part, ...]) -> Iterator[Effect]:
     for part in parts:
         for index, consequence in enumerate(part.consequences):
@@ -195,10 +225,11 @@ def _effects(parts: tuple[Part, ...]) -> Iterator[Effect]:
 def _unread(parts: tuple[Part, ...]) -> str | None:
     """The path of the part that is read worst, None when all are read in full. What a descriptor alone explains says no
     consequences, so that part does not count as read."""
-    worst = min(parts, key=lambda part: CLARITIES.index(part.clarity))
-    if worst.clarity is not Clarity.CLEAR:
-        return worst.path
-    return next((part.path for part in parts if not part.consequences and _is_described(part)), None)
+    unclear = [part for part in parts if part.clarity is not _CLEAR]
+    if unclear:
+        return min(unclear, key=lambda part: CLARITIES.index(part.clarity)).path
+    silent = [part for part in parts if not part.consequences]
+    return next((part.path for part in silent if _is_described(part)), None)
 
 
 def _is_described(part: Part) -> bool:

@@ -7,9 +7,10 @@ in it; what could not be read or checked says so. Threat: T-006, T-020, T-021, T
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import UNCLEAR
 from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.present import Presenter
 from mcp_wallet_guard.clearsign.reading import Envelope, Reading
@@ -17,7 +18,7 @@ from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.table import told
 from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.tree import AssetRef, Part, PartKind, Shown, ShownKind, worst
-from mcp_wallet_guard.confirmation import ConfirmationView, Digests, Kind, ViewFee, ViewField, spelled
+from mcp_wallet_guard.confirmation import ConfirmationView, Digests, FieldType, Kind, ViewFee, ViewField, spelled
 from mcp_wallet_guard.operations.values import Account, Amount, Asset, BaseUnits, ChainId
 
 KINDS: Final[dict[PartKind, Kind]] = {
@@ -58,7 +59,7 @@ def view_reading(
         chain=str(account.chain),
         account=account.id,
         intent=_intent(reading.root, presenter),
-        level=worst(tuple(part.clarity for part in reading.parts)).value,
+        level="clear" if not reading.aspects & UNCLEAR else worst(tuple(part.clarity for part in reading.parts)).value,
         effects=presenter.effects(reading.root),
         fields=tuple(_fields(reading, account, presenter, for_data)),
         fee=_fee(reading.envelope, account, presenter, for_data),
@@ -66,7 +67,7 @@ def view_reading(
         findings=tuple([each.finding() for each in raised]),
         not_checked=tuple([each.finding() for each in unchecked]),
         operation_digest=operation_digest.hex(),
-        digests=Digests(**{name: value for name, value in reading.digests if name in _DIGESTS}),
+        digests=Digests.made({name: value for name, value in reading.digests if name in _DIGESTS}),
         expires_at=expires_at,
     )
 
@@ -84,9 +85,9 @@ def _fields(reading: Reading, account: Account, presenter: Presenter, for_data: 
     if envelope is None and not root.shown:
         yield _data(root, presenter)
     me = f"{presenter.address(root.chain, account.address)} {account.name!r}".replace("'", '"')
-    yield ViewField(label="Account", value=me, type="address", path="@.from", raw=account.address.value, source="bytes")
+    yield _line("Account", me, "address", "@.from", account.address.value)
     chain = str(account.chain)
-    yield ViewField(label="Chain", value=chain, type="chain", path="@.chainId", raw=chain[7:], source="bytes")
+    yield _line("Chain", chain, "chain", "@.chainId", chain[7:])
     if envelope is not None:
         yield from _costs(envelope, account, presenter, for_data)
 
@@ -95,14 +96,10 @@ def _target(reading: Reading, presenter: Presenter) -> Iterator[ViewField]:
     root, envelope = reading.root, reading.envelope
     if root.target is not None:
         value = presenter.address(root.chain, root.target)
-        yield ViewField(
-            label="Contract", value=value, type="address", path="@.to", raw=root.target.value, source="bytes"
-        )
+        yield _line("Contract", value, "address", "@.to", root.target.value)
     if envelope is not None and envelope.value and root.chain is not None:
         money = presenter.money(AssetRef(chain=root.chain), envelope.value)
-        yield ViewField(
-            label="With it", value=money, type="amount", path="@.value", raw=str(envelope.value), source="bytes"
-        )
+        yield _line("With it", money, "amount", "@.value", str(envelope.value))
     if root.data and not root.shown:
         yield _data(root, presenter)
 
@@ -124,18 +121,20 @@ def _costs(envelope: Envelope, account: Account, presenter: Presenter, for_data:
         fees.append(f"{envelope.blobs} blobs at {_gwei(envelope.max_fee_per_blob_gas)} a gas")
     text = f"{money(envelope.max_fee)} ({', '.join(fees)})"
     text = for_data.beside(text, money)
-    yield ViewField(
-        label="Maximum fee", value=text, type="fee", path="@.fee", raw=str(envelope.max_fee), source="bytes"
-    )
+    yield _line("Maximum fee", text, "fee", "@.fee", str(envelope.max_fee))
     total = envelope.max_fee + envelope.value
     counted = str(total + for_data.counted)
-    yield ViewField(
-        label="Total at most", value=for_data.total(total, money), type="amount", raw=counted, source="bytes"
-    )
+    yield _line("Total at most", for_data.total(total, money), "amount", "", counted)
     nonce = str(envelope.nonce)
-    yield ViewField(label="Nonce", value=nonce, type="integer", path="@.nonce", raw=nonce, source="bytes")
+    yield _line("Nonce", nonce, "integer", "@.nonce", nonce)
 
 
+@lru_cache(maxsize=256)  # account, chain, contract and often the fee are those of the last one; a field is immutable
+def _line(label: str, value: str, type_: FieldType, path: str, raw: str, /) -> ViewField:
+    return ViewField.made({"label": label, "value": value, "type": type_, "path": path, "raw": raw, "source": "bytes"})
+
+
+@lru_cache(maxsize=64)
 def _gwei(wei: int) -> str:
     return f"{Amount.from_base_units(BaseUnits(wei), _GWEI).text} gwei"
 

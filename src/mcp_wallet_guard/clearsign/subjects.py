@@ -60,16 +60,15 @@ def read_transaction(
         others=others,
     )
     unsigned = envelopes.encode_unsigned_envelope(envelope)
-    delegations = tuple(
-        _delegation(each.authorization, f"authorizations.{place}") for place, each in enumerate(envelope.authorizations)
-    )
-    inner = tuple(
-        read_authorization(each.authorization, chain=envelope.chain, signer=signer, path=f"authorizations.{place}")
-        for place, each in enumerate(envelope.authorizations)
-    )
-    beside = tuple(_envelope_shown(envelope))
-    if beside or inner:
-        root = replace(root, shown=(*root.shown, *beside), parts=(*root.parts, *inner))
+    delegations: tuple[Delegation, ...] = ()
+    if envelope.access_list or envelope.blob_hashes or envelope.authorizations:
+        signed = [(f"authorizations.{place}", each) for place, each in enumerate(envelope.authorizations)]
+        delegations = tuple(_delegation(each.authorization, path) for path, each in signed)
+        inner = tuple(
+            read_authorization(each.authorization, chain=envelope.chain, signer=signer, path=path)
+            for path, each in signed
+        )
+        root = replace(root, shown=(*root.shown, *_envelope_shown(envelope)), parts=(*root.parts, *inner))
     calldata = (("calldata", keccak256(envelope.data).hex()),) if envelope.data else ()
     return Reading(
         signer=signer,

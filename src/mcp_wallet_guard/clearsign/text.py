@@ -7,14 +7,18 @@ can imitate an escape or close the quotes. Escaping for a sink comes last. Threa
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
+from collections.abc import Iterable
 from typing import Final, Literal
 
 NAME_LIMIT: Final = 40
 LINE_WIDTH: Final = 76
 _HTML: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 _QUOTING: Final = frozenset('"\\')
+_PIECES: Final = re.compile(r"\\u\{[0-9a-f]+\}|\\\\|.", re.DOTALL)
+"""An escape of ours, or a character."""
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -27,15 +31,13 @@ def quoted(text: str, /, *, limit: int) -> str:
         raise ValueError("a limit is at least one column")
     if len(text) <= limit and text.isascii() and text.isprintable() and _QUOTING.isdisjoint(text):
         return f'"{text}"'
-    shown, width = [], 0
-    for character in text:
-        piece = _escaped(character)
-        if width + len(piece) > limit:
-            break
-        shown.append(piece)
-        width += len(piece)
-    rest = len(text) - len(shown)
-    return f'"{"".join(shown)}"' + (f" ... {rest:,} more" if rest else "")
+    return _cut(map(_escaped, text), len(text), limit)
+
+
+def requoted(escaped: str, /, *, limit: int) -> str:
+    """`quoted` for text in which all but quotes is escaped already: what is in it stays as it is."""
+    pieces = _PIECES.findall(escaped)
+    return _cut((piece if len(piece) > 1 else _escaped(piece) for piece in pieces), len(pieces), limit)
 
 
 def is_plain(text: str, /) -> bool:
@@ -88,6 +90,19 @@ def grouped(hex_digits: str, /) -> str:
     """``0x`` and hex digits in groups of four, for a person to compare."""
     digits = hex_digits.removeprefix("0x")
     return "0x " + " ".join([digits[at : at + 4] for at in range(0, len(digits), 4)])
+
+
+def _cut(pieces: Iterable[str], count: int, limit: int) -> str:
+    """As many of the `count` characters that `pieces` are as have room."""
+    shown: list[str] = []
+    width = 0
+    for piece in pieces:
+        if width + len(piece) > limit:
+            break
+        shown.append(piece)
+        width += len(piece)
+    rest = count - len(shown)
+    return f'"{"".join(shown)}"' + (f" ... {rest:,} more" if rest else "")
 
 
 def _escaped(character: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, final
 
+from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.values import Address, ChainId
 
 
@@ -63,6 +64,7 @@ class AssetKind(StrEnum):
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetRef:
     """Which asset, without saying what a unit of it is. `contract` is None for the native currency alone, `token_id`
@@ -102,6 +104,7 @@ class Bound(StrEnum):
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consequence:
     """One thing that a part does to somebody. `amount` is in the smallest unit, None when the bytes bound it by no
@@ -167,6 +170,7 @@ Raw = bool | int | bytes | str | Address | None
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """One value that a person must see. `label` is ours, or a descriptor's (then `source` says so). `raw` is the value
@@ -197,6 +201,7 @@ class PartKind(StrEnum):
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oddity:
     """Something that was unusual in the bytes. `code` is stable; `facts` are numbers and texts of ours or hex."""
@@ -206,6 +211,7 @@ class Oddity:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One thing that the bytes say. `path` is "" at the top and "0.2" for the third inside the first.

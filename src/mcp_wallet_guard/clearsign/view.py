@@ -24,7 +24,15 @@ from mcp_wallet_guard.clearsign.payments import payment_findings
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
-from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewField, ViewParty, spelled
+from mcp_wallet_guard.confirmation import (
+    ConfirmationView,
+    Digests,
+    FieldType,
+    ViewEffect,
+    ViewField,
+    ViewParty,
+    spelled,
+)
 from mcp_wallet_guard.errors import InvalidInput, Tampered
 from mcp_wallet_guard.evidence import Facts, FrozenFacts, StatementFacts, VenueFacts
 from mcp_wallet_guard.operations import frozen, requests
@@ -201,11 +209,10 @@ def _fields(payment: Payment, facts: Facts, native: Asset, for_data: DataFee) ->
         f"of it at most {_money(payment.max_priority_fee_per_gas, gwei)} as tip)"
     )
     call = payment.token is not None
-    money = (_money(payment.amount, payment.token or native), "amount", "#.amount" if call else "@.value")
-    payee = (_payee(payment, facts), "address", "#.party" if call else "@.to")
-    values = [
-        (*money, str(payment.amount)),
-        (*payee, payment.payee.value),
+    amount = _money(payment.amount, payment.token or native)
+    values: list[tuple[str, FieldType, str, str]] = [
+        (amount, "amount", "#.amount" if call else "@.value", str(payment.amount)),
+        (_payee(payment, facts), "address", "#.party" if call else "@.to", payment.payee.value),
         (_party(payment.account.address, payment.account.name), "address", "@.from", payment.account.address.value),
         (str(payment.account.chain), "chain", "@.chainId", str(payment.account.chain.number)),
         (for_data.beside(fee, money_of), "fee", "@.fee", str(payment.max_fee)),
@@ -219,7 +226,7 @@ def _fields(payment: Payment, facts: Facts, native: Asset, for_data: DataFee) ->
     values.append((str(payment.nonce), "integer", "@.nonce", str(payment.nonce)))
     labels = LABELS[payment.kind]
     return tuple(
-        ViewField(label=label, value=value, type=kind, path=path, raw=raw, source="bytes")  # type: ignore[arg-type]
+        ViewField(label=label, value=value, type=kind, path=path, raw=raw, source="bytes")
         for label, (value, kind, path, raw) in zip(labels, values, strict=True)
     )
 

@@ -54,7 +54,9 @@ def view(invocation: Invocation, /) -> Report:
     sources = _sources(chain, settings, lists)
     knows = KnownContracts(sources, chain)
     described = Described(_index(options.descriptors, invocation, settings), sources)
-    reading = read_subject(looked.subject, chain=chain, signer=signer, knows=knows, described=described)
+    reading = read_subject(
+        looked.subject, chain=chain, signer=signer, knows=knows, described=described, written=looked.written
+    )
     known = _known(chain, signer, settings, lists)
     shown = view_reading(
         reading,

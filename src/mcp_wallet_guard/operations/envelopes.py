@@ -22,6 +22,7 @@ from mcp_wallet_guard.operations.authorizations import (
     is_low_s,
     to_item,
 )
+from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.evm import UINT64_MAX
 from mcp_wallet_guard.operations.values import UINT256_MAX, Address, ChainId, keccak256
 
@@ -71,6 +72,7 @@ class AccessEntry:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """The fields of an unsigned transaction. Fees are wei per gas, `value` is wei, `data` raw calldata or, where `to`
@@ -279,10 +281,10 @@ def _has_numbers(envelope: Envelope) -> bool:
 
 def _has_kinds(envelope: Envelope) -> bool:
     return (
-        _all_are(EnvelopeType, (envelope.type,))
-        and _all_are(ChainId, (envelope.chain,))
-        and _all_are(bytes, (envelope.data,))
-        and _all_are(Address, () if envelope.to is None else (envelope.to,))
+        _is(EnvelopeType, envelope.type)
+        and _is(ChainId, envelope.chain)
+        and _is(bytes, envelope.data)
+        and (envelope.to is None or _is(Address, envelope.to))
         and _all_are(AccessEntry, envelope.access_list)
         and _all_are(SignedAuthorization, envelope.authorizations)
         and _are_words(envelope.blob_hashes)
@@ -306,9 +308,13 @@ def _has_parts_of_its_type(envelope: Envelope) -> bool:
 
 
 def _are_words(values: tuple[bytes, ...]) -> bool:
-    return _all_are(bytes, values) and all(len(each) == 32 for each in values)
+    return _all_are(bytes, values) and (not values or all(len(each) == 32 for each in values))
+
+
+def _is(kind: type, value: object) -> bool:
+    """Exactly of that kind: a subclass could encode to other bytes the second time."""
+    return type(value) is kind
 
 
 def _all_are(kind: type, values: tuple[object, ...]) -> bool:
-    """Exactly of that kind: a subclass could encode to other bytes the second time."""
-    return type(values) is tuple and all(type(each) is kind for each in values)
+    return type(values) is tuple and (not values or all(type(each) is kind for each in values))

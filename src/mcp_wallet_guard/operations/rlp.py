@@ -20,10 +20,8 @@ MAX_DEPTH: Final = 8
 def encode(item: Item, /) -> bytes:
     """The canonical encoding of a byte string or a (nested) list of them."""
     if isinstance(item, bytes):
-        if len(item) == 1 and item[0] < 0x80:
-            return item
-        return _head(0x80, len(item)) + item
-    body = b"".join(encode(child) for child in item)
+        return _string(item)
+    body = b"".join([_string(child) if isinstance(child, bytes) else encode(child) for child in item])
     return _head(0xC0, len(body)) + body
 
 
@@ -66,9 +64,18 @@ def decode_list(item: Item, /, *, most: int, least: int = 0) -> list[Item]:
     return item
 
 
+_HEADS: Final = tuple(bytes([first]) for first in range(256))
+
+
+def _string(item: bytes) -> bytes:
+    if len(item) == 1 and item[0] < 0x80:
+        return item
+    return _head(0x80, len(item)) + item
+
+
 def _head(offset: int, length: int) -> bytes:
     if length < 56:
-        return bytes([offset + length])
+        return _HEADS[offset + length]
     size = encode_int(length)
     return bytes([offset + 55 + len(size)]) + size
 
@@ -77,11 +84,14 @@ def _read(data: bytes, at: int, end: int, depth: int) -> tuple[Item, int]:
     first = data[at]
     if first < 0x80:
         return data[at : at + 1], at + 1
+    if first < 0xB8:  # a short string, as most fields are
+        stop = at + first - 0x7F
+        if stop > end or (first == 0x81 and data[at + 1] < 0x80):
+            raise InvalidInput("invalid_input.transaction")
+        return data[at + 1 : stop], stop
     is_list = first >= 0xC0
     start, stop = _span(data, at, end, first - (0xC0 if is_list else 0x80))
     if not is_list:
-        if stop - start == 1 and data[start] < 0x80:
-            raise InvalidInput("invalid_input.transaction")
         return data[start:stop], stop
     if depth == 0:
         raise InvalidInput("invalid_input.transaction")

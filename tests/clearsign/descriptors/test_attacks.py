@@ -10,15 +10,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from mcp_wallet_guard.clearsign.calls import read_call
 from mcp_wallet_guard.clearsign.descriptors.contexts import Container
 from mcp_wallet_guard.clearsign.descriptors.descriptor import load
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.descriptors.model import Deployment
+from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.descriptors.rendered import Rendered
 from mcp_wallet_guard.clearsign.descriptors.telling import tell_call
+from mcp_wallet_guard.clearsign.present import Presenter
+from mcp_wallet_guard.clearsign.text import quoted
 from mcp_wallet_guard.clearsign.tree import Shown
 from mcp_wallet_guard.errors import InvalidInput
-from mcp_wallet_guard.operations.abi import Value, encode, parse_function
+from mcp_wallet_guard.operations.abi import Budget, Value, encode, parse_function
 from mcp_wallet_guard.operations.values import Address, ChainId
 from tests.clearsign.descriptors import case
 from tests.clearsign.descriptors.known import Known
@@ -51,6 +55,29 @@ def told_by(index: Index, function: str, *values: Value, container: Container = 
 
 def field(path: str, **more: Any) -> dict[str, Any]:
     return {"path": path, "label": "L", "format": "raw", **more}
+
+
+def test_a_descriptor_s_words_are_escaped_once_in_the_view() -> None:
+    """Threat: T-021."""
+    hostile = 'A "B" \\ \u202e'
+    function = "f(uint256 x)"
+    document = written(
+        function, [field("x", label=hostile), field("x", format="enum", params={"$ref": "$.metadata.enums.e"})]
+    )
+    document["metadata"] = {"enums": {"e": {"1": hostile}}}
+    document["display"]["formats"][function]["intent"] = hostile
+    found = parse_function(function)
+    described = Described(Index({"main.json": json.dumps(document).encode()}), Known({}))
+    part = read_call(
+        found.selector + encode(found.inputs, (1,)), chain=ChainId(1), target=CONTRACT, sender=OTHER, value=0,
+        budget=Budget.default(), others=(described,),
+    )  # fmt: skip
+    presenter = Presenter(Known({}), account=OTHER)
+    once = quoted(hostile, limit=80)
+    assert once == '"A \\"B\\" \\\\ \\u{202e}"'
+    assert presenter.headline(part) == f"Call {CONTRACT}: {once} (a descriptor's words)"
+    first, second = presenter.fields(part)
+    assert (first.label, second.value) == (once, once)
 
 
 def test_a_known_selector_at_another_contract_or_chain_is_not_told() -> None:

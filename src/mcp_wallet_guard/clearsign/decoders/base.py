@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, final
 
-from mcp_wallet_guard.clearsign.tree import AssetKind, Part, PartKind
+from mcp_wallet_guard.clearsign.tree import AssetKind, Clarity, Consequence, Oddity, Part, PartKind, Shown
 from mcp_wallet_guard.operations.abi import Budget
 from mcp_wallet_guard.operations.abi_types import ADDRESS_NODES
+from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.values import Address, ChainId
 
 PART_NODES: Final = 2 * ADDRESS_NODES
@@ -59,6 +60,7 @@ class Purse:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """Bytes on their way to a contract. `path`, `kind`, `chain`, `target`, `sender` and `value` are those of the part
@@ -80,6 +82,30 @@ class Call:
     def runs_as(self) -> Address | None:
         """The account as which the called code acts: that of the outer contract for a DELEGATECALL."""
         return self.sender if self.kind is PartKind.DELEGATECALL else self.target
+
+    def part(
+        self, *, clarity: Clarity, title: str, shown: tuple[Shown, ...], signature: str | None = None,
+        standard: str | None = None, consequences: tuple[Consequence, ...] = (), parts: tuple[Part, ...] = (),
+        oddities: tuple[Oddity, ...] = (),
+    ) -> Part:  # fmt: skip
+        """What a decoder says of this call."""
+        return Part(
+            path=self.path,
+            kind=self.kind,
+            chain=self.chain,
+            target=self.target,
+            sender=self.sender,
+            value=self.value,
+            data=self.data,
+            clarity=clarity,
+            signature=signature,
+            standard=standard,
+            title=title,
+            shown=shown,
+            consequences=consequences,
+            parts=parts,
+            oddities=oddities,
+        )
 
     def inside(
         self, number: int, data: bytes, /, *, kind: PartKind, target: Address | None, sender: Address | None,

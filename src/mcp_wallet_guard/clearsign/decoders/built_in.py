@@ -54,14 +54,7 @@ def unread(call: Call, code: str, /, *, signature: str | None = None, title: str
     facts: tuple[tuple[str, str | int], ...] = (("bytes", len(call.data)),)
     if len(call.data) >= 4:
         facts = (("selector", f"0x{call.data[:4].hex()}"), *facts)
-    return Part(
-        path=call.path,
-        kind=call.kind,
-        chain=call.chain,
-        target=call.target,
-        sender=call.sender,
-        value=call.value,
-        data=call.data,
+    return call.part(
         clarity=Clarity.BLIND,
         signature=signature,
         title=title,
@@ -83,14 +76,7 @@ def _part(draft: Draft, known: Known, decoded: abi.Decoded) -> Part:
         shown += (Shown(path="#.trailing", label="Bytes after the arguments", kind=ShownKind.BYTES, raw=tag),)
     for part in draft.parts:
         draft.lower(Clarity.PARTIAL if part.clarity is Clarity.BLIND else part.clarity)
-    return Part(
-        path=call.path,
-        kind=call.kind,
-        chain=call.chain,
-        target=call.target,
-        sender=call.sender,
-        value=call.value,
-        data=call.data,
+    return call.part(
         clarity=draft.clarity,
         signature=function.signature,
         standard=draft.standard,

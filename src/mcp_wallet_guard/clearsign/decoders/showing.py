@@ -48,13 +48,13 @@ def show(
     """One shown value for each of `inputs`, in order."""
     return tuple(
         [
-            _shown(each.type, value, notes, f"{path}.{each.name}", label=LABELS[each.name], name=each.name)
+            _shown(each.type, value, notes, f"{path}.{each.name}", LABELS[each.name], each.name)
             for each, value in zip(inputs, values, strict=True)
         ]
     )
 
 
-def _shown(type_: AbiType, value: Value, notes: Mapping[str, Note], path: str, *, label: str, name: str) -> Shown:
+def _shown(type_: AbiType, value: Value, notes: Mapping[str, Note], path: str, label: str, name: str, /) -> Shown:
     note = notes.get(path, _NO_NOTE)
     label = note.label or label
     if isinstance(value, tuple):
@@ -84,7 +84,7 @@ def _children(
     item = type_.item
     return tuple(
         [
-            _shown(item, value, notes, f"{path}.[{number}]", label=f"{label} {number + 1}", name=name)
+            _shown(item, value, notes, f"{path}.[{number}]", f"{label} {number + 1}", name)
             for number, value in enumerate(values)
         ]
     )

@@ -26,8 +26,9 @@ def transfer(draft: Draft, to: Address, value: int) -> None:
         asset, amount = _number(draft, value)
         draft.moves(asset, amount, owner=draft.me, to=to)
         return
-    draft.amount("#.value", draft.token)
-    draft.moves(draft.token, value, owner=draft.me, to=to)
+    token = draft.token
+    draft.amount("#.value", token)
+    draft.moves(token, value, owner=draft.me, to=to)
 
 
 @ERC20.reads("transferFrom(address from,address to,uint256 value)", title="Send tokens of an account")

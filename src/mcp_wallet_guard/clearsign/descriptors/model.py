@@ -22,7 +22,7 @@ class FormatName(StrEnum):
 
     RAW = "raw"
     AMOUNT = "amount"
-    TOKEN_AMOUNT = "tokenAmount"  # noqa: S105
+    TOKEN_AMOUNT = "tokenAmount"  # noqa: S105  # a format's name, no secret
     NFT_NAME = "nftName"
     DATE = "date"
     DURATION = "duration"
@@ -31,7 +31,7 @@ class FormatName(StrEnum):
     CHAIN_ID = "chainId"
     CALLDATA = "calldata"
     ADDRESS_NAME = "addressName"
-    TOKEN_TICKER = "tokenTicker"  # noqa: S105
+    TOKEN_TICKER = "tokenTicker"  # noqa: S105  # as above
     INTEROPERABLE = "interoperableAddressName"
 
 

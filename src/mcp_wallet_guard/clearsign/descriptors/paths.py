@@ -92,6 +92,9 @@ def _spelled(step: Step) -> str:
 EVERY: Final = Slice(None, None)
 
 
+_ROOTS: Final[dict[str, Root]] = {"#": "#", "$": "$", "@": "@"}
+
+
 @lru_cache(maxsize=4096)
 def parse_path(text: object, /) -> Path:
     """The path that `text` is. Brackets may stand without the dot before them, as in the standard's own examples.
@@ -101,9 +104,9 @@ def parse_path(text: object, /) -> Path:
     if type(text) is not str or not 0 < len(text) <= MAX_TEXT:
         refuse("a path is text")
     parts = _BRACKETS.sub(".[", text).split(".")
-    root: Root = ""
-    if parts[0] in {"#", "$", "@"}:
-        root = parts.pop(0)  # type: ignore[assignment]
+    root = _ROOTS.get(parts[0], "")
+    if root:
+        parts.pop(0)
     if not 0 < len(parts) <= MAX_STEPS:
         refuse("a path has 1 to 32 steps")
     return Path(root, tuple(_step(part) for part in parts))

@@ -101,14 +101,7 @@ class Described:
         self._use(descriptor, told, container)
         trailing = (Oddity(code=TRAILING, facts=(("bytes", len(decoded.trailing)),)),) if decoded.trailing else ()
         rest = Shown(path="#", label="Bytes after the arguments", kind=ShownKind.BYTES, raw=decoded.trailing)
-        return Part(
-            path=call.path,
-            kind=call.kind,
-            chain=call.chain,
-            target=call.target,
-            sender=call.sender,
-            value=call.value,
-            data=call.data,
+        return call.part(
             clarity=Clarity.CLEAR,
             signature=function.signature,
             standard=STANDARD,
@@ -128,7 +121,7 @@ def _inner(call: Call, number: int, found: NestedCall) -> Part:
 
 
 def _title(told: Rendered) -> str:
-    return f"{text.quoted(told.intent, limit=INTENT_LIMIT)} (a descriptor's words)"
+    return f"{text.requoted(told.intent, limit=INTENT_LIMIT)} (a descriptor's words)"
 
 
 def _shown(told: Rendered) -> tuple[Shown, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import ALLOWS, ENDS, ODD, STATES
 from mcp_wallet_guard.clearsign.reading import Effect, Reading
 from mcp_wallet_guard.clearsign.risks.calldata import odd
 from mcp_wallet_guard.clearsign.risks.known import Known
@@ -111,6 +112,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_unlimited,
+        about=ALLOWS,
     ),
     Check(
         number=2,
@@ -124,6 +126,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_standing,
+        about=ALLOWS,
     ),
     Check(
         number=3,
@@ -137,6 +140,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_collection,
+        about=ALLOWS,
     ),
     Check(
         number=4,
@@ -156,6 +160,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_signed,
+        about=ALLOWS | ODD,
     ),
     Check(
         number=5,
@@ -169,6 +174,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_to_account,
+        about=ALLOWS,
     ),
     Check(
         number=33,
@@ -192,5 +198,6 @@ CHECKS: Final = (
             ),
         ),
         examine=_expiry,
+        about=ENDS | STATES | ODD,
     ),
 )

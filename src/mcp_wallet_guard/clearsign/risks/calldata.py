@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import ODD, REFUSED, UNCLEAR
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
@@ -115,6 +116,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_blind,
+        about=UNCLEAR | ODD,
     ),
     Check(
         number=16,
@@ -133,6 +135,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_malformed,
+        about=REFUSED | ODD,
     ),
     Check(
         number=17,
@@ -146,5 +149,6 @@ CHECKS: Final = (
             ),
         ),
         examine=_trailing,
+        about=ODD,
     ),
 )

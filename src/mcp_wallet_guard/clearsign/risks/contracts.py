@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import CARRIES, CREATES, GOVERNS, ODD
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.risks.calldata import odd
 from mcp_wallet_guard.clearsign.risks.known import Known
@@ -136,6 +137,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_stuck,
+        about=CARRIES | ODD,
     ),
     Check(
         number=20,
@@ -149,6 +151,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_creates,
+        about=CREATES | GOVERNS,
     ),
     Check(
         number=41,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import DELEGATES, GOVERNS, ODD, RUNS, SIGNS_IN, STATES
 from mcp_wallet_guard.clearsign.reading import Effect, Reading
 from mcp_wallet_guard.clearsign.risks.calldata import with_oddity
 from mcp_wallet_guard.clearsign.risks.known import Known
@@ -144,6 +145,7 @@ CHECKS: Final = (
         needs=(Evidence.BYTES,),
         sayings=(Saying(code="control.ownership", severity=Severity.DANGER, sentence="{what}: {address}."),),
         examine=_ownership,
+        about=GOVERNS,
     ),
     Check(
         number=9,
@@ -157,6 +159,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_upgrade,
+        about=GOVERNS,
     ),
     Check(
         number=10,
@@ -171,6 +174,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_safe,
+        about=GOVERNS,
     ),
     Check(
         number=11,
@@ -190,6 +194,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_delegatecalls,
+        about=RUNS | GOVERNS | ODD,
     ),
     Check(
         number=12,
@@ -203,6 +208,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_refund,
+        about=ODD,
     ),
     Check(
         number=13,
@@ -217,6 +223,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_delegates,
+        about=DELEGATES | GOVERNS,
     ),
     Check(
         number=14,
@@ -230,6 +237,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_every_chain,
+        about=DELEGATES | GOVERNS | ODD,
     ),
     Check(
         number=32,
@@ -243,5 +251,6 @@ CHECKS: Final = (
             ),
         ),
         examine=_owners,
+        about=STATES | SIGNS_IN | ODD,
     ),
 )

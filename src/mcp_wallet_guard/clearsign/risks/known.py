@@ -6,13 +6,12 @@ that there is none. What a node claims stands apart, under `node` and `simulatio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from itertools import chain
 from struct import Struct
-from typing import Annotated, Any, Final, Literal, Self, final
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeVar, final, overload
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
@@ -31,8 +30,34 @@ Ends = tuple[tuple[str, Address], ...]
 """Names, and addresses that are alike at one end."""
 
 
+_Made = TypeVar("_Made")
+
+
+class index(Generic[_Made]):  # noqa: N801  # read as the decorator that it is, like `property`
+    """An attribute that is made on first use, and by two threads perhaps twice. Python 3.11's own takes a lock, which
+    costs more than most of these indexes."""
+
+    def __init__(self, make: Callable[[Any], _Made], /) -> None:
+        self._make: Final = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, model: None, owner: type, /) -> Self: ...
+    @overload
+    def __get__(self, model: object, owner: type, /) -> _Made: ...
+    def __get__(self, model: object | None, owner: type, /) -> Self | _Made:
+        if model is None:
+            return self
+        made = self._make(model)
+        # Found there from now on, before this is asked.
+        model.__dict__[self._make.__name__] = made
+        return made
+
+
 class Indexed(Model):
     """A model with indexes that are made on first use. A copy makes its own: pydantic's would keep the old ones."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(ignored_types=(index,))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002 (pydantic's signature)
         """A copy with some fields changed, all of them validated. Fields are immutable, so `deep` is the same."""
@@ -87,7 +112,7 @@ class History(Indexed):
         """Whether the wallet paid, called or allowed it before."""
         return address.value in self._partners
 
-    @cached_property
+    @index
     def _partners(self) -> frozenset[str]:
         return frozenset([seen.address.value for seen in (*self.paid, *self.called, *self.allowed)])
 
@@ -172,12 +197,12 @@ class NodeClaims(Indexed):
     estimated_gas: Count | None = None
     estimate_failed: bool | None = None
 
-    @cached_property
+    @index
     def by_address(self) -> dict[Address, AccountClaim]:
         """The claims about accounts."""
         return {claim.address: claim for claim in self.accounts}
 
-    @cached_property
+    @index
     def by_token(self) -> dict[Address, TokenClaim]:
         """The claims of tokens."""
         return {claim.contract: claim for claim in self.tokens}
@@ -250,17 +275,17 @@ class Known(Indexed):
             raise Tampered("tampered.operation", detail="what was known is not as it was written")
         return known
 
-    @cached_property
+    @index
     def own(self) -> frozenset[Address]:
         """The wallet's accounts."""
         return frozenset(self.accounts or ())
 
-    @cached_property
+    @index
     def named(self) -> dict[str, str]:
         """The owner's names, by the text of the address."""
         return {entry.address.value: entry.name for entry in self.addresses or ()}
 
-    @cached_property
+    @index
     def listed_tokens(self) -> dict[tuple[str, str], str]:
         """Symbols of pinned tokens, by chain and the text of the address."""
         return {(token.chain, token.contract.value): token.symbol for token in self.tokens or ()}
@@ -279,22 +304,22 @@ class Known(Indexed):
         heads, tails = self._by_ends
         return tuple(heads.get(head, ())), tuple(tails.get(tail, ()))
 
-    @cached_property
+    @index
     def _texts(self) -> frozenset[str]:
         paid = self.history.paid if self.history is not None else ()
-        texts = [entry.address.value for entry in self.addresses or ()]
-        texts += [account.value for account in self.accounts or ()]
-        texts += [token.contract.value for token in self.tokens or ()]
-        texts += [seen.address.value for seen in paid]
+        texts = set(self.named)
+        texts.update([account.value for account in self.accounts or ()])
+        texts.update([token.contract.value for token in self.tokens or ()])
+        texts.update([seen.address.value for seen in paid])
         return frozenset(texts)
 
     # What is known is new with every request, and looks like nobody who is asked about: the indexes wait until it does.
-    @cached_property
+    @index
     def _ends(self) -> frozenset[bytes]:
         texts = "".join(self._texts).lower().encode("ascii")
         return frozenset(chain.from_iterable(_ENDS.iter_unpack(texts)))
 
-    @cached_property
+    @index
     def _by_ends(self) -> tuple[dict[bytes, list[tuple[str, Address]]], dict[bytes, list[tuple[str, Address]]]]:
         heads: dict[bytes, list[tuple[str, Address]]] = {}
         tails: dict[bytes, list[tuple[str, Address]]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import ODD, REFUSED, SIGNS_IN, WRITES
 from mcp_wallet_guard.clearsign.reading import Method, Reading, SignIn
 from mcp_wallet_guard.clearsign.risks.calldata import odd
 from mcp_wallet_guard.clearsign.risks.known import Known
@@ -102,6 +103,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_digests,
+        about=REFUSED | ODD,
     ),
     Check(
         number=43,
@@ -160,5 +162,6 @@ CHECKS: Final = (
             Saying(code="sign_in.early", severity=Severity.DANGER, sentence="The sign-in does not count yet."),
         ),
         examine=_text,
+        about=REFUSED | WRITES | SIGNS_IN | ODD,
     ),
 )

@@ -59,7 +59,8 @@ def _names(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             code = "name.claimed" if claim.normal else "name.not_normal"
             yield Hit(code=code, path="", facts=(("name", quoted(claim.name, limit=NAME_LIMIT)),), source=Evidence.NODE)
     for party in everybody(reading):
-        odd = suspicion(known.named.get(party.address.value, ""))
+        name = known.named.get(party.address.value)
+        odd = None if name is None else suspicion(name)
         if odd is not None:
             yield Hit(code=odd, path=party.path, source=Evidence.HISTORY)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import GETS, STATES
 from mcp_wallet_guard.clearsign.reading import Effect, Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.parties import is_signers
@@ -142,6 +143,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_orders,
+        about=STATES,
     ),
     Check(
         number=35,
@@ -170,6 +172,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_swaps,
+        about=GETS,
     ),
     Check(
         number=36,

@@ -12,12 +12,14 @@ from typing import Final, final
 from mcp_wallet_guard.clearsign.reading import Delegation, Effect, Reading
 from mcp_wallet_guard.clearsign.risks.results import Fact
 from mcp_wallet_guard.clearsign.tree import AssetKind, Bound, Consequence, Direction, Part, PartKind, ShownKind
+from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.values import Address
 
 CALLS: Final = frozenset({PartKind.CALL, PartKind.DELEGATECALL})
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """One address that gets something. `consequence` is None for a call's value that no consequence tells of."""

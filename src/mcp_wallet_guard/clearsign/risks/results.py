@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal, final
 
+from mcp_wallet_guard.clearsign.aspects import ANYTHING
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.confirmation import Finding
+from mcp_wallet_guard.operations.bulk import in_bulk
 
 Fact = tuple[str, int | str]
 
@@ -87,6 +89,7 @@ class Saying:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """A risk that a check found. `path` is that of the part and of the value within it."""
@@ -103,6 +106,7 @@ class Hit:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """A source that a check would have needed. `missing` is a key of `MISSING`."""
@@ -118,7 +122,8 @@ Examine = Callable[[Reading, Known], Iterable[Hit | Gap]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One check. `subject` is the clause after "whether". `sayings` are what it may raise, its own code first.
-    `effects` is whether it judges by what the parts do, so that one that cannot be read leaves it unchecked."""
+    `effects` is whether it judges by what the parts do, so that one that cannot be read leaves it unchecked. `about`
+    are bits of `clearsign.aspects`: of a reading that has none of them `examine` finds nothing, and is not asked."""
 
     number: int
     subject: str
@@ -126,6 +131,7 @@ class Check:
     sayings: tuple[Saying, ...]
     examine: Examine
     effects: bool = True
+    about: int = ANYTHING
     passed: Result = field(init=False, repr=False, compare=False)
     gaps: dict[tuple[str, str], Result] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -153,6 +159,7 @@ class Check:
 
 
 @final
+@in_bulk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What one check says about one subject. `more` counts further ones like it that are not listed."""
@@ -187,14 +194,16 @@ class Result:
 
 def _finding(result: Result, /) -> Finding:
     more = f" (and {result.more} more like it)" if result.more else ""
-    return Finding(
-        code=result.code,
-        severity=_SHOWN[result.severity],
-        text=result.sentence + more,
-        path=result.path,
-        facts=tuple((name, str(value)) for name, value in result.facts),
-        evidence=result.source.value,
-        status="raised" if result.status is Status.RAISED else "not_checked",
+    return Finding.made(
+        {
+            "code": result.code,
+            "severity": _SHOWN[result.severity],
+            "text": result.sentence + more,
+            "path": result.path,
+            "facts": tuple([(name, str(value)) for name, value in result.facts]),
+            "evidence": result.source.value,
+            "status": "raised" if result.status is Status.RAISED else "not_checked",
+        }
     )
 
 
@@ -210,21 +219,29 @@ MOST: Final = 16
 
 def results_of(check: Check, reading: Reading, known: Known, /) -> list[Result]:
     """One `passed`, or what was raised and what could not be checked."""
-    examined = tuple(check.examine(reading, known))
-    unread = reading.unread if check.effects else None
-    if not examined and unread is None:
-        return [check.passed]
+    raised: list[Result] = []
+    unchecked: list[Result] = []
+    tell(check, reading, known, raised, unchecked)
+    return [*raised, *unchecked] or [check.passed]
+
+
+def tell(check: Check, reading: Reading, known: Known, raised: list[Result], unchecked: list[Result], /) -> bool:
+    """Adds what is raised, and what cannot be checked. Whether there was any: if not, it passed."""
     hits: dict[tuple[str, tuple[Fact, ...]], Hit] = {}
-    gaps: dict[str, Gap] = {}
-    if unread is not None:
-        gaps["bytes"] = Gap(missing="bytes", path=unread)
-    for found in examined:
-        if isinstance(found, Hit):
-            hits.setdefault((found.code, found.facts), found)
-        else:
-            gaps.setdefault(found.missing, found)
-    raised = _raised(check, hits.values()) if hits else ()
-    return [*raised, *[_unchecked(check, gap) for gap in gaps.values()]]
+    gaps: list[str] = []
+    if check.effects and reading.unread is not None:
+        gaps.append("bytes")
+        unchecked.append(_unchecked(check, "bytes", reading.unread))
+    if check.about & reading.aspects:
+        for found in check.examine(reading, known):
+            if isinstance(found, Hit):
+                hits.setdefault((found.code, found.facts), found)
+            elif found.missing not in gaps:
+                gaps.append(found.missing)
+                unchecked.append(_unchecked(check, found.missing, found.path))
+    if hits:
+        raised.extend(_raised(check, hits.values()))
+    return bool(hits or gaps)
 
 
 def _raised(check: Check, hits: Iterable[Hit]) -> Iterator[Result]:
@@ -253,8 +270,8 @@ _COMMON: Final = frozenset({"", "#consequences.0"})
 """The paths of a transaction that does one thing. Others are of one transaction alone."""
 
 
-def _unchecked(check: Check, gap: Gap) -> Result:
-    known = check.gaps.get((gap.missing, gap.path))
+def _unchecked(check: Check, missing: str, path: str) -> Result:
+    known = check.gaps.get((missing, path))
     if known is not None:
         return known
     made = Result(
@@ -262,11 +279,11 @@ def _unchecked(check: Check, gap: Gap) -> Result:
         code=check.code,
         severity=check.severity,
         status=Status.NOT_CHECKED,
-        sentence=f"Not checked, because {MISSING[gap.missing]}: whether {check.subject}.",
-        path=gap.path,
-        facts=(("missing", gap.missing),),
+        sentence=f"Not checked, because {MISSING[missing]}: whether {check.subject}.",
+        path=path,
+        facts=(("missing", missing),),
         source=check.needs[0],
     )
-    if gap.path in _COMMON:
-        check.gaps[gap.missing, gap.path] = made
+    if path in _COMMON:
+        check.gaps[missing, path] = made
     return made

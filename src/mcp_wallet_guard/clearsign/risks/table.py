@@ -27,7 +27,7 @@ from mcp_wallet_guard.clearsign.risks import (
     venues,
 )
 from mcp_wallet_guard.clearsign.risks.known import Known
-from mcp_wallet_guard.clearsign.risks.results import Check, Result, Severity, Status, results_of
+from mcp_wallet_guard.clearsign.risks.results import Check, Result, Severity, Status, tell
 from mcp_wallet_guard.confirmation import Finding
 
 _FILES: Final = (
@@ -68,11 +68,10 @@ def _judged(reading: Reading, known: Known) -> tuple[list[Result], list[Result],
     raised: list[Result] = []
     unchecked: list[Result] = []
     passed: list[Result] = []
+    aspects, is_read = reading.aspects, reading.unread is None
     for check in CHECKS:
-        for result in results_of(check, reading, known):
-            if result is check.passed:
-                passed.append(result)
-            else:
-                (raised if result.status is Status.RAISED else unchecked).append(result)
+        asked = check.about & aspects or (check.effects and not is_read)
+        if not (asked and tell(check, reading, known, raised, unchecked)):
+            passed.append(check.passed)
     raised.sort(key=lambda result: _WORST.index(result.severity))
     return raised, unchecked, passed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import ODD, REFUSED, STATES
 from mcp_wallet_guard.clearsign.reading import Method, Reading
 from mcp_wallet_guard.clearsign.risks.calldata import odd, with_oddity
 from mcp_wallet_guard.clearsign.risks.known import Known
@@ -152,6 +153,7 @@ CHECKS: Final = (
             ),
         ),
         examine=_domain,
+        about=STATES | ODD,
     ),
     Check(
         number=31,
@@ -176,5 +178,6 @@ CHECKS: Final = (
             ),
         ),
         examine=_content,
+        about=STATES | REFUSED | ODD,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_wallet_guard.clearsign.aspects import WITHDRAWS
 from mcp_wallet_guard.clearsign.reading import Reading, Withdrawal
 from mcp_wallet_guard.clearsign.risks.known import Known, Venue
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
@@ -79,5 +80,6 @@ CHECKS: Final = (
             ),
         ),
         examine=_withdrawal,
+        about=WITHDRAWS,
     ),
 )
