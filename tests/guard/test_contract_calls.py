@@ -152,6 +152,27 @@ async def test_what_a_call_moves_counts_against_the_limits_of_its_token(calls: C
         await pending(wallet, calls.token, calldata(move, me, BOB, 30_000_000))
 
 
+async def test_an_allowance_is_taken_back_from_a_stranger_and_none_is_given(calls: Calls) -> None:
+    """Threat: T-028."""
+    less = "decreaseAllowance(address spender,uint256 less)"
+    more = "increaseAllowance(address spender,uint256 more)"
+    async with calls.rig.opened() as wallet:
+        assert await refused(wallet, calls.sink, calldata(more, THIEF, 1)) == "policy.token"
+        fields = {"kind": "token_approval", "token": "USDC", "spender": THIEF.value}
+        given = Proposal(principal="local", tool="allow", intent={**fields, "amount": "0.000001"})
+        answer = await wallet.owned.propose(given, wait_seconds=0)
+        assert isinstance(answer, RefusedAnswer)
+        assert answer.code == "policy.payee"
+        taken = Proposal(principal="local", tool="allow", intent={**fields, "amount": "0"})
+        waiting = await wallet.owned.propose(taken, wait_seconds=0)
+        assert isinstance(waiting, Pending)
+        await wallet.approve(waiting.operation)
+        answer = await wallet.owned.propose(taken, wait_seconds=0)
+        assert isinstance(answer, Done)
+        assert answer.outcome == "mined"
+        assert (await done(wallet, calls.sink, calldata(less, THIEF, 1))).outcome == "mined"
+
+
 OURS: Final = {
     "$schema": "https://example.com/erc7730-v2.schema.json",
     "context": {"contract": {"deployments": []}},

@@ -154,8 +154,10 @@ _MOST: Final = 2**256 - 1
 
 
 def _own(effect: Effect, names: Lookup) -> list[Consequence]:
-    """What leaves, or may be taken from, the account itself. The native currency is counted by the value, not here."""
-    found = (each.consequence for each in _read(effect, names).of(Direction.OUT, Direction.ALLOW))
+    """What leaves, or may be taken from, the account itself. The native currency is counted by the value, not here, and
+    an allowance that is taken back not at all."""
+    effects = _read(effect, names).of(Direction.OUT, Direction.ALLOW)
+    found = (each.consequence for each in effects if not each.takes_back)
     return [each for each in found if each.owner in {None, effect.account.address} and each.asset is not None]
 
 

@@ -111,7 +111,8 @@ def allowed_by(effect: StatementEffect, names: Lookup, /) -> tuple[Allowed, ...]
     reading = read_frozen(effect.kind, effect.body, account=effect.account, names=names)
     units: dict[Address, int] = {}
     parties: dict[Address, set[Address]] = {}
-    for each in (found.consequence for found in reading.of(Direction.OUT, Direction.ALLOW)):
+    taking = (found for found in reading.of(Direction.OUT, Direction.ALLOW) if not found.takes_back)
+    for each in (found.consequence for found in taking):
         if each.owner not in {None, effect.account.address}:
             continue
         if each.asset is None or each.asset.kind is not AssetKind.ERC20 or each.asset.contract is None:

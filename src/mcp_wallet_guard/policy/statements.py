@@ -19,7 +19,7 @@ from mcp_wallet_guard.operations.authorizations import parse_authorization
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.statements import KIND_AUTHORIZATION, KIND_MESSAGE, StatementEffect
 from mcp_wallet_guard.operations.typed_data import parse_typed_data
-from mcp_wallet_guard.policy.calls import Denial, party_denials, risk_denials, token_denials
+from mcp_wallet_guard.policy.calls import Denial, party_denials, risk_denials, takes_back, token_denials
 from mcp_wallet_guard.policy.rules import Policy
 
 _TAKES: Final = frozenset({"out", "allow"})
@@ -80,15 +80,17 @@ def _effects(policy: Policy, view: ConfirmationView) -> Iterator[Denial]:
         if effect.direction == "control":
             yield "policy.control", f"{effect.control} is never asked about as typed data"
         elif effect.direction in _TAKES:
-            yield from _taking(policy, effect)
+            yield from _taking(policy, view, effect)
             taken[effect.asset or ""] += int(effect.raw or 0)
     for rule in policy.tokens:
         if taken[rule.token.id] > rule.cap:
             yield "policy.cap", f"{taken[rule.token.id]} units are above {rule.cap} units of {rule.token.symbol}"
 
 
-def _taking(policy: Policy, effect: ViewEffect) -> Iterator[Denial]:
+def _taking(policy: Policy, view: ConfirmationView, effect: ViewEffect) -> Iterator[Denial]:
     if effect.owner is not None and effect.owner.relation != "self":
         yield "policy.risk", f"it speaks for {effect.owner.address}"
+    if takes_back(view, effect):
+        return
     yield from party_denials(policy, effect, contract=None)
     yield from token_denials(policy, effect)
