@@ -160,11 +160,13 @@ def facts_of_call(session: Session, facts: Facts, operation: FrozenOperation, /,
 
 
 def facts_of_statement(
-    settings: Settings, operation: FrozenOperation, /, *, now: int, before: History | None = None
+    session: Session, operation: FrozenOperation, /, *, now: int, before: History | None = None
 ) -> StatementFacts:
-    """What the settings and the wallet's own past know of a statement, frozen with it. No node is asked."""
+    """What the settings, the installed descriptors and the wallet's own past know of a statement, frozen with it. No
+    node is asked."""
+    settings = session.settings
     known = _known(settings, now=now).model_copy(update={"history": before})
-    return statement_facts(operation, names_of(settings), known=known, at=now)
+    return statement_facts(operation, names_of(settings), known=known, at=now, index=session.descriptors)
 
 
 def _known(settings: Settings, /, *, now: int) -> Known:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, final
 
+from mcp_wallet_guard.clearsign.descriptors.index import Index
+from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Names, Sources
 from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.reading import Reading
@@ -60,33 +62,48 @@ def check_stated(operation: FrozenOperation, effect: StatementEffect, /) -> None
 def render_statement(operation: FrozenOperation, facts: StatementFacts, /) -> ConfirmationView:
     """The view of a frozen statement, from its bytes and what was known then.
 
-    Raises PolicyDenied("policy.undecodable"), and Tampered for facts about another chain.
+    Raises PolicyDenied("policy.undecodable"), and Tampered for facts about another chain, and for descriptors that
+    nobody froze.
     """
     if facts.chain != str(operation.account.chain):
         raise Tampered("tampered.operation", detail="the facts are about another chain")
-    return _view(operation, Names.from_json(facts.names), Known.from_json(facts.known))
+    names = Names.from_json(facts.names)
+    try:
+        described = Described.of(facts.descriptors, names)
+    except InvalidInput:
+        raise Tampered("tampered.operation", detail="the descriptors are not as they were written") from None
+    return _view(operation, names, Known.from_json(facts.known), described)
 
 
-def statement_facts(operation: FrozenOperation, sources: Sources, /, *, known: Known, at: int) -> StatementFacts:
-    """What the view of `operation` asks for, to be frozen with it: the view is made once on live sources."""
-    _view(operation, sources, known)
+def statement_facts(
+    operation: FrozenOperation, sources: Sources, /, *, known: Known, at: int, index: Index | None = None
+) -> StatementFacts:
+    """What the view of `operation` asks for, to be frozen with it: the view is made once on live sources. Of `index`
+    only what it took is kept."""
+    described = Described(Index({}) if index is None else index, sources)
+    _view(operation, sources, known, described)
     return StatementFacts(
         collected_at=at,
         chain=str(operation.account.chain),
         names=canonical(sources.frozen()),
         known=known.to_json(),
+        descriptors=described.frozen,
     )
 
 
-def read_frozen(kind: str, data: bytes, /, *, account: Account, names: Lookup) -> Reading:
-    """What `account` says by signing `data`. Raises PolicyDenied("policy.undecodable") for bytes that do not parse."""
+def read_frozen(
+    kind: str, data: bytes, /, *, account: Account, names: Lookup, described: Described | None = None
+) -> Reading:
+    """What `account` says by signing `data`; `described` tells typed data that no reader of ours knows. Raises
+    PolicyDenied("policy.undecodable") for bytes that do not parse."""
     chain, signer = account.chain, account.address
     try:
         if kind == KIND_MESSAGE:
             return read_personal(data, chain=chain, signer=signer)
         if kind == KIND_TYPED_DATA:
             knows = KnownContracts(names, chain)
-            return read_typed(parse_typed_data(data), chain=chain, signer=signer, knows=knows)
+            typed = parse_typed_data(data)
+            return read_typed(typed, chain=chain, signer=signer, knows=knows, described=described)
         if kind == KIND_AUTHORIZATION:
             return read_delegation(parse_authorization(data), chain=chain, signer=signer)
     except InvalidInput:
@@ -128,12 +145,13 @@ def allowed_by(effect: StatementEffect, names: Lookup, /) -> tuple[Allowed, ...]
     )
 
 
-def _view(operation: FrozenOperation, names: Lookup, known: Known) -> ConfirmationView:
+def _view(operation: FrozenOperation, names: Lookup, known: Known, described: Described) -> ConfirmationView:
+    account, data = operation.account, operation.unsigned_bytes
     return view_reading(
-        read_frozen(operation.kind, operation.unsigned_bytes, account=operation.account, names=names),
+        read_frozen(operation.kind, data, account=account, names=names, described=described),
         known=known,
         names=names,
-        account=operation.account,
+        account=account,
         operation_digest=operation.digest,
         expires_at=operation.expires_at,
     )

@@ -212,7 +212,7 @@ class PolicyTable(Model):
     actions: Annotated[tuple[ActionTable, ...], Field(max_length=MAX_LIMITS)] = ()
     contracts: Annotated[tuple[ContractTable, ...], Field(max_length=MAX_TOKENS)] = ()
     messages: Literal["refuse", "ask"] = "refuse"
-    typed_data: Literal["refuse", "clear"] = "refuse"
+    typed_data: Literal["refuse", "clear", "described"] = "refuse"
     delegates: Annotated[tuple[Owned, ...], Field(max_length=MAX_TOKENS)] = ()
     groups: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=MAX_LIMITS)] = Field(default_factory=dict)
     payees: Literal["any"] | Annotated[tuple[PayeeTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]

@@ -66,8 +66,8 @@ def called(reading: Reading, /) -> tuple[Party, ...]:
 
 
 def addresses(reading: Reading, /) -> Iterator[tuple[str, Address]]:
-    """Every address that is named anywhere in what is signed, with its path: of effects, targets and shown values. Whose
-    allowance is taken back gets nothing by that, so it is left out there."""
+    """Every address that is named anywhere in what is signed, with its path: of effects, targets and shown values.
+    Whose allowance is taken back gets nothing by that, so it is left out there."""
     for party in everybody(reading):
         yield party.path, party.address
     freed = {(id(each.part), each.consequence.counterparty) for each in reading.effects if each.takes_back}
