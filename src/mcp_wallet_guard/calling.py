@@ -17,7 +17,7 @@ from mcp_wallet_guard.errors import Unavailable
 from mcp_wallet_guard.evidence import Facts
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, payee_of
-from mcp_wallet_guard.session import Session, facts_of, facts_of_call
+from mcp_wallet_guard.session import Session, facts_of, facts_of_call, facts_of_payment
 
 
 async def collect(
@@ -25,7 +25,9 @@ async def collect(
 ) -> Facts:
     """All facts for the view of a frozen transaction. Raises Unavailable("unavailable.node_lied"), Tampered."""
     settings = session.settings
-    names = names_of(settings, claims=claims.names) if effect.kind == EffectKind.CONTRACT_CALL else None
+    is_call = effect.kind == EffectKind.CONTRACT_CALL
+    names = names_of(settings, claims=claims.names, lists=session.lists) if is_call else None
+    token = None if is_call else settings.token_at(effect.to)
     payee = effect.to if names is not None else payee_of(effect)
     about = {payee, effect.to} if names is None else addresses_named(operation, names)
     before = await custody.transact(lambda tx: partners.history(tx, settings.account.id, about=about))
@@ -34,13 +36,15 @@ async def collect(
         claims,
         operation,
         payee=payee,
-        token=None if names is not None else settings.token_at(effect.to),
+        token=token,
         nonce=nonce,
         now=custody.clock.now(),
         before=before,
         simulated=await _simulated(session, operation) if operation.transaction.data else None,
     )
-    return facts if names is None else facts_of_call(session, facts, operation, names=names)
+    if names is None:
+        return facts_of_payment(session, facts, operation, token=token)
+    return facts_of_call(session, facts, operation, names=names)
 
 
 async def _simulated(session: Session, operation: FrozenOperation) -> tuple[SimulationOutcome, ...] | None:

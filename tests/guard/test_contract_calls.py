@@ -11,9 +11,9 @@ from typing import Final
 import anyio
 import pytest
 
-from mcp_wallet_guard import descriptor_file
 from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.clearsign.view import view_hash
+from mcp_wallet_guard.descriptor_file import DESCRIPTORS
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.operations.abi import Value, encode
 from mcp_wallet_guard.operations.abi_types import parse_function
@@ -197,7 +197,7 @@ async def installed(calls: Calls, wallet: Wallet, *, chain: int) -> None:
     document = json.loads(json.dumps(OURS))
     document["context"]["contract"]["deployments"] = [{"chainId": chain, "address": calls.sink.value}]
     path = StateFiles(calls.rig.made.loaded.vault_path).descriptors
-    pin = descriptor_file.write({"sink.json": json.dumps(document).encode()}, path)
+    pin = DESCRIPTORS.write({"sink.json": json.dumps(document).encode()}, path)
     await apply(wallet, edited(calls.rig, "[approval]\n", f'[descriptors]\npin = "{pin}"\n\n[approval]\n'))
 
 

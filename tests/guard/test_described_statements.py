@@ -11,10 +11,10 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
-from mcp_wallet_guard import descriptor_file
 from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.clearsign.frozen_statements import render_statement
 from mcp_wallet_guard.clearsign.view import view_hash
+from mcp_wallet_guard.descriptor_file import DESCRIPTORS
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.evidence import StatementFacts
 from mcp_wallet_guard.operations.values import Address
@@ -59,7 +59,7 @@ def descriptor(key: str, contract: Address, chain: int, *shown: str) -> bytes:
 
 async def install(signing: Signing, wallet: Wallet, *files: bytes) -> None:
     path = StateFiles(signing.rig.made.loaded.vault_path).descriptors
-    pin = descriptor_file.write({f"{number}.json": each for number, each in enumerate(files)}, path)
+    pin = DESCRIPTORS.write({f"{number}.json": each for number, each in enumerate(files)}, path)
     await apply(wallet, edited(signing.rig, "[approval]\n", f'[descriptors]\npin = "{pin}"\n\n[approval]\n'))
 
 

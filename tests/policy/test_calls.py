@@ -222,8 +222,8 @@ def decoded_call(**changes: Any) -> Decoded:
     """A `transfer` that a contract which is no pinned token is asked for, as it is frozen and shown."""
     operation = token_freeze(CALLED, **changes)
     known = Known()
-    names, _ = frozen_words(operation, Sources(), known=known, index=None)
-    return check_decoded(operation, facts(names=names, known=known.to_json()), effect=CALLED)
+    words = frozen_words(operation, Sources(), known=known, index=None)
+    return check_decoded(operation, facts(names=words.names, known=words.known), effect=CALLED)
 
 
 def test_a_call_is_judged_by_what_its_bytes_do_and_by_its_fee() -> None:
@@ -303,8 +303,8 @@ def test_the_known_ways_to_take_an_allowance_back_are_asked_about_and_their_neig
     with pytest.raises(PolicyDenied):
         check_proposal(policy(), replace(asked, data=b"\xff" + asked.data[1:]))
     operation, known = token_freeze(asked), Known()
-    names, _ = frozen_words(operation, Sources(pins=[USDC]), known=known, index=None)
-    decoded = check_decoded(operation, facts(names=names, known=known.to_json()), effect=asked)
+    words = frozen_words(operation, Sources(pins=[USDC]), known=known, index=None)
+    decoded = check_decoded(operation, facts(names=words.names, known=words.known), effect=asked)
     decision = decide(policy(approvals=False), decoded, facts=CLAIMS, reserved=Reserved())
     assert decision.verdict is Verdict.ASK
     spending = spending_of(asked, Sources(pins=[USDC]))

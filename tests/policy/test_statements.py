@@ -179,7 +179,8 @@ def test_what_is_not_clear_is_denied(kind: str, data: bytes, level: str) -> None
 
 def test_findings_that_are_never_signed_away_deny_and_others_do_not() -> None:
     for code in REFUSED:
-        assert codes("message", b"Hello", view(findings=(found(code, "0.1"),))) == ["policy.risk"]
+        expected = "policy.blocked" if code == "list.blocked" else "policy.risk"
+        assert codes("message", b"Hello", view(findings=(found(code, "0.1"),))) == [expected]
     assert codes("message", b"Hello", view(findings=(found("message.hash"), found("payee.new")))) == []
 
 

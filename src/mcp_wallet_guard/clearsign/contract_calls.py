@@ -14,6 +14,7 @@ from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Names, Sources
 from mcp_wallet_guard.clearsign.lookup import Lookup
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.risks.known import Known
@@ -44,6 +45,16 @@ class Spending:
     units: BaseUnits
     leaves: BaseUnits
     parties: frozenset[Address]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenWords:
+    """Texts to freeze with an operation: names and tokens, what was known, what was taken of descriptors."""
+
+    names: str
+    known: str
+    descriptors: tuple[str, ...]
 
 
 def read_operation(operation: FrozenOperation, names: Lookup, /, *, described: Described) -> Reading:
@@ -104,20 +115,29 @@ def render_call(
 
 
 def frozen_words(
-    operation: FrozenOperation, sources: Sources, /, *, known: Known, index: Index | None
-) -> tuple[str, tuple[str, ...]]:
-    """All names that the view of `operation` asks for, and all that it takes of descriptors, as texts to freeze: the
-    view is made once on live sources."""
+    operation: FrozenOperation,
+    sources: Sources,
+    /,
+    *,
+    known: Known,
+    index: Index | None,
+    lists: OwnerLists | None = None,
+) -> FrozenWords:
+    """What the view of `operation` asks for, to be frozen with it: the view is made once on live sources. `known` goes
+    on with what `lists` say of it."""
     described = Described(Index({}) if index is None else index, sources)
+    reading = read_operation(operation, sources, described=described)
+    if lists is not None:
+        known = lists.concerning(reading, known, chain=operation.account.chain, pins=sources.pinned)
     view_reading(
-        read_operation(operation, sources, described=described),
+        reading,
         known=known,
         names=sources,
         account=operation.account,
         operation_digest=operation.digest,
         expires_at=operation.expires_at,
     )
-    return canonical(sources.frozen()), described.frozen
+    return FrozenWords(names=canonical(sources.frozen()), known=known.to_json(), descriptors=described.frozen)
 
 
 def parties_of(effect: Effect, names: Lookup, /) -> tuple[Address, ...]:

@@ -13,6 +13,7 @@ from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Names, Sources
 from mcp_wallet_guard.clearsign.lookup import Lookup
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.risks.known import Known
@@ -72,16 +73,26 @@ def render_statement(operation: FrozenOperation, facts: StatementFacts, /) -> Co
         described = Described.of(facts.descriptors, names)
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the descriptors are not as they were written") from None
-    return _view(operation, names, Known.from_json(facts.known), described)
+    return _view(operation, _read(operation, names, described), names, Known.from_json(facts.known))
 
 
 def statement_facts(
-    operation: FrozenOperation, sources: Sources, /, *, known: Known, at: int, index: Index | None = None
+    operation: FrozenOperation,
+    sources: Sources,
+    /,
+    *,
+    known: Known,
+    at: int,
+    index: Index | None = None,
+    lists: OwnerLists | None = None,
 ) -> StatementFacts:
     """What the view of `operation` asks for, to be frozen with it: the view is made once on live sources. Of `index`
-    only what it took is kept."""
+    and `lists` only what concerns it is kept."""
     described = Described(Index({}) if index is None else index, sources)
-    _view(operation, sources, known, described)
+    reading = _read(operation, sources, described)
+    if lists is not None:
+        known = lists.concerning(reading, known, chain=operation.account.chain, pins=sources.pinned)
+    _view(operation, reading, sources, known)
     return StatementFacts(
         collected_at=at,
         chain=str(operation.account.chain),
@@ -145,13 +156,17 @@ def allowed_by(effect: StatementEffect, names: Lookup, /) -> tuple[Allowed, ...]
     )
 
 
-def _view(operation: FrozenOperation, names: Lookup, known: Known, described: Described) -> ConfirmationView:
-    account, data = operation.account, operation.unsigned_bytes
+def _read(operation: FrozenOperation, names: Lookup, described: Described) -> Reading:
+    data = operation.unsigned_bytes
+    return read_frozen(operation.kind, data, account=operation.account, names=names, described=described)
+
+
+def _view(operation: FrozenOperation, reading: Reading, names: Lookup, known: Known) -> ConfirmationView:
     return view_reading(
-        read_frozen(operation.kind, data, account=account, names=names, described=described),
+        reading,
         known=known,
         names=names,
-        account=account,
+        account=operation.account,
         operation_digest=operation.digest,
         expires_at=operation.expires_at,
     )

@@ -217,6 +217,11 @@ class Settings:
         return self.document.descriptors.pin
 
     @property
+    def lists(self) -> str | None:
+        """The hash of the installed lists that are consulted; None for none."""
+        return self.document.lists.pin
+
+    @property
     def lower_level(self) -> danger.LowerLevel | None:
         """The waiver for a level below `FACTOR`."""
         reason = self.document.danger.lower_level

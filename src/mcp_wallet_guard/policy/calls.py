@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_wallet_guard.clearsign.decoders import places
+from mcp_wallet_guard.clearsign.recipients import BLOCKED
 from mcp_wallet_guard.clearsign.risks.table import REFUSED
 from mcp_wallet_guard.clearsign.tree import Clarity
 from mcp_wallet_guard.confirmation import ConfirmationView, ViewEffect
@@ -36,6 +37,7 @@ _PARTIES: Final = frozenset({"out", "allow"})
 
 def call_denials(policy: Policy, view: ConfirmationView, /, *, contract: Address, value: int) -> Iterator[Denial]:
     """Why the policy does not permit the call that `view` shows. `value` is the wei that go with it."""
+    yield from blocked(view)
     rule = policy.contract_rule(contract) or _taking_back(policy, view, contract, value)
     if rule is None:
         yield "policy.contract", f"the contract {contract} may not be called"
@@ -48,6 +50,20 @@ def call_denials(policy: Policy, view: ConfirmationView, /, *, contract: Address
     for effect in view.effects:
         if not takes_back(view, effect):
             yield from _effect(policy, rule, effect)
+
+
+def risk_denials(view: ConfirmationView, /) -> Iterator[Denial]:
+    """Why what the checks found is not signed, whoever says yes. Who is blocked has a code of its own."""
+    for finding in view.findings:
+        if finding.code in REFUSED and finding.code != BLOCKED:
+            yield "policy.risk", f"{finding.code} at {finding.path or 'the top'}"
+
+
+def blocked(view: ConfirmationView, /) -> Iterator[Denial]:
+    """Whom of those in `view` the owner has nothing to do with. Threat: T-025."""
+    for finding in view.findings:
+        if finding.code == BLOCKED:
+            yield "policy.blocked", f"{dict(finding.facts).get('address', 'an address')} is on a block list"
 
 
 def takes_back(view: ConfirmationView, effect: ViewEffect, /) -> bool:
@@ -72,13 +88,6 @@ def _taking_back(policy: Policy, view: ConfirmationView, contract: Address, valu
     if value or not nothing_else or not _keeps_allowances(policy, contract):
         return None
     return ContractRule(name="Allowances", address=contract)
-
-
-def risk_denials(view: ConfirmationView, /) -> Iterator[Denial]:
-    """What `view` shows that nobody is asked about."""
-    for finding in view.findings:
-        if finding.code in REFUSED:
-            yield "policy.risk", f"{finding.code} at {finding.path or 'the top'}"
 
 
 def _effect(policy: Policy, rule: ContractRule, effect: ViewEffect) -> Iterator[Denial]:

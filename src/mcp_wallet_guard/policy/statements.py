@@ -19,7 +19,7 @@ from mcp_wallet_guard.operations.authorizations import parse_authorization
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.statements import KIND_AUTHORIZATION, KIND_MESSAGE, StatementEffect
 from mcp_wallet_guard.operations.typed_data import parse_typed_data
-from mcp_wallet_guard.policy.calls import Denial, party_denials, risk_denials, takes_back, token_denials
+from mcp_wallet_guard.policy.calls import Denial, blocked, party_denials, risk_denials, takes_back, token_denials
 from mcp_wallet_guard.policy.rules import Policy
 
 _ALLOWANCE: Final = "approval.like"
@@ -36,6 +36,7 @@ def check_statement(policy: Policy | None, effect: StatementEffect, /) -> None:
 
 def statement_denials(policy: Policy, operation: FrozenOperation, view: ConfirmationView, /) -> Iterator[Denial]:
     """Why the policy does not permit signing the frozen statement that `view` shows."""
+    yield from blocked(view)
     yield from _kind(policy, operation.kind)
     if Clarity(view.level) is not Clarity.CLEAR:
         yield "policy.blind", f"the statement is {view.level}"

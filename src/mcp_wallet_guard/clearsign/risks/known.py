@@ -209,7 +209,9 @@ _NOTHING: Final = AccountClaim(address=Address("0x000000000000000000000000000000
 @final
 class Known(Indexed):
     """Everything at once. `chain` is the wallet's own. `now` is when this was collected. `allowed` is None also for an
-    owner who keeps no such list. `simulation` are the runs, in order; `claims` are what parties call themselves."""
+    owner who keeps no such list. Of lists, `blocked`, `verified`, `multisends`, `handlers` and `applications`, that is
+    here which concerns what is asked; `disputed` are tokens of which they say different things. `simulation` are the
+    runs, in order; `claims` are what parties call themselves."""
 
     v: Literal[1] = 1
     now: Seconds | None = None
@@ -217,6 +219,7 @@ class Known(Indexed):
     accounts: tuple[Address, ...] | None = None
     addresses: tuple[KnownName, ...] | None = None
     tokens: tuple[KnownToken, ...] | None = None
+    disputed: tuple[Address, ...] = ()
     history: History | None = None
     blocked: tuple[Address, ...] | None = None
     allowed: tuple[Address, ...] | None = None
