@@ -6,10 +6,13 @@ the wallet did before is read from its own rows. Threat: T-025, T-043.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mcp_wallet_guard import partners
 from mcp_wallet_guard.chains import simulation
 from mcp_wallet_guard.chains.base import ChainFacts, UnsignedCall
-from mcp_wallet_guard.clearsign.contract_calls import addresses_named
+from mcp_wallet_guard.clearsign.contract_calls import addresses_named, contracts_called
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.config.naming import names_of
 from mcp_wallet_guard.custody import Custody
@@ -17,7 +20,11 @@ from mcp_wallet_guard.errors import Unavailable
 from mcp_wallet_guard.evidence import Facts
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, payee_of
+from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.session import Session, facts_of, facts_of_call, facts_of_payment
+
+MAX_ACCOUNTS: Final = 4
+"""Contracts that the node is asked about. The rest stay unchecked."""
 
 
 async def collect(
@@ -44,7 +51,23 @@ async def collect(
     )
     if names is None:
         return facts_of_payment(session, facts, operation, token=token)
-    return facts_of_call(session, facts, operation, names=names)
+    accounts = await _accounts(session, operation, contracts_called(operation, names))
+    return facts_of_call(session, facts, operation, names=names, accounts=accounts)
+
+
+async def _accounts(
+    session: Session, operation: FrozenOperation, contracts: tuple[Address, ...]
+) -> tuple[AccountClaim, ...]:
+    """What the node says of the contracts that are called, and of those whom the call lets take something. Of the one
+    at the top also who made it, where a descriptor is of what somebody made."""
+    top, index = operation.transaction, session.descriptors
+    makers = () if index is None else index.makers(operation.account.chain, top.data[:4])
+    return tuple(
+        [
+            await session.chain.account_claim(each, makers=makers if each == top.to else ())
+            for each in contracts[:MAX_ACCOUNTS]
+        ]
+    )
 
 
 async def _simulated(session: Session, operation: FrozenOperation) -> tuple[SimulationOutcome, ...] | None:

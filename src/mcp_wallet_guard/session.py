@@ -164,10 +164,22 @@ def facts_of_payment(session: Session, facts: Facts, operation: FrozenOperation,
     return facts.model_copy(update={"known": known.to_json()})
 
 
-def facts_of_call(session: Session, facts: Facts, operation: FrozenOperation, /, *, names: Sources) -> Facts:
+def facts_of_call(
+    session: Session,
+    facts: Facts,
+    operation: FrozenOperation,
+    /,
+    *,
+    names: Sources,
+    accounts: tuple[AccountClaim, ...] = (),
+) -> Facts:
     """`facts` of a contract call with all that its view asks for: names and tokens, and what descriptors and lists
-    tell."""
+    tell. `accounts` are the node's words about contracts."""
     known = Known.from_json(facts.known or "")
+    if known.node is not None and accounts:
+        answers = (each for each in accounts if each.has_code is not None)
+        said = {each.address: each for each in (*known.node.accounts, *answers)}
+        known = known.model_copy(update={"node": known.node.model_copy(update={"accounts": tuple(said.values())})})
     words = frozen_words(operation, names, known=known, index=session.descriptors, lists=session.lists)
     return facts.model_copy(update={"names": words.names, "known": words.known, "descriptors": words.descriptors})
 

@@ -17,8 +17,8 @@ from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
-from mcp_wallet_guard.clearsign.risks.known import Known
-from mcp_wallet_guard.clearsign.risks.parties import addresses, everybody
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim, Known
+from mcp_wallet_guard.clearsign.risks.parties import addresses, called, everybody, spenders
 from mcp_wallet_guard.clearsign.subjects import read_transaction
 from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction
 from mcp_wallet_guard.confirmation import ConfirmationView
@@ -100,7 +100,7 @@ def render_call(
     """The view of a frozen call, from its bytes and what was known then. Raises as `read_operation`, and Tampered for
     descriptors that nobody froze."""
     try:
-        described = Described.of(descriptors, names)
+        described = Described.of(descriptors, names, claims=_claims(known))
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the descriptors are not as they were written") from None
     return view_reading(
@@ -125,7 +125,7 @@ def frozen_words(
 ) -> FrozenWords:
     """What the view of `operation` asks for, to be frozen with it: the view is made once on live sources. `known` goes
     on with what `lists` say of it."""
-    described = Described(Index({}) if index is None else index, sources)
+    described = Described(Index({}) if index is None else index, sources, claims=_claims(known))
     reading = read_operation(operation, sources, described=described)
     if lists is not None:
         known = lists.concerning(reading, known, chain=operation.account.chain, pins=sources.pinned)
@@ -138,6 +138,13 @@ def frozen_words(
         expires_at=operation.expires_at,
     )
     return FrozenWords(names=canonical(sources.frozen()), known=known.to_json(), descriptors=described.frozen)
+
+
+def contracts_called(operation: FrozenOperation, names: Lookup, /) -> tuple[Address, ...]:
+    """The contracts that a transaction calls, and those whom it lets take something, each once, in order. Raises as
+    `read_operation`."""
+    reading = read_frozen_transaction(operation, KnownContracts(names, operation.account.chain))
+    return tuple(dict.fromkeys(party.address for party in (*called(reading), *spenders(reading))))
 
 
 def parties_of(effect: Effect, names: Lookup, /) -> tuple[Address, ...]:
@@ -171,6 +178,10 @@ def spending_of(effect: Effect, names: Lookup, /) -> Spending:
 
 
 _MOST: Final = 2**256 - 1
+
+
+def _claims(known: Known) -> dict[Address, AccountClaim]:
+    return {} if known.node is None else known.node.by_address
 
 
 def _own(effect: Effect, names: Lookup) -> list[Consequence]:

@@ -133,8 +133,18 @@ class Venue(Model):
 
 
 @final
+class Maker(Model):
+    """A factory, and the Solidity signature of the event in which it names the contract that it made."""
+
+    event: str
+    factory: Address
+
+
+@final
 class AccountClaim(Model):
-    """What a node says of an address on the wallet's chain. `elsewhere` is whether it has code on another chain."""
+    """What a node says of an address on the wallet's chain. `elsewhere` is whether it has code on another chain,
+    `implementation` the contract whose code it runs now, `upgradeable` whether that can be replaced (EIP-1967),
+    `makers` the factories that named it when they made it."""
 
     address: Address
     has_code: bool | None = None
@@ -142,6 +152,9 @@ class AccountClaim(Model):
     elsewhere: bool | None = None
     created_at: Seconds | None = None
     nonce: Count | None = None
+    upgradeable: bool | None = None
+    implementation: Address | None = None
+    makers: Annotated[tuple[Maker, ...], Field(max_length=8)] = ()
 
 
 @final
