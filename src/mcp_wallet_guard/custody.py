@@ -170,8 +170,7 @@ class Custody:
     def session(self) -> Session:
         """The unlocked session, for anything that approves or signs.
 
-        Raises Locked; Refused("blocked.store", "blocked.vault", "blocked.mode", "blocked.lists");
-        PolicyDenied("policy.missing").
+        Raises Locked; Refused("blocked.store", "blocked.vault", and such); PolicyDenied("policy.missing").
         """
         self.vault()
         if (session := self._session) is None:
@@ -254,9 +253,9 @@ class Custody:
         return None if self._session is None else self._session.revision
 
     def check_applicable(self, text: bytes, /) -> None:
-        """Raises Tampered, Misconfigured, Locked or Refused("blocked.store") when `apply_settings` could not put `text`
-        in force: a store that was put back does not know which codes were used. Misconfigured("misconfigured.lists")
-        for lists that are not installed: nothing could be spent with them."""
+        """Raises Tampered, Misconfigured (also for lists that are not installed), Locked or Refused("blocked.store") when
+        `apply_settings` could not put `text` in force: a store that was put back does not know which codes were used.
+        """
         settings = from_canonical(text)
         self.counting_vault().signer(settings)
         if self._parts.open_lists(settings) is None:
@@ -367,7 +366,7 @@ class Custody:
         )
         self.in_force = settings
         if previous is not None:
-            await _end(previous)
+            await previous.aclose()
         for waiver in settings.waivers:
             await self.transact(_journal(_waived(waiver, self.clock.now())))
 
@@ -381,7 +380,7 @@ class Custody:
         if anchor is not None:
             anchor.close()
         if session is not None:
-            await _end(session)
+            await session.aclose()
 
 
 def _journal_applied(tx: Transaction, revision: int, text: bytes) -> None:
@@ -399,11 +398,3 @@ def _waived(waiver: Waiver, now: int) -> Event:
 
 def _journal(event: Event) -> Callable[[Transaction], None]:
     return lambda tx: tx.append(event)
-
-
-async def _end(session: Session) -> None:
-    session.match_key.wipe()
-    session.pairing_key.wipe()
-    await session.chain.aclose()
-    for venue in session.venues.values():
-        await venue.aclose()

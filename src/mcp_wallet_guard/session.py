@@ -96,6 +96,14 @@ class Session:
     descriptors: Index | None = None
     lists: OwnerLists | None = None
 
+    async def aclose(self) -> None:
+        """Wipe the keys, close the connections."""
+        self.match_key.wipe()
+        self.pairing_key.wipe()
+        await self.chain.aclose()
+        for venue in self.venues.values():
+            await venue.aclose()
+
 
 async def claimed_names(session: Session, effect: Effect, /) -> tuple[NameClaim, ...]:
     """What those call themselves whom `effect` is about and the owner has no name for, `MAX_CLAIMS` of them at most.
