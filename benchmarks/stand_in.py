@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
 from mcp_wallet_guard.chains.base import ChainFacts, Settlement, UnsignedCall
+from mcp_wallet_guard.clearsign.descriptors.contexts import Creation
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.evidence import NameClaim
 from mcp_wallet_guard.operations.evm import Eip1559
@@ -80,6 +82,9 @@ class StandInChain:
 
     async def name_claim(self, address: Address, /) -> NameClaim | None:
         return None
+
+    async def account_claim(self, address: Address, /, *, makers: tuple[Creation, ...] = ()) -> AccountClaim:
+        return AccountClaim(address=address)
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -13,15 +13,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
-from mcp_wallet_guard import descriptor_file
 from mcp_wallet_guard.approvals.links import LinkFiles, link_url
 from mcp_wallet_guard.approvals.page import serve_page
 from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.clearsign.descriptors.index import Index
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.config.file import LoadedSettings
 from mcp_wallet_guard.config.settings import Settings, from_canonical
 from mcp_wallet_guard.custody import Custody, CustodyParts
 from mcp_wallet_guard.danger import CheapKdf
+from mcp_wallet_guard.descriptor_file import DESCRIPTORS, open_index
 from mcp_wallet_guard.egress import Egress
 from mcp_wallet_guard.errors import InvalidInput, Misconfigured, MissingExtra
 from mcp_wallet_guard.evidence import Clock
@@ -29,6 +30,7 @@ from mcp_wallet_guard.filters import fingerprints
 from mcp_wallet_guard.guard import LOCAL_OWNER, Guard
 from mcp_wallet_guard.keys import credentials, mnemonic, vault
 from mcp_wallet_guard.keys.vault import EntryKind, KeyLabel, UnlockedVault
+from mcp_wallet_guard.list_file import LISTS, open_lists
 from mcp_wallet_guard.owner import OwnedGuard
 from mcp_wallet_guard.pinned_url import PinnedUrl
 from mcp_wallet_guard.policy.withdrawals import VenueRule
@@ -85,7 +87,8 @@ class StateFiles:
         self.anchor: Final = vault_path.with_suffix(".anchor")
         self.database: Final = vault_path.parent / "state.db"
         self.links: Final = vault_path.parent / "links"
-        self.descriptors: Final = vault_path.parent / descriptor_file.FILE
+        self.descriptors: Final = vault_path.parent / DESCRIPTORS.file
+        self.lists: Final = vault_path.parent / LISTS.file
 
 
 @final
@@ -167,6 +170,7 @@ def build_guard(
         peek_settings=lambda: _peek(files),
         make_chain=make_chain,
         open_descriptors=lambda settings: _descriptors(files, settings),
+        open_lists=lambda settings: _lists(files, settings),
         make_venue=make_venue,
         edited_settings=loaded.settings,
         anchor_path=files.anchor,
@@ -225,7 +229,18 @@ def _descriptors(files: StateFiles, settings: Settings) -> Index | None:
     if settings.descriptors is None:
         return None
     try:
-        return descriptor_file.open_index(files.descriptors, settings.descriptors)
+        return open_index(files.descriptors, settings.descriptors)
+    except (Misconfigured, InvalidInput):
+        return None
+
+
+def _lists(files: StateFiles, settings: Settings) -> OwnerLists | None:
+    """The installed lists if they are those that the settings pin, None if they are not: a wallet whose block list
+    somebody took away does not spend without it."""
+    if settings.lists is None:
+        return OwnerLists()
+    try:
+        return open_lists(files.lists, settings.lists)
     except (Misconfigured, InvalidInput):
         return None
 

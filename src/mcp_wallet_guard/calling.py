@@ -6,10 +6,13 @@ the wallet did before is read from its own rows. Threat: T-025, T-043.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mcp_wallet_guard import partners
 from mcp_wallet_guard.chains import simulation
 from mcp_wallet_guard.chains.base import ChainFacts, UnsignedCall
-from mcp_wallet_guard.clearsign.contract_calls import addresses_named
+from mcp_wallet_guard.clearsign.contract_calls import addresses_named, contracts_called
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.config.naming import names_of
 from mcp_wallet_guard.custody import Custody
@@ -17,7 +20,11 @@ from mcp_wallet_guard.errors import Unavailable
 from mcp_wallet_guard.evidence import Facts
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind, payee_of
-from mcp_wallet_guard.session import Session, facts_of, facts_of_call
+from mcp_wallet_guard.operations.values import Address
+from mcp_wallet_guard.session import Session, facts_of, facts_of_call, facts_of_payment
+
+MAX_ACCOUNTS: Final = 4
+"""Contracts that the node is asked about. The rest stay unchecked."""
 
 
 async def collect(
@@ -25,7 +32,9 @@ async def collect(
 ) -> Facts:
     """All facts for the view of a frozen transaction. Raises Unavailable("unavailable.node_lied"), Tampered."""
     settings = session.settings
-    names = names_of(settings, claims=claims.names) if effect.kind == EffectKind.CONTRACT_CALL else None
+    is_call = effect.kind == EffectKind.CONTRACT_CALL
+    names = names_of(settings, claims=claims.names, lists=session.lists) if is_call else None
+    token = None if is_call else settings.token_at(effect.to)
     payee = effect.to if names is not None else payee_of(effect)
     about = {payee, effect.to} if names is None else addresses_named(operation, names)
     before = await custody.transact(lambda tx: partners.history(tx, settings.account.id, about=about))
@@ -34,13 +43,31 @@ async def collect(
         claims,
         operation,
         payee=payee,
-        token=None if names is not None else settings.token_at(effect.to),
+        token=token,
         nonce=nonce,
         now=custody.clock.now(),
         before=before,
         simulated=await _simulated(session, operation) if operation.transaction.data else None,
     )
-    return facts if names is None else facts_of_call(session, facts, operation, names=names)
+    if names is None:
+        return facts_of_payment(session, facts, operation, token=token)
+    accounts = await _accounts(session, operation, contracts_called(operation, names))
+    return facts_of_call(session, facts, operation, names=names, accounts=accounts)
+
+
+async def _accounts(
+    session: Session, operation: FrozenOperation, contracts: tuple[Address, ...]
+) -> tuple[AccountClaim, ...]:
+    """What the node says of the contracts that are called, and of those whom the call lets take something. Of the one
+    at the top also who made it, where a descriptor is of what somebody made."""
+    top, index = operation.transaction, session.descriptors
+    makers = () if index is None else index.makers(operation.account.chain, top.data[:4])
+    return tuple(
+        [
+            await session.chain.account_claim(each, makers=makers if each == top.to else ())
+            for each in contracts[:MAX_ACCOUNTS]
+        ]
+    )
 
 
 async def _simulated(session: Session, operation: FrozenOperation) -> tuple[SimulationOutcome, ...] | None:

@@ -82,6 +82,12 @@ class ViewEffect(Model):
     control: str | None = None
     path: str = ""
 
+    @property
+    def lowers(self) -> bool:
+        """Whether the number says that somebody may take less than before: nothing, or at most what it was."""
+        less = self.raw == "0" or (self.raw is None and self.bound == "at_most")
+        return self.direction == "allow" and less and not self.unlimited
+
 
 @final
 class ViewFee(Model):

@@ -19,10 +19,11 @@ import anyio.to_thread
 from mcp_wallet_guard import mandates
 from mcp_wallet_guard.chains.base import Chain
 from mcp_wallet_guard.clearsign.descriptors.index import Index
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.config.difference import difference
 from mcp_wallet_guard.config.settings import Settings, from_canonical
 from mcp_wallet_guard.danger import Waiver
-from mcp_wallet_guard.errors import GuardError, Locked, PolicyDenied, Refused
+from mcp_wallet_guard.errors import GuardError, Locked, Misconfigured, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Clock
 from mcp_wallet_guard.filters.fingerprints import FingerprintSet
 from mcp_wallet_guard.journal.events import Event, Kind
@@ -41,7 +42,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustodyParts:
     """What `assembly` puts in. `open_vault` blocks for one scrypt derivation; `peek_settings` reads the sealed settings
-    of the vault file without a key, so they are unauthenticated until the first unlock. `running_as` is how this guard
+    of the vault file without a key, so they are unauthenticated until the first unlock. `open_lists` gives None where
+    the lists are not those that the settings pin. `running_as` is how this guard
     is hosted, None where nobody is served."""
 
     store: StateStore
@@ -49,6 +51,7 @@ class CustodyParts:
     peek_settings: Callable[[], bytes | None]
     make_chain: Callable[[Settings], Chain]
     open_descriptors: Callable[[Settings], Index | None]
+    open_lists: Callable[[Settings], OwnerLists | None]
     make_venue: Callable[[VenueRule], Venue]
     edited_settings: Settings
     anchor_path: Path
@@ -167,7 +170,7 @@ class Custody:
     def session(self) -> Session:
         """The unlocked session, for anything that approves or signs.
 
-        Raises Locked; Refused("blocked.store", "blocked.vault", "blocked.mode"); PolicyDenied("policy.missing").
+        Raises Locked; Refused("blocked.store", "blocked.vault", and such); PolicyDenied("policy.missing").
         """
         self.vault()
         if (session := self._session) is None:
@@ -177,6 +180,8 @@ class Custody:
             raise Refused("blocked.vault")
         if self._parts.running_as not in {None, session.settings.mode}:
             raise Refused("blocked.mode")
+        if session.lists is None:
+            raise Refused("blocked.lists")
         return session
 
     def touch(self) -> None:
@@ -248,9 +253,13 @@ class Custody:
         return None if self._session is None else self._session.revision
 
     def check_applicable(self, text: bytes, /) -> None:
-        """Raises Tampered, Misconfigured, Locked or Refused("blocked.store") when `apply_settings` could not put `text`
-        in force: a store that was put back does not know which codes were used."""
-        self.counting_vault().signer(from_canonical(text))
+        """Raises Tampered, Misconfigured (also for lists that are not installed), Locked or Refused("blocked.store")
+        when `apply_settings` could not put `text` in force: a store that was put back does not know which codes were used.
+        """
+        settings = from_canonical(text)
+        self.counting_vault().signer(settings)
+        if self._parts.open_lists(settings) is None:
+            raise Misconfigured("misconfigured.lists")
 
     async def transact(self, work: Callable[[Transaction], T], /, *, long: bool = False) -> T:
         """One durable transaction; see `StateStore` for `long`. Raises Locked, Tampered, Unavailable."""
@@ -352,11 +361,12 @@ class Custody:
                 match_key=vault.key("match-codes"),
                 pairing_key=vault.key("pairing"),
                 descriptors=await anyio.to_thread.run_sync(self._parts.open_descriptors, settings),
+                lists=await anyio.to_thread.run_sync(self._parts.open_lists, settings),
             ),
         )
         self.in_force = settings
         if previous is not None:
-            await _end(previous)
+            await previous.aclose()
         for waiver in settings.waivers:
             await self.transact(_journal(_waived(waiver, self.clock.now())))
 
@@ -370,7 +380,7 @@ class Custody:
         if anchor is not None:
             anchor.close()
         if session is not None:
-            await _end(session)
+            await session.aclose()
 
 
 def _journal_applied(tx: Transaction, revision: int, text: bytes) -> None:
@@ -388,11 +398,3 @@ def _waived(waiver: Waiver, now: int) -> Event:
 
 def _journal(event: Event) -> Callable[[Transaction], None]:
     return lambda tx: tx.append(event)
-
-
-async def _end(session: Session) -> None:
-    session.match_key.wipe()
-    session.pairing_key.wipe()
-    await session.chain.aclose()
-    for venue in session.venues.values():
-        await venue.aclose()

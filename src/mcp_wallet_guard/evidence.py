@@ -145,14 +145,15 @@ class Facts(Model):
 
 @final
 class StatementFacts(Model):
-    """What was known when a statement was frozen: no node is asked about one. Unix seconds; `names` and `known` as in
-    `Facts`."""
+    """What was known when a statement was frozen: no node is asked about one. Unix seconds; `names`, `known` and
+    `descriptors` as in `Facts`."""
 
     v: Literal[1] = 1
     collected_at: int
     chain: str
     names: str
     known: str
+    descriptors: Annotated[tuple[str, ...], Field(max_length=64)] = ()
 
 
 @final

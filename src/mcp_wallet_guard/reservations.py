@@ -143,7 +143,7 @@ def _outlay_of_call(effect: Effect, settings: Settings) -> _Outlay:
     """Everybody whom the call names inside is a payee too."""
     spending = spending_of(effect, names_of(settings))
     native, payees = (settings.native, effect.value), spending.parties | {effect.to}
-    if spending.token is None:
+    if spending.token is None or not spending.units:
         return _Outlay(at_once=native, counted=(native,), payees=payees)
     token = settings.token_at(spending.token)
     if token is None:

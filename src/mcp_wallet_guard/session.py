@@ -11,6 +11,8 @@ from mcp_wallet_guard.clearsign.contract_calls import frozen_words, parties_of
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.frozen_statements import statement_facts
 from mcp_wallet_guard.clearsign.knowledge import Sources
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
+from mcp_wallet_guard.clearsign.payments import read_payment
 from mcp_wallet_guard.clearsign.risks.known import (
     MAX_CLAIMS,
     AccountClaim,
@@ -80,7 +82,8 @@ class OpenVault(Protocol):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What an unlocked guard works with."""
+    """What an unlocked guard works with. `lists` are None where they are not those that the settings pin: then nothing
+    is signed."""
 
     vault: OpenVault
     settings: Settings
@@ -91,6 +94,15 @@ class Session:
     match_key: Secret
     pairing_key: Secret
     descriptors: Index | None = None
+    lists: OwnerLists | None = None
+
+    async def aclose(self) -> None:
+        """Wipe the keys, close the connections."""
+        self.match_key.wipe()
+        self.pairing_key.wipe()
+        await self.chain.aclose()
+        for venue in self.venues.values():
+            await venue.aclose()
 
 
 async def claimed_names(session: Session, effect: Effect, /) -> tuple[NameClaim, ...]:
@@ -151,20 +163,50 @@ def facts_of(
     )
 
 
-def facts_of_call(session: Session, facts: Facts, operation: FrozenOperation, /, *, names: Sources) -> Facts:
-    """`facts` of a contract call with all that its view asks for: names and tokens, and what descriptors tell."""
-    frozen, descriptors = frozen_words(
-        operation, names, known=Known.from_json(facts.known or ""), index=session.descriptors
-    )
-    return facts.model_copy(update={"names": frozen, "descriptors": descriptors})
+def facts_of_payment(session: Session, facts: Facts, operation: FrozenOperation, /, *, token: Asset | None) -> Facts:
+    """`facts` of a plain payment with what lists say of it."""
+    known, lists = Known.from_json(facts.known or ""), session.lists or OwnerLists()
+    pins = names_of(session.settings).pinned
+    reading = read_payment(operation, token=token)
+    known = lists.concerning(reading, known, chain=session.settings.chain, pins=pins)
+    return facts.model_copy(update={"known": known.to_json()})
+
+
+def facts_of_call(
+    session: Session,
+    facts: Facts,
+    operation: FrozenOperation,
+    /,
+    *,
+    names: Sources,
+    accounts: tuple[AccountClaim, ...] = (),
+) -> Facts:
+    """`facts` of a contract call with all that its view asks for: names and tokens, and what descriptors and lists
+    tell. `accounts` are the node's words about contracts."""
+    known = Known.from_json(facts.known or "")
+    if known.node is not None and accounts:
+        answers = (each for each in accounts if each.has_code is not None)
+        said = {each.address: each for each in (*known.node.accounts, *answers)}
+        known = known.model_copy(update={"node": known.node.model_copy(update={"accounts": tuple(said.values())})})
+    words = frozen_words(operation, names, known=known, index=session.descriptors, lists=session.lists)
+    return facts.model_copy(update={"names": words.names, "known": words.known, "descriptors": words.descriptors})
 
 
 def facts_of_statement(
-    settings: Settings, operation: FrozenOperation, /, *, now: int, before: History | None = None
+    session: Session, operation: FrozenOperation, /, *, now: int, before: History | None = None
 ) -> StatementFacts:
-    """What the settings and the wallet's own past know of a statement, frozen with it. No node is asked."""
+    """What the settings, the installed descriptors and the wallet's own past know of a statement, frozen with it. No
+    node is asked."""
+    settings = session.settings
     known = _known(settings, now=now).model_copy(update={"history": before})
-    return statement_facts(operation, names_of(settings), known=known, at=now)
+    return statement_facts(
+        operation,
+        names_of(settings, lists=session.lists),
+        known=known,
+        at=now,
+        index=session.descriptors,
+        lists=session.lists,
+    )
 
 
 def _known(settings: Settings, /, *, now: int) -> Known:

@@ -80,7 +80,7 @@ class Statements:
         operation = freeze_statement(effect, nonce=nonce, expires_at=expires_at)
         about = addresses_stated(operation, names_of(settings))
         before = await self._custody.transact(lambda tx: partners.history(tx, settings.account.id, about=about))
-        facts = facts_of_statement(settings, operation, now=now, before=before)
+        facts = facts_of_statement(session, operation, now=now, before=before)
         decoded = check_decoded(operation, facts, effect=effect)
         question = Question(
             principal=proposal.principal,

@@ -30,7 +30,7 @@ from mcp_wallet_guard.evidence import OperationRow, State, VenueFacts
 from mcp_wallet_guard.exchange import WithdrawalReceipt
 from mcp_wallet_guard.execution import release
 from mcp_wallet_guard.operations.requests import request_of
-from mcp_wallet_guard.operations.values import Amount
+from mcp_wallet_guard.operations.values import Address, Amount
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
 from mcp_wallet_guard.policy.withdrawals import check_fee, check_withdrawal
 from mcp_wallet_guard.proofs import Sendable
@@ -56,9 +56,12 @@ class VenueExecutor:
     ) -> VenueFacts:
         """What the settings say, and the venue where they say that it is asked. `shown` is what the owner saw.
 
-        Raises PolicyDenied("policy.venue_fee", "policy.venue_memo"), Refused for the key, Unavailable.
+        Raises PolicyDenied("policy.blocked", "policy.venue_fee", "policy.venue_memo"), Refused for the key, and
+        Unavailable.
         """
         _, rule, destination = check_withdrawal(session.settings.venues, withdrawal)
+        if rule.form == "evm" and session.lists is not None and session.lists.blocks(Address.parse(withdrawal.to)):
+            raise PolicyDenied("policy.blocked", detail=f"{withdrawal.to} is on a block list")
         now = self._custody.clock.now()
         listed: bool | None = None
         credential = session.vault.credential(withdrawal.venue, now=now)

@@ -84,6 +84,8 @@ CASES: Final[dict[int, Case]] = {
         attacks={
             "contract.young": (call(target=ROUTER), claiming(ROUTER, has_code=True, created_at=NOW - 3600)),
             "contract.first_use": (call(target=ROUTER), knowing(history=History())),
+            "contract.upgradeable": (call(target=ROUTER), claiming(ROUTER, has_code=True, upgradeable=True)),
+            "contract.claimed": (call(target=ROUTER, odd="descriptor.claimed"), KNOWN),
         },
         honest=(call(target=ROUTER), KNOWN),
         unchecked=(

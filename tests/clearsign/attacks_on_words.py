@@ -161,6 +161,7 @@ CASES: Final[dict[int, Case]] = {
         attacks={
             "token.fake_symbol": (call(comes(SPAM)), token_claim("U5DC")),
             "token.odd_symbol": (call(comes(SPAM)), token_claim("USD\u0421")),
+            "token.disputed": (call(comes(SPAM)), knowing(disputed=(SPAM.contract,))),
         },
         honest=(call(comes(SPAM)), token_claim("WETH")),
         unchecked=(

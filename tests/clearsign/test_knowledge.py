@@ -46,11 +46,18 @@ def test_the_owners_pin_goes_before_a_list_and_a_list_before_a_claim() -> None:
     assert Sources().token(CHAIN, USDC) is None
 
 
-def test_the_first_of_two_lists_counts() -> None:
-    first, second = read_token_list(a_list(entry())), read_token_list(a_list(entry(symbol="OTHER", decimals=18)))
-    found = Sources(lists=(first, second)).token(CHAIN, USDC)
-    assert found is not None
-    assert found.symbol == "USDC"
+def test_lists_that_disagree_are_not_believed_and_a_pin_settles_it() -> None:
+    """Threat: T-040. Whichever came first would decide how much a number of units is."""
+    first, second = read_token_list(a_list(entry())), read_token_list(a_list(entry(decimals=18)))
+    renamed = read_token_list(a_list(entry(symbol="OTHER")))
+    for lists in ((first, second), (second, first), (first, renamed)):
+        assert Sources(lists=lists).token(CHAIN, USDC) is None
+    agreed = Sources(lists=(first, first)).token(CHAIN, USDC)
+    assert agreed is not None
+    assert (agreed.symbol, agreed.decimals, agreed.source) == ("USDC", 6, Source.LIST)
+    pinned = Sources(pins=(Asset(CHAIN, "USDC", 6, USDC),), lists=(first, second)).token(CHAIN, USDC)
+    assert pinned is not None
+    assert (pinned.decimals, pinned.source) == (6, Source.CONFIG)
 
 
 def test_a_token_of_a_list_is_one_of_its_chain_alone() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from mcp_wallet_guard import descriptor_file
+from mcp_wallet_guard.descriptor_file import DESCRIPTORS, open_index
 from mcp_wallet_guard.errors import InvalidInput, Misconfigured
 from mcp_wallet_guard.operations.abi import encode
 from mcp_wallet_guard.operations.abi_types import parse_function
@@ -115,25 +116,26 @@ def test_a_folder_without_a_descriptor_is_refused(
 def test_what_was_installed_is_read_back_exactly_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "descriptors.json"
     files = {"a.json": b"{}", "b/c.json": '"\u202e"'.encode()}
-    found = descriptor_file.write(files, path)
-    assert descriptor_file.read(path) == (files, found)
+    found = DESCRIPTORS.write(files, path)
+    assert DESCRIPTORS.read(path) == (files, found)
     assert path.stat().st_mode & 0o777 == 0o600
     honest = path.read_bytes()
     for wrong in (honest + b" ", honest.replace(b'"v":1', b'"v":2'), b"[]", b"", b'{"v":1}', b'{"files":[],"v":1}'):
         path.write_bytes(wrong)
         with pytest.raises(InvalidInput):
-            descriptor_file.read(path)
+            DESCRIPTORS.read(path)
     path.write_bytes(honest)
     with pytest.raises(Misconfigured):
-        descriptor_file.open_index(path, "0" * 64)
+        open_index(path, "0" * 64)
     path.chmod(0o666)
     with pytest.raises(Misconfigured):
-        descriptor_file.read(path)
+        DESCRIPTORS.read(path)
 
 
-def test_more_files_than_fit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(descriptor_file, "MAX_FILES", 2)
+def test_more_than_fits_is_refused(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.json").write_text("{}")
-    with pytest.raises(InvalidInput):
-        descriptor_file.collect(tmp_path)
+    assert len(replace(DESCRIPTORS, max_files=3).collect(tmp_path)) == 3
+    for wrong in (replace(DESCRIPTORS, max_files=2), replace(DESCRIPTORS, max_file_bytes=1)):
+        with pytest.raises(InvalidInput):
+            wrong.collect(tmp_path)

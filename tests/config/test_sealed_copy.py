@@ -34,7 +34,7 @@ def test_the_sealed_copy_is_the_documented_one() -> None:
         '{"settings":{"account":{"address":"0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266","name":"main"},'
         '"approval":{"expires_minutes":10,"page_port":0,"wait_seconds":25},'
         '"chain":{"decimals":18,"ens":false,"id":1,"max_fee_per_gas_gwei":"200","max_gas":100000,"max_priority_fee_gwei":"5",'
-        '"node":"https://node.example/key","symbol":"ETH"},"contacts":[],"danger":{},"descriptors":{},'
+        '"node":"https://node.example/key","symbol":"ETH"},"contacts":[],"danger":{},"descriptors":{},"lists":{},'
         '"lock":{"idle_minutes":15,"locked_reads":"refuse","max_hours":12},"mode":"daemon","tokens":[],'
         '"vault":"vault.json","venues":[]},"v":1}'
     )

@@ -11,9 +11,9 @@ from typing import Final
 import anyio
 import pytest
 
-from mcp_wallet_guard import descriptor_file
 from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.clearsign.view import view_hash
+from mcp_wallet_guard.descriptor_file import DESCRIPTORS
 from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.operations.abi import Value, encode
 from mcp_wallet_guard.operations.abi_types import parse_function
@@ -152,6 +152,27 @@ async def test_what_a_call_moves_counts_against_the_limits_of_its_token(calls: C
         await pending(wallet, calls.token, calldata(move, me, BOB, 30_000_000))
 
 
+async def test_an_allowance_is_taken_back_from_a_stranger_and_none_is_given(calls: Calls) -> None:
+    """Threat: T-028."""
+    less = "decreaseAllowance(address spender,uint256 less)"
+    more = "increaseAllowance(address spender,uint256 more)"
+    async with calls.rig.opened() as wallet:
+        assert await refused(wallet, calls.sink, calldata(more, THIEF, 1)) == "policy.token"
+        fields = {"kind": "token_approval", "token": "USDC", "spender": THIEF.value}
+        given = Proposal(principal="local", tool="allow", intent={**fields, "amount": "0.000001"})
+        answer = await wallet.owned.propose(given, wait_seconds=0)
+        assert isinstance(answer, RefusedAnswer)
+        assert answer.code == "policy.payee"
+        taken = Proposal(principal="local", tool="allow", intent={**fields, "amount": "0"})
+        waiting = await wallet.owned.propose(taken, wait_seconds=0)
+        assert isinstance(waiting, Pending)
+        await wallet.approve(waiting.operation)
+        answer = await wallet.owned.propose(taken, wait_seconds=0)
+        assert isinstance(answer, Done)
+        assert answer.outcome == "mined"
+        assert (await done(wallet, calls.sink, calldata(less, THIEF, 1))).outcome == "mined"
+
+
 OURS: Final = {
     "$schema": "https://example.com/erc7730-v2.schema.json",
     "context": {"contract": {"deployments": []}},
@@ -176,7 +197,7 @@ async def installed(calls: Calls, wallet: Wallet, *, chain: int) -> None:
     document = json.loads(json.dumps(OURS))
     document["context"]["contract"]["deployments"] = [{"chainId": chain, "address": calls.sink.value}]
     path = StateFiles(calls.rig.made.loaded.vault_path).descriptors
-    pin = descriptor_file.write({"sink.json": json.dumps(document).encode()}, path)
+    pin = DESCRIPTORS.write({"sink.json": json.dumps(document).encode()}, path)
     await apply(wallet, edited(calls.rig, "[approval]\n", f'[descriptors]\npin = "{pin}"\n\n[approval]\n'))
 
 

@@ -62,6 +62,7 @@ EDITS: Mapping[str, str] = {
     "lock.max_hours": "24",
     "lock.locked_reads": '"refuse"',
     "descriptors.pin": f'"{"0" * 64}"',
+    "lists.pin": f'"{"0" * 64}"',
     "danger.lower_level": '"no telephone for a week"',
     "danger.cheap_kdf": '"another reason than the sealed one"',
 }

@@ -176,7 +176,7 @@ async def test_what_was_frozen_is_shown_only_as_what_was_asked(signing: Signing)
         settings = wallet.owned.custody.session().settings
         effect = settings.stated(SignMessage(message="Hello"))
         operation = freeze_statement(effect, nonce=0, expires_at=1)
-        facts = facts_of_statement(settings, operation, now=1)
+        facts = facts_of_statement(wallet.owned.custody.session(), operation, now=1)
         assert check_decoded(operation, facts, effect=effect).view.kind == "message"
         for other in (SignMessage(message="Hullo"), SignMessage(message="Hello", reference="1")):
             with pytest.raises(Tampered):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
-from mcp_wallet_guard.clearsign.contract_calls import frozen_words
+from mcp_wallet_guard.clearsign.contract_calls import frozen_words, spending_of
 from mcp_wallet_guard.clearsign.knowledge import Sources
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.table import REFUSED
@@ -15,6 +16,8 @@ from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.confirmation import ConfirmationView, Finding, ViewEffect, ViewParty
 from mcp_wallet_guard.errors import Misconfigured, PolicyDenied
 from mcp_wallet_guard.evidence import Level
+from mcp_wallet_guard.operations.abi import Value, encode
+from mcp_wallet_guard.operations.abi_types import parse_function
 from mcp_wallet_guard.operations.values import Address, BaseUnits
 from mcp_wallet_guard.policy.calls import call_denials
 from mcp_wallet_guard.policy.contracts import MAX_CONTRACTS, ContractRule, check_contracts
@@ -219,8 +222,8 @@ def decoded_call(**changes: Any) -> Decoded:
     """A `transfer` that a contract which is no pinned token is asked for, as it is frozen and shown."""
     operation = token_freeze(CALLED, **changes)
     known = Known()
-    names, _ = frozen_words(operation, Sources(), known=known, index=None)
-    return check_decoded(operation, facts(names=names, known=known.to_json()), effect=CALLED)
+    words = frozen_words(operation, Sources(), known=known, index=None)
+    return check_decoded(operation, facts(names=words.names, known=words.known), effect=CALLED)
 
 
 def test_a_call_is_judged_by_what_its_bytes_do_and_by_its_fee() -> None:
@@ -236,3 +239,73 @@ def test_a_call_of_a_contract_that_is_not_named_is_no_proposal() -> None:
     with pytest.raises(PolicyDenied) as refused:
         check_proposal(policy(address=STRANGER), CALLED)
     assert refused.value.code == "policy.contract"
+
+
+# --- taking allowances back ---------------------------------------------------------------------------------------
+
+PERMIT2: Final = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
+TOKENS: Final = Address(str(USDC.address))
+LOWERED: Final = ViewEffect(direction="allow", text="x", raw="0", counterparty=party(STRANGER))
+
+
+@pytest.mark.parametrize(
+    "lowered",
+    [
+        effect(direction="allow", raw="0", counterparty=party(STRANGER)),
+        effect(direction="allow", raw=None, bound="at_most", counterparty=party(STRANGER)),
+        effect(direction="allow", raw="0", asset=f"{USDC.chain}/erc721:{STRANGER.value.lower()}"),
+    ],
+)
+@pytest.mark.parametrize("approvals", [True, False])
+def test_an_allowance_can_be_taken_back_from_anybody_of_any_token(lowered: ViewEffect, approvals: bool) -> None:
+    """It lowers what can be lost, and makes nobody a payee."""
+    assert codes(view(lowered), policy(approvals=approvals)) == []
+    more = lowered.model_copy(update={"raw": "1"})
+    assert codes(view(more, effect(counterparty=party(STRANGER))), policy(approvals=approvals)) != []
+
+
+@pytest.mark.parametrize("level", ["decoded", "partial", "blind"])
+def test_a_zero_that_nobody_can_read_for_sure_takes_nothing_back(level: str) -> None:
+    """Threat: T-028. `approve(thief, 0)` at a collection lets the thief take the token with the number 0."""
+    shown = view(effect(direction="allow", raw="0", counterparty=party(STRANGER)), level=level)
+    assert "policy.payee" in codes(shown, policy(readable=Clarity.DECODED))
+
+
+@pytest.mark.parametrize("to", [PERMIT2, TOKENS])
+def test_where_allowances_are_kept_taking_them_back_needs_no_rule_and_anything_else_does(to: Address) -> None:
+    assert codes(view(LOWERED), to=to) == []
+    assert codes(view(LOWERED, effect()), to=to) == ["policy.contract"]
+    assert codes(view(), to=to) == ["policy.contract"]
+    assert codes(view(LOWERED), to=to, value=1) == ["policy.contract"]
+    assert codes(view(LOWERED, level="decoded"), to=to) == ["policy.contract"]
+    assert codes(view(LOWERED), to=STRANGER) == ["policy.contract"]
+    never = Finding(code=min(REFUSED), severity="danger", text="x")
+    assert codes(view(LOWERED, findings=(never,)), to=to) == ["policy.risk"]
+
+
+@pytest.mark.parametrize(
+    ("to", "signature", "values"),
+    [
+        (TOKENS, "decreaseAllowance(address spender,uint256 less)", (STRANGER, 5)),
+        (TOKENS, "decreaseApproval(address spender,uint256 less)", (STRANGER, 5)),
+        (PERMIT2, "approve(address token,address spender,uint160 amount,uint48 end)", (STRANGER, STRANGER, 0, 0)),
+        (PERMIT2, "lockdown((address token,address spender)[] all)", (((TOKENS, STRANGER), (STRANGER, PAYEE)),)),
+    ],
+)
+def test_the_known_ways_to_take_an_allowance_back_are_asked_about_and_their_neighbours_are_not(
+    to: Address, signature: str, values: tuple[Value, ...]
+) -> None:
+    function = parse_function(signature)
+    asked = token_effect(kind="contract_call", to=to, data=function.selector + encode(function.inputs, values))
+    check_proposal(policy(), asked)
+    with pytest.raises(PolicyDenied):
+        check_proposal(policy(), replace(asked, to=STRANGER))
+    with pytest.raises(PolicyDenied):
+        check_proposal(policy(), replace(asked, data=b"\xff" + asked.data[1:]))
+    operation, known = token_freeze(asked), Known()
+    words = frozen_words(operation, Sources(pins=[USDC]), known=known, index=None)
+    decoded = check_decoded(operation, facts(names=words.names, known=words.known), effect=asked)
+    decision = decide(policy(approvals=False), decoded, facts=CLAIMS, reserved=Reserved())
+    assert decision.verdict is Verdict.ASK
+    spending = spending_of(asked, Sources(pins=[USDC]))
+    assert (spending.token, spending.units, spending.parties) == (None, 0, frozenset())

@@ -12,7 +12,7 @@ from mcp_wallet_guard.clearsign.knowledge import Sources
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.table import REFUSED
 from mcp_wallet_guard.clearsign.view import check_decoded
-from mcp_wallet_guard.confirmation import ConfirmationView, Finding, ViewEffect, ViewParty
+from mcp_wallet_guard.confirmation import ConfirmationView, Finding, ViewEffect, ViewField, ViewParty
 from mcp_wallet_guard.errors import Misconfigured, PolicyDenied
 from mcp_wallet_guard.evidence import Level, Obligations
 from mcp_wallet_guard.operations.authorizations import Authorization, encode_authorization
@@ -26,7 +26,7 @@ from mcp_wallet_guard.operations.statements import (
 )
 from mcp_wallet_guard.operations.typed_data import parse_typed_data, to_json
 from mcp_wallet_guard.operations.values import Account, Address, BaseUnits
-from mcp_wallet_guard.policy.contracts import MAX_CONTRACTS
+from mcp_wallet_guard.policy.contracts import MAX_CONTRACTS, ContractRule
 from mcp_wallet_guard.policy.engine import Reserved, Verdict, check_permitted, decide
 from mcp_wallet_guard.policy.rules import Payee, Policy, TokenRule
 from mcp_wallet_guard.policy.statements import check_statement, statement_denials
@@ -144,6 +144,32 @@ def test_the_cheap_check_says_the_same_before_anything_is_read() -> None:
     assert asked(data, policy(typed_data=False)) == "policy.message"
 
 
+TOLD: Final = ViewField(label='"Limit"', value='"1"', type="integer", source="descriptor")
+NAMED: Final = ContractRule(name="Market", address=Address(str(USDC.address)))
+
+
+def test_what_only_a_descriptor_tells_is_asked_about_where_the_owner_named_the_contract() -> None:
+    """A descriptor says what a message means and not what it takes."""
+    told = view().model_copy(update={"fields": (TOLD,)})
+    rules = policy(described=True, contracts=(NAMED,))
+    assert codes("typed_data", typed(), told, rules) == []
+    assert codes("typed_data", typed(), view(), rules) == ["policy.blind"], "nobody tells it"
+    assert codes("typed_data", typed(), told, policy(contracts=(NAMED,))) == ["policy.blind"]
+    assert codes("typed_data", typed(), told, policy(described=True)) == ["policy.contract"]
+    like = told.model_copy(update={"findings": (found("approval.like"),)})
+    assert codes("typed_data", typed(), like, rules) == ["policy.risk"]
+    assert codes("typed_data", typed(chainId=1), told, rules) == ["policy.risk"]
+    assert codes("typed_data", typed(verifyingContract=None), told, rules) == ["policy.risk"]
+    assert codes("typed_data", typed(), told.model_copy(update={"level": "decoded"}), rules) == ["policy.blind"]
+
+
+def test_an_allowance_is_taken_back_by_signature_from_anybody() -> None:
+    lowered = effect(raw="0", counterparty=ViewParty(address=STRANGER.value))
+    assert typed_codes(lowered, approvals=False) == []
+    assert typed_codes(lowered.model_copy(update={"raw": "1"})) == ["policy.payee"]
+    assert typed_codes(lowered.model_copy(update={"owner": ViewParty(address=STRANGER.value)})) == ["policy.risk"]
+
+
 @pytest.mark.parametrize("level", ["decoded", "partial", "blind"])
 @pytest.mark.parametrize(("kind", "data"), [("message", b"Hello"), ("authorization", authorization())])
 def test_what_is_not_clear_is_denied(kind: str, data: bytes, level: str) -> None:
@@ -153,7 +179,8 @@ def test_what_is_not_clear_is_denied(kind: str, data: bytes, level: str) -> None
 
 def test_findings_that_are_never_signed_away_deny_and_others_do_not() -> None:
     for code in REFUSED:
-        assert codes("message", b"Hello", view(findings=(found(code, "0.1"),))) == ["policy.risk"]
+        expected = "policy.blocked" if code == "list.blocked" else "policy.risk"
+        assert codes("message", b"Hello", view(findings=(found(code, "0.1"),))) == [expected]
     assert codes("message", b"Hello", view(findings=(found("message.hash"), found("payee.new")))) == []
 
 
@@ -242,6 +269,8 @@ def test_typed_data_that_does_nothing_known_is_denied() -> None:
         {"delegates": (DELEGATE, DELEGATE)},
         {"delegates": (NOBODY,)},
         {"delegates": (DELEGATE.value,)},
+        {"described": 1},
+        {"described": True, "typed_data": False},
         {"delegates": tuple(Address.from_bytes(bytes([9]) * 19 + bytes([n])) for n in range(MAX_CONTRACTS + 1))},
     ],
 )

@@ -127,6 +127,8 @@ def test_an_approval_without_a_limit_is_refused_whatever_the_cap() -> None:
 @pytest.mark.parametrize("approvals", [True, False])
 def test_an_approval_can_always_be_taken_back(approvals: bool) -> None:
     permit(policy(approvals=approvals), approval(amount=0))
+    permit(policy(approvals=approvals), approval(amount=0, party=STRANGER))
+    assert proposal_refused(policy(), token_effect(amount=1, party=STRANGER)).code == "policy.payee"
 
 
 def test_an_approval_up_to_the_cap_is_asked() -> None:

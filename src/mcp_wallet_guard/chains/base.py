@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, final
 
+from mcp_wallet_guard.clearsign.descriptors.contexts import Creation
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.evidence import NameClaim
 from mcp_wallet_guard.operations.evm import Eip1559
@@ -93,6 +95,12 @@ class Chain(Protocol):
     async def name_claim(self, address: Address, /) -> NameClaim | None:
         """What `address` calls itself in the name registry that this chain was set up with; None for nothing, without
         one, and whatever goes wrong: a payment does not wait for a name."""
+        ...
+
+    async def account_claim(self, address: Address, /, *, makers: tuple[Creation, ...] = ()) -> AccountClaim:
+        """Whether `address` has code, which code it runs if it is a proxy of EIP-1967, and which of `makers` named it
+        in their event. What the node does not know or cannot say is None, or not among them. A claim may only add
+        findings, and bind a descriptor to what is never clear by it."""
         ...
 
     async def broadcast(self, signed: Signed, /) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from web3.providers.async_base import AsyncBaseProvider
 
 from mcp_wallet_guard.chains import data_fees
-from mcp_wallet_guard.chains.shapes import data, fields, garbled, hash_of_32, optional, quantity
+from mcp_wallet_guard.chains.shapes import data, fields, garbled, hash_of_32, logs, optional, quantity, word
 from mcp_wallet_guard.chains.traces import returned, simulated, traced
 from mcp_wallet_guard.errors import Unavailable
 
@@ -99,6 +99,8 @@ _ANSWERS: Final[dict[str, Callable[[object], Any]]] = {
     "eth_getTransactionCount": quantity(_UINT64 - 1),  # EIP-2681
     "eth_getBalance": quantity(2**128 - 1),
     "eth_getCode": data,
+    "eth_getStorageAt": word,
+    "eth_getLogs": logs,
     "eth_call": data,
     "eth_getBlockByNumber": fields(baseFeePerGas=quantity(_PRICE)),
     "eth_maxPriorityFeePerGas": quantity(_PRICE),

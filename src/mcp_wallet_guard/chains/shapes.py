@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from mcp_wallet_guard.errors import Unavailable
 
 MAX_DATA_BYTES: Final = 65_536
+MAX_LOGS: Final = 16
 _QUANTITY: Final = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,63})")
 _HASH: Final = re.compile(r"0x[0-9a-f]{64}")
 _BYTES: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
@@ -46,6 +47,31 @@ def data(value: object) -> str:
     if not isinstance(value, str) or len(value) > 2 * MAX_DATA_BYTES + 2 or _BYTES.fullmatch(value) is None:
         raise lied("bytes that are none")
     return value
+
+
+def word(value: object) -> str:
+    """What stands in one slot of storage."""
+    found = data(value)
+    if len(found) != 66:
+        raise lied("a word that is none")
+    return found
+
+
+def logs(value: object) -> list[dict[str, Any]]:
+    """Of the first `MAX_LOGS` logs who wrote them, and their topics."""
+    if not isinstance(value, list):
+        raise lied("logs that are none")
+    return [_log(each) for each in value[:MAX_LOGS]]
+
+
+def _log(value: object) -> dict[str, Any]:
+    topics = value.get("topics") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(topics, list) or not 1 <= len(topics) <= 4:
+        raise lied("a log that is none")
+    emitter = data(value.get("address"))
+    if len(emitter) != 42:
+        raise lied("a log of nobody")
+    return {"address": emitter, "topics": [word(each) for each in topics]}
 
 
 def optional(accept: Callable[[object], str], /) -> Callable[[object], str | None]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, final
 from eth_typing import ChecksumAddress, HexStr
 from web3 import AsyncWeb3
 from web3.exceptions import TransactionNotFound, Web3Exception
-from web3.types import TxParams, Wei
+from web3.types import RPCEndpoint, TxParams, Wei
 
-from mcp_wallet_guard.chains import data_fees, ens
+from mcp_wallet_guard.chains import contracts, data_fees, ens
 from mcp_wallet_guard.chains.base import ChainFacts, Settlement, UnsignedCall
 from mcp_wallet_guard.chains.rpc import EgressProvider, NodeError
 from mcp_wallet_guard.chains.shapes import garbled, lied
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
     from typing import Any, Literal, TypeVar
 
+    from mcp_wallet_guard.clearsign.descriptors.contexts import Creation
+    from mcp_wallet_guard.clearsign.risks.known import AccountClaim
     from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
     from mcp_wallet_guard.egress import Egress
     from mcp_wallet_guard.evidence import NameClaim
@@ -151,6 +153,21 @@ class Web3Chain:
         if self._names is None:
             return None
         return await ens.claim_of(address, registry=self._names, call=self._try)
+
+    async def account_claim(self, address: Address, /, *, makers: tuple[Creation, ...] = ()) -> AccountClaim:
+        """See `Chain.account_claim`."""
+        return await contracts.claim_of(address, makers=makers, ask=self._answer)
+
+    async def _answer(self, method: str, params: list[Any]) -> Any:
+        """The answer, None from a node that does not have the method or does not manage. A lie is no such answer."""
+        try:
+            return (await self._provider.make_request(RPCEndpoint(method), params))["result"]
+        except NodeError:
+            return None
+        except Unavailable as error:
+            if error.code == "unavailable.node_lied":
+                raise
+            return None
 
     async def _try(self, contract: Address, calldata: bytes) -> bytes | None:
         """What a call gives within a bound of gas, None for whatever else: also for one that asks us to look elsewhere

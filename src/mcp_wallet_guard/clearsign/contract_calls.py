@@ -14,10 +14,11 @@ from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Names, Sources
 from mcp_wallet_guard.clearsign.lookup import Lookup
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
-from mcp_wallet_guard.clearsign.risks.known import Known
-from mcp_wallet_guard.clearsign.risks.parties import addresses, everybody
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim, Known
+from mcp_wallet_guard.clearsign.risks.parties import addresses, called, everybody, spenders
 from mcp_wallet_guard.clearsign.subjects import read_transaction
 from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction
 from mcp_wallet_guard.confirmation import ConfirmationView
@@ -44,6 +45,16 @@ class Spending:
     units: BaseUnits
     leaves: BaseUnits
     parties: frozenset[Address]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenWords:
+    """Texts to freeze with an operation: names and tokens, what was known, what was taken of descriptors."""
+
+    names: str
+    known: str
+    descriptors: tuple[str, ...]
 
 
 def read_operation(operation: FrozenOperation, names: Lookup, /, *, described: Described) -> Reading:
@@ -89,7 +100,7 @@ def render_call(
     """The view of a frozen call, from its bytes and what was known then. Raises as `read_operation`, and Tampered for
     descriptors that nobody froze."""
     try:
-        described = Described.of(descriptors, names)
+        described = Described.of(descriptors, names, claims=_claims(known))
     except InvalidInput:
         raise Tampered("tampered.operation", detail="the descriptors are not as they were written") from None
     return view_reading(
@@ -104,20 +115,36 @@ def render_call(
 
 
 def frozen_words(
-    operation: FrozenOperation, sources: Sources, /, *, known: Known, index: Index | None
-) -> tuple[str, tuple[str, ...]]:
-    """All names that the view of `operation` asks for, and all that it takes of descriptors, as texts to freeze: the
-    view is made once on live sources."""
-    described = Described(Index({}) if index is None else index, sources)
+    operation: FrozenOperation,
+    sources: Sources,
+    /,
+    *,
+    known: Known,
+    index: Index | None,
+    lists: OwnerLists | None = None,
+) -> FrozenWords:
+    """What the view of `operation` asks for, to be frozen with it: the view is made once on live sources. `known` goes
+    on with what `lists` say of it."""
+    described = Described(Index({}) if index is None else index, sources, claims=_claims(known))
+    reading = read_operation(operation, sources, described=described)
+    if lists is not None:
+        known = lists.concerning(reading, known, chain=operation.account.chain, pins=sources.pinned)
     view_reading(
-        read_operation(operation, sources, described=described),
+        reading,
         known=known,
         names=sources,
         account=operation.account,
         operation_digest=operation.digest,
         expires_at=operation.expires_at,
     )
-    return canonical(sources.frozen()), described.frozen
+    return FrozenWords(names=canonical(sources.frozen()), known=known.to_json(), descriptors=described.frozen)
+
+
+def contracts_called(operation: FrozenOperation, names: Lookup, /) -> tuple[Address, ...]:
+    """The contracts that a transaction calls, and those whom it lets take something, each once, in order. Raises as
+    `read_operation`."""
+    reading = read_frozen_transaction(operation, KnownContracts(names, operation.account.chain))
+    return tuple(dict.fromkeys(party.address for party in (*called(reading), *spenders(reading))))
 
 
 def parties_of(effect: Effect, names: Lookup, /) -> tuple[Address, ...]:
@@ -153,9 +180,15 @@ def spending_of(effect: Effect, names: Lookup, /) -> Spending:
 _MOST: Final = 2**256 - 1
 
 
+def _claims(known: Known) -> dict[Address, AccountClaim]:
+    return {} if known.node is None else known.node.by_address
+
+
 def _own(effect: Effect, names: Lookup) -> list[Consequence]:
-    """What leaves, or may be taken from, the account itself. The native currency is counted by the value, not here."""
-    found = (each.consequence for each in _read(effect, names).of(Direction.OUT, Direction.ALLOW))
+    """What leaves, or may be taken from, the account itself. The native currency is counted by the value, not here, and
+    an allowance that is taken back not at all."""
+    effects = _read(effect, names).of(Direction.OUT, Direction.ALLOW)
+    found = (each.consequence for each in effects if not each.takes_back)
     return [each for each in found if each.owner in {None, effect.account.address} and each.asset is not None]
 
 

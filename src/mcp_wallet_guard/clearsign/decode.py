@@ -37,6 +37,11 @@ class Payment:
     data_fee: BaseUnits = _NOTHING
 
     @property
+    def takes_back(self) -> bool:
+        """Whether it only takes an allowance back."""
+        return self.kind is EffectKind.TOKEN_APPROVAL and self.amount == 0
+
+    @property
     def max_fee(self) -> BaseUnits:
         """The most that the fee can be by what is signed, in wei."""
         return BaseUnits(self.gas * self.max_fee_per_gas)

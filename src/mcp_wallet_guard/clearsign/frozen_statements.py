@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, final
 
+from mcp_wallet_guard.clearsign.descriptors.index import Index
+from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Names, Sources
 from mcp_wallet_guard.clearsign.lookup import Lookup
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.risks.known import Known
@@ -60,33 +63,58 @@ def check_stated(operation: FrozenOperation, effect: StatementEffect, /) -> None
 def render_statement(operation: FrozenOperation, facts: StatementFacts, /) -> ConfirmationView:
     """The view of a frozen statement, from its bytes and what was known then.
 
-    Raises PolicyDenied("policy.undecodable"), and Tampered for facts about another chain.
+    Raises PolicyDenied("policy.undecodable"), and Tampered for facts about another chain, and for descriptors that
+    nobody froze.
     """
     if facts.chain != str(operation.account.chain):
         raise Tampered("tampered.operation", detail="the facts are about another chain")
-    return _view(operation, Names.from_json(facts.names), Known.from_json(facts.known))
+    names = Names.from_json(facts.names)
+    try:
+        described = Described.of(facts.descriptors, names)
+    except InvalidInput:
+        raise Tampered("tampered.operation", detail="the descriptors are not as they were written") from None
+    return _view(operation, _read(operation, names, described), names, Known.from_json(facts.known))
 
 
-def statement_facts(operation: FrozenOperation, sources: Sources, /, *, known: Known, at: int) -> StatementFacts:
-    """What the view of `operation` asks for, to be frozen with it: the view is made once on live sources."""
-    _view(operation, sources, known)
+def statement_facts(
+    operation: FrozenOperation,
+    sources: Sources,
+    /,
+    *,
+    known: Known,
+    at: int,
+    index: Index | None = None,
+    lists: OwnerLists | None = None,
+) -> StatementFacts:
+    """What the view of `operation` asks for, to be frozen with it: the view is made once on live sources. Of `index`
+    and `lists` only what concerns it is kept."""
+    described = Described(Index({}) if index is None else index, sources)
+    reading = _read(operation, sources, described)
+    if lists is not None:
+        known = lists.concerning(reading, known, chain=operation.account.chain, pins=sources.pinned)
+    _view(operation, reading, sources, known)
     return StatementFacts(
         collected_at=at,
         chain=str(operation.account.chain),
         names=canonical(sources.frozen()),
         known=known.to_json(),
+        descriptors=described.frozen,
     )
 
 
-def read_frozen(kind: str, data: bytes, /, *, account: Account, names: Lookup) -> Reading:
-    """What `account` says by signing `data`. Raises PolicyDenied("policy.undecodable") for bytes that do not parse."""
+def read_frozen(
+    kind: str, data: bytes, /, *, account: Account, names: Lookup, described: Described | None = None
+) -> Reading:
+    """What `account` says by signing `data`; `described` tells typed data that no reader of ours knows. Raises
+    PolicyDenied("policy.undecodable") for bytes that do not parse."""
     chain, signer = account.chain, account.address
     try:
         if kind == KIND_MESSAGE:
             return read_personal(data, chain=chain, signer=signer)
         if kind == KIND_TYPED_DATA:
             knows = KnownContracts(names, chain)
-            return read_typed(parse_typed_data(data), chain=chain, signer=signer, knows=knows)
+            typed = parse_typed_data(data)
+            return read_typed(typed, chain=chain, signer=signer, knows=knows, described=described)
         if kind == KIND_AUTHORIZATION:
             return read_delegation(parse_authorization(data), chain=chain, signer=signer)
     except InvalidInput:
@@ -111,7 +139,8 @@ def allowed_by(effect: StatementEffect, names: Lookup, /) -> tuple[Allowed, ...]
     reading = read_frozen(effect.kind, effect.body, account=effect.account, names=names)
     units: dict[Address, int] = {}
     parties: dict[Address, set[Address]] = {}
-    for each in (found.consequence for found in reading.of(Direction.OUT, Direction.ALLOW)):
+    taking = (found for found in reading.of(Direction.OUT, Direction.ALLOW) if not found.takes_back)
+    for each in (found.consequence for found in taking):
         if each.owner not in {None, effect.account.address}:
             continue
         if each.asset is None or each.asset.kind is not AssetKind.ERC20 or each.asset.contract is None:
@@ -127,9 +156,14 @@ def allowed_by(effect: StatementEffect, names: Lookup, /) -> tuple[Allowed, ...]
     )
 
 
-def _view(operation: FrozenOperation, names: Lookup, known: Known) -> ConfirmationView:
+def _read(operation: FrozenOperation, names: Lookup, described: Described) -> Reading:
+    data = operation.unsigned_bytes
+    return read_frozen(operation.kind, data, account=operation.account, names=names, described=described)
+
+
+def _view(operation: FrozenOperation, reading: Reading, names: Lookup, known: Known) -> ConfirmationView:
     return view_reading(
-        read_frozen(operation.kind, operation.unsigned_bytes, account=operation.account, names=names),
+        reading,
         known=known,
         names=names,
         account=operation.account,

@@ -126,7 +126,7 @@ class Names(Indexed):
 @final
 class Sources:
     """The owner's sources as a `Lookup` that notes what it answered. `pins` and `names` are the settings', `lists`
-    come after them in their order; `claims` are what contracts say of themselves, and come last. Of
+    come after them, where they agree; `claims` are what contracts say of themselves, and come last. Of
     `claims_of_names` those are names that hold, where the settings have none."""
 
     def __init__(
@@ -145,6 +145,11 @@ class Sources:
         self._claims: Final = dict(claims or {})
         self._tokens: dict[tuple[int, str | None], FrozenToken] = {}
         self._asked: dict[tuple[int, str], FrozenName] = {}
+
+    @property
+    def pinned(self) -> frozenset[Address]:
+        """The contracts of the pinned tokens."""
+        return frozenset(contract for _, contract in self._pins if contract is not None)
 
     def token(self, chain: ChainId, contract: Address | None, /) -> TokenName | None:
         """See `Lookup`. The native currency is known only if it is pinned."""
@@ -206,10 +211,10 @@ class Sources:
             return _named(pinned, Source.CONFIG)
         if contract is None:
             return None
-        for tokens in self._lists:
-            if (chain, contract) in tokens:
-                return _named(tokens[chain, contract], Source.LIST)
-        return self._claims.get((chain, contract))
+        listed = {tokens[chain, contract] for tokens in self._lists if (chain, contract) in tokens}
+        if len(listed) > 1:
+            return None  # nobody is believed, and the checks say so
+        return _named(listed.pop(), Source.LIST) if listed else self._claims.get((chain, contract))
 
 
 @final

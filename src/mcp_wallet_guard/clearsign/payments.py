@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import final
 
 from mcp_wallet_guard.clearsign.contract_calls import read_frozen_transaction
+from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.table import told
 from mcp_wallet_guard.clearsign.tree import AssetKind
@@ -23,8 +24,13 @@ def payment_findings(
 
     Raises PolicyDenied("policy.undecodable") for bytes that do not parse.
     """
-    raised, unchecked = told(read_frozen_transaction(operation, _Pinned(token)), known)
+    raised, unchecked = told(read_payment(operation, token=token), known)
     return tuple([each.finding() for each in raised]), tuple([each.finding() for each in unchecked])
+
+
+def read_payment(operation: FrozenOperation, /, *, token: Asset | None) -> Reading:
+    """What a payment with `token` does. Raises as `payment_findings`."""
+    return read_frozen_transaction(operation, _Pinned(token))
 
 
 @final

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar, final
 
 from mcp_wallet_guard.clearsign import aspects
-from mcp_wallet_guard.clearsign.tree import CLARITIES, Clarity, Consequence, Direction, Part, PartKind, Source
+from mcp_wallet_guard.clearsign.tree import CLARITIES, Bound, Clarity, Consequence, Direction, Part, PartKind, Source
 from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.values import Address, ChainId
 
@@ -142,6 +142,16 @@ class Effect:
     def path(self) -> str:
         """The path of the part, then the place within it."""
         return f"{self.part.path}#consequences.{self.index}"
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether it does nothing but lower what somebody may take: to zero, or to at most what it was. Only of a part
+        that is read in full: the zero that an unknown contract gets may be the number of a token. Threat: T-028."""
+        consequence = self.consequence
+        if consequence.direction is not Direction.ALLOW or consequence.unlimited:
+            return False
+        less = consequence.amount == 0 or (consequence.amount is None and consequence.bound is Bound.AT_MOST)
+        return less and self.part.clarity is Clarity.CLEAR
 
 
 @final

@@ -26,6 +26,10 @@ NOBODYS: Final = {
 """Code -> the sentence for a person."""
 
 
+BLOCKED: Final = "list.blocked"
+BLOCKED_TEXT: Final = "{address} is on your list of blocked addresses."
+
+
 def nobodys(address: Address, /) -> Literal["payee.zero", "payee.reserved", "payee.burn"] | None:
     """Why nobody can hold the key of `address`, or None.
 
@@ -42,13 +46,14 @@ def nobodys(address: Address, /) -> Literal["payee.zero", "payee.reserved", "pay
 def imitated(address: Address, known: Iterable[tuple[str, Address]], /) -> str | None:
     """The name of the first known address that `address` looks like, and is not: the same four hex digits at its
     beginning and at its end, which is all that most people compare. Threat: T-021, T-025."""
-    ends = _ends(address)
-    others = [(name, other) for name, other in known if _ends(other) == ends]
+    compared = ends(address)
+    others = [(name, other) for name, other in known if ends(other) == compared]
     if any(other == address for _, other in others):
         return None
     return others[0][0] if others else None
 
 
-def _ends(address: Address) -> tuple[str, str]:
+def ends(address: Address, /) -> tuple[str, str]:
+    """The four hex digits at each end of an address, in lower case: what most people compare."""
     digits = address.value[2:].lower()
     return digits[:4], digits[-4:]

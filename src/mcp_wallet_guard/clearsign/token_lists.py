@@ -7,17 +7,16 @@ schema 1.0. Threat: T-021, T-040.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from mcp_wallet_guard import strict_json
+from mcp_wallet_guard.clearsign.address_lists import listed_address
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations.values import Address, Asset, ChainId
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_TOKENS: Final = 10_000
-_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
 Tokens = Mapping[tuple[int, Address], Asset]
 """(chain number, contract) -> the token."""
@@ -50,11 +49,9 @@ def read_token_list(data: bytes, /) -> dict[tuple[int, Address], Asset]:
 def _token(entry: Any, place: int) -> tuple[Asset, Address]:
     try:
         chain, text, symbol, decimals = (entry[name] for name in ("chainId", "address", "symbol", "decimals"))
-        if type(text) is not str or type(symbol) is not str or _ADDRESS.fullmatch(text) is None:
+        if type(symbol) is not str:
             raise InvalidInput("invalid_input.token")
-        # A list may have addresses in one case; a mixed one is a checksum, and has to be right.
-        mixed = text[2:] not in {text[2:].lower(), text[2:].upper()}
-        contract = Address(text) if mixed else Address.from_bytes(bytes.fromhex(text[2:]))
+        contract = Address.from_bytes(listed_address(text))
         return Asset(ChainId(chain), symbol, decimals, contract), contract
     except (InvalidInput, KeyError, TypeError):
         raise InvalidInput("invalid_input.token", detail=f"tokens.{place} is not a token that can be shown") from None

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from mcp_wallet_guard import descriptor_file
 from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.cli.invocation import Invocation
 from mcp_wallet_guard.cli.output import Report
+from mcp_wallet_guard.descriptor_file import DESCRIPTORS, open_index
 from mcp_wallet_guard.errors import InvalidInput, Misconfigured
 
 MOST_LISTED: Final = 200
@@ -23,11 +23,11 @@ def add(invocation: Invocation, /) -> Report:
 
     Raises InvalidInput("invalid_input.descriptor") for a folder without a descriptor that can be read.
     """
-    files = descriptor_file.collect(_folder(invocation.options.folder))
+    files = DESCRIPTORS.collect(_folder(invocation.options.folder))
     good, bad = _checked(files)
     if not good:
         raise InvalidInput("invalid_input.descriptor", detail="no file there is a descriptor that can be read")
-    pin = descriptor_file.write(files, _path(invocation))
+    pin = DESCRIPTORS.write(files, _path(invocation))
     return Report(
         fields={"pin": pin, "descriptors": len(good), "refused": bad},
         lines=(
@@ -41,8 +41,8 @@ def add(invocation: Invocation, /) -> Report:
 
 
 def list_all(invocation: Invocation, /) -> Report:
-    """The installed descriptors and what is wrong with those that cannot be read. Raises as `descriptor_file.read`."""
-    files, pin = descriptor_file.read(_path(invocation))
+    """The installed descriptors and what is wrong with those that cannot be read. Raises as `DESCRIPTORS.read`."""
+    files, pin = DESCRIPTORS.read(_path(invocation))
     good, bad = _checked(files)
     shown = (f"{name}  {owner}".rstrip() for name, owner in list(good.items())[:MOST_LISTED])
     more = (f"... {len(good) - MOST_LISTED} more",) if len(good) > MOST_LISTED else ()
@@ -60,7 +60,7 @@ def verify(invocation: Invocation, /) -> Report:
     pin = invocation.load().settings.descriptors
     if pin is None:
         raise Misconfigured("misconfigured.settings", detail="descriptors.pin: guard.toml names no descriptors")
-    descriptor_file.open_index(_path(invocation), pin)
+    open_index(_path(invocation), pin)
     return Report(fields={"pin": pin}, lines=("The installed descriptors are those that guard.toml pins.",))
 
 

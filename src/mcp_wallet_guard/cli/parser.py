@@ -56,6 +56,7 @@ def make_parser() -> Parser:
     _add_records(commands)
     _add_view(commands)
     _add_descriptors(commands)
+    _add_lists(commands)
     _add_host(commands)
     _add_demo(commands)
     return parser
@@ -251,6 +252,14 @@ def _add_descriptors(commands: _Commands) -> None:
     add.add_argument("folder", type=Path, metavar="DIR", help="the checkout, such as the public registry's")
     _command(group, "list", "descriptors:list_all", "The installed descriptors, and those that cannot be read.")
     _command(group, "verify", "descriptors:verify", "Whether the installed descriptors are those that are pinned.")
+
+
+def _add_lists(commands: _Commands) -> None:
+    group = _group(commands, "lists", "Lists of addresses and tokens: whom to block, which tokens have which units.")
+    add = _command(group, "add", "lists:add", "Install a folder of lists, and print its pin.")
+    add.add_argument("folder", type=Path, metavar="DIR", help="address lists and token lists, each a .json file")
+    _command(group, "list", "lists:list_all", "The installed lists, and what they disagree about.")
+    _command(group, "verify", "lists:verify", "Whether the installed lists are those that are pinned.")
 
 
 def _add_host(commands: _Commands) -> None:

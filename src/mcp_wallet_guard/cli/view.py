@@ -9,28 +9,33 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mcp_wallet_guard import descriptor_file
 from mcp_wallet_guard.assembly import StateFiles
+from mcp_wallet_guard.clearsign import known_contracts
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.inputs import MAX_BYTES, Looked, Subject, parse_input, read_subject
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Sources
 from mcp_wallet_guard.clearsign.known_tokens import NATIVE, known_tokens
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.renderers.markdown import markdown
 from mcp_wallet_guard.clearsign.renderers.plain import MIN_WIDTH, plain_text
 from mcp_wallet_guard.clearsign.risks.known import Known, KnownName, KnownToken
 from mcp_wallet_guard.clearsign.risks.table import results
-from mcp_wallet_guard.clearsign.token_lists import Tokens, read_token_list
+from mcp_wallet_guard.clearsign.token_lists import read_token_list
 from mcp_wallet_guard.cli.invocation import Invocation
 from mcp_wallet_guard.cli.output import Report
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.confirmation import ConfirmationView
+from mcp_wallet_guard.descriptor_file import DESCRIPTORS, open_index
 from mcp_wallet_guard.errors import InvalidInput, Misconfigured
+from mcp_wallet_guard.list_file import open_lists
 from mcp_wallet_guard.operations import envelopes
 from mcp_wallet_guard.operations.envelopes import Envelope
 from mcp_wallet_guard.operations.typed_data import TypedData
@@ -50,14 +55,14 @@ def view(invocation: Invocation, /) -> Report:
     settings = _settings(invocation)
     chain = _chain(looked.subject, options.chain_id, settings)
     signer = _signer(looked, options.account, settings)
-    lists = tuple(read_token_list(_file(path)) for path in options.token_list or ())
+    lists = _lists(options.token_list or (), invocation, settings)
     sources = _sources(chain, settings, lists)
     knows = KnownContracts(sources, chain)
     described = Described(_index(options.descriptors, invocation, settings), sources)
     reading = read_subject(
         looked.subject, chain=chain, signer=signer, knows=knows, described=described, written=looked.written
     )
-    known = _known(chain, signer, settings, lists)
+    known = lists.concerning(reading, _known(chain, signer, settings), chain=chain, pins=sources.pinned)
     shown = view_reading(
         reading,
         known=known,
@@ -127,11 +132,20 @@ def _settings(invocation: Invocation) -> Settings | None:
 def _index(folder: Path | None, invocation: Invocation, settings: Settings | None) -> Index:
     """A checkout that was named; else the installed descriptors, if guard.toml pins them."""
     if folder is not None:
-        return Index(descriptor_file.collect(folder))
+        return Index(DESCRIPTORS.collect(folder))
     if settings is None or settings.descriptors is None:
         return Index({})
     path = StateFiles(invocation.load().vault_path).descriptors
-    return descriptor_file.open_index(path, settings.descriptors)
+    return open_index(path, settings.descriptors)
+
+
+def _lists(named: Sequence[Path], invocation: Invocation, settings: Settings | None) -> OwnerLists:
+    """The installed lists, if guard.toml pins them, and the token lists that were named."""
+    if settings is None or settings.lists is None:
+        found = OwnerLists()
+    else:
+        found = open_lists(StateFiles(invocation.load().vault_path).lists, settings.lists)
+    return replace(found, tokens=(*(read_token_list(_file(path)) for path in named), *found.tokens))
 
 
 def _chain(subject: Subject, number: int | None, settings: Settings | None) -> ChainId:
@@ -159,29 +173,30 @@ def _signer(looked: Looked, address: str | None, settings: Settings | None) -> A
     return NOBODY if settings is None else settings.account.address
 
 
-def _sources(chain: ChainId, settings: Settings | None, lists: tuple[Tokens, ...]) -> Sources:
+def _sources(chain: ChainId, settings: Settings | None, lists: OwnerLists) -> Sources:
     if settings is not None and settings.chain == chain:
         pins: tuple[Asset, ...] = (settings.native, *settings.tokens)
     else:
         pins = (Asset(chain, NATIVE[chain.number], 18),) if chain.number in NATIVE else ()
     names = {} if settings is None else {entry.address: entry.name for entry in settings.address_book}
-    return Sources(pins=pins, names=names, lists=(*lists, known_tokens()))
+    return Sources(pins=pins, names=names, lists=lists.all_tokens)
 
 
-def _known(chain: ChainId, signer: Address, settings: Settings | None, lists: tuple[Tokens, ...]) -> Known:
-    tokens = {key: asset for tokens in (known_tokens(), *lists) for key, asset in tokens.items()}
+def _known(chain: ChainId, signer: Address, settings: Settings | None) -> Known:
     listed = tuple(
-        KnownToken(chain=str(asset.chain), contract=contract, symbol=asset.symbol)
-        for (number, contract), asset in sorted(tokens.items(), key=lambda each: (each[0][0], each[0][1].value))
+        KnownToken(chain=str(chain), contract=contract, symbol=asset.symbol)
+        for (number, contract), asset in sorted(known_tokens().items(), key=lambda each: (each[0][0], each[0][1].value))
         if number == chain.number
     )
     if settings is None:
-        return Known(chain=str(chain), tokens=listed)
+        delegates = tuple(Address(each) for each in sorted(known_contracts.DELEGATES))
+        return Known(chain=str(chain), tokens=listed, delegates=delegates)
     return Known(
         chain=str(settings.chain),
         accounts=(settings.account.address, signer),
         addresses=tuple(KnownName(name=entry.name, address=entry.address) for entry in settings.address_book),
         tokens=listed,
+        delegates=() if settings.policy is None else settings.policy.delegates,
     )
 
 

@@ -212,7 +212,7 @@ class PolicyTable(Model):
     actions: Annotated[tuple[ActionTable, ...], Field(max_length=MAX_LIMITS)] = ()
     contracts: Annotated[tuple[ContractTable, ...], Field(max_length=MAX_TOKENS)] = ()
     messages: Literal["refuse", "ask"] = "refuse"
-    typed_data: Literal["refuse", "clear"] = "refuse"
+    typed_data: Literal["refuse", "clear", "described"] = "refuse"
     delegates: Annotated[tuple[Owned, ...], Field(max_length=MAX_TOKENS)] = ()
     groups: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=MAX_LIMITS)] = Field(default_factory=dict)
     payees: Literal["any"] | Annotated[tuple[PayeeTable, ...], Field(min_length=1, max_length=MAX_PAYEES)]
@@ -246,6 +246,13 @@ class DescriptorsTable(Model):
 
 
 @final
+class ListsTable(Model):
+    """[lists]: which installed lists of addresses and tokens are consulted, by the hash of all of them."""
+
+    pin: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+@final
 class DangerTable(Model):
     """[danger]: every way to lower protection, each with its reason."""
 
@@ -268,6 +275,7 @@ class Document(Model):
     approval: ApprovalTable = ApprovalTable()
     lock: LockTable = LockTable()
     descriptors: DescriptorsTable = DescriptorsTable()
+    lists: ListsTable = ListsTable()
     danger: DangerTable = DangerTable()
 
     @model_validator(mode="after")

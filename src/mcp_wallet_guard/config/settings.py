@@ -182,7 +182,8 @@ class Settings:
                 ),
                 contracts=tuple(_contract(each) for each in table.contracts),
                 messages=table.messages == "ask",
-                typed_data=table.typed_data == "clear",
+                typed_data=table.typed_data != "refuse",
+                described=table.typed_data == "described",
                 delegates=table.delegates,
                 venues=self.venues,
                 waiver=self.lower_level,
@@ -214,6 +215,11 @@ class Settings:
     def descriptors(self) -> str | None:
         """The hash of the installed descriptors that may be used; None for none."""
         return self.document.descriptors.pin
+
+    @property
+    def lists(self) -> str | None:
+        """The hash of the installed lists that are consulted; None for none."""
+        return self.document.lists.pin
 
     @property
     def lower_level(self) -> danger.LowerLevel | None:

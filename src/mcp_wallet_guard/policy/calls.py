@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_wallet_guard.clearsign.decoders import places
+from mcp_wallet_guard.clearsign.recipients import BLOCKED
 from mcp_wallet_guard.clearsign.risks.table import REFUSED
 from mcp_wallet_guard.clearsign.tree import Clarity
 from mcp_wallet_guard.confirmation import ConfirmationView, ViewEffect
@@ -21,12 +23,22 @@ Denial = tuple[str, str]
 """A code of the catalogue, and words for the operator."""
 
 _NATIVE: Final = "/slip44:60"
+_TAKING_BACK: Final = frozenset(
+    bytes.fromhex(selector)
+    for selector in (
+        "a457c2d7",  # decreaseAllowance(address,uint256)
+        "66188463",  # decreaseApproval(address,uint256)
+        "87517c45",  # approve(address,address,uint160,uint48)
+        "cc53287f",  # lockdown((address,address)[])
+    )
+)
 _PARTIES: Final = frozenset({"out", "allow"})
 
 
 def call_denials(policy: Policy, view: ConfirmationView, /, *, contract: Address, value: int) -> Iterator[Denial]:
     """Why the policy does not permit the call that `view` shows. `value` is the wei that go with it."""
-    rule = policy.contract_rule(contract)
+    yield from blocked(view)
+    rule = policy.contract_rule(contract) or _taking_back(policy, view, contract, value)
     if rule is None:
         yield "policy.contract", f"the contract {contract} may not be called"
         return
@@ -36,14 +48,46 @@ def call_denials(policy: Policy, view: ConfirmationView, /, *, contract: Address
     if value > policy.max_per_transaction:
         yield "policy.cap", f"{value} wei is above {policy.max_per_transaction} wei for one payment"
     for effect in view.effects:
-        yield from _effect(policy, rule, effect)
+        if not takes_back(view, effect):
+            yield from _effect(policy, rule, effect)
 
 
 def risk_denials(view: ConfirmationView, /) -> Iterator[Denial]:
-    """What `view` shows that nobody is asked about."""
+    """Why what the checks found is not signed, whoever says yes. Who is blocked has a code of its own."""
     for finding in view.findings:
-        if finding.code in REFUSED:
+        if finding.code in REFUSED and finding.code != BLOCKED:
             yield "policy.risk", f"{finding.code} at {finding.path or 'the top'}"
+
+
+def blocked(view: ConfirmationView, /) -> Iterator[Denial]:
+    """Whom of those in `view` the owner has nothing to do with. Threat: T-025."""
+    for finding in view.findings:
+        if finding.code == BLOCKED:
+            yield "policy.blocked", f"{dict(finding.facts).get('address', 'an address')} is on a block list"
+
+
+def takes_back(view: ConfirmationView, effect: ViewEffect, /) -> bool:
+    """Whether the effect only takes an allowance back, of a view that is read in full. That lowers what can be lost,
+    whoever had it, so no rule about payees and tokens speaks of it. Threat: T-028."""
+    return effect.lowers and Clarity(view.level) is Clarity.CLEAR
+
+
+def may_take_back(policy: Policy, contract: Address, data: bytes, /) -> bool:
+    """Whether a call may be one that takes an allowance back where no rule is needed for it: at a token that the policy
+    names, and at Permit2, whose code is known by its address. What it does is judged once it is frozen and read."""
+    return data[:4] in _TAKING_BACK and _keeps_allowances(policy, contract)
+
+
+def _keeps_allowances(policy: Policy, contract: Address) -> bool:
+    return policy.token_rule(contract) is not None or contract.value in places.EVERYWHERE[places.PERMIT2]
+
+
+def _taking_back(policy: Policy, view: ConfirmationView, contract: Address, value: int) -> ContractRule | None:
+    """The rule of a call that does nothing else, where nobody wrote one."""
+    nothing_else = bool(view.effects) and all(takes_back(view, effect) for effect in view.effects)
+    if value or not nothing_else or not _keeps_allowances(policy, contract):
+        return None
+    return ContractRule(name="Allowances", address=contract)
 
 
 def _effect(policy: Policy, rule: ContractRule, effect: ViewEffect) -> Iterator[Denial]:

@@ -26,7 +26,7 @@ from mcp_wallet_guard.operations.requests import request_of
 from mcp_wallet_guard.operations.statements import STATEMENT_KINDS
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
-from mcp_wallet_guard.policy.calls import call_denials, risk_denials
+from mcp_wallet_guard.policy.calls import blocked, call_denials, may_take_back, risk_denials
 from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import ActionRule, Policy
 from mcp_wallet_guard.policy.statements import statement_denials
@@ -115,7 +115,7 @@ def check_proposal(policy: Policy | None, effect: Effect, /) -> None:
         reasons = tuple(_transfer(policy, effect.to, effect.value))
     elif effect.kind != EffectKind.CONTRACT_CALL:
         raise PolicyDenied("policy.undecodable")
-    elif policy.contract_rule(effect.to) is None:
+    elif policy.contract_rule(effect.to) is None and not may_take_back(policy, effect.to, effect.data):
         raise PolicyDenied("policy.contract")
     else:
         reasons = ()  # what the call does is judged once its bytes are frozen and read
@@ -168,7 +168,7 @@ def decide(
         payment = replace(read, data_fee=counted_in(decoded.view))
         mandate = None if called else _mandate(mandates, payment, decoded)
         reasons = (
-            *(_call(policy, decoded, payment) if called else _payment(policy, payment)),
+            *(_call(policy, decoded, payment) if called else _payment(policy, payment, decoded)),
             *_fee(policy, payment),
             *_balance(payment, facts, reserved),
             *(() if called else (*_risks(decoded), *_contract(decoded, facts))),
@@ -274,7 +274,9 @@ def _withdrawal(policy: Policy, operation: FrozenOperation) -> Iterator[Reason]:
         yield _deny("policy.venue", "the request goes elsewhere than the settings say")
 
 
-def _payment(policy: Policy, payment: Payment) -> Iterator[Reason]:
+def _payment(policy: Policy, payment: Payment, decoded: Decoded) -> Iterator[Reason]:
+    for code, words in blocked(decoded.view):
+        yield _deny(code, words)
     if payment.token is None or payment.token.address is None:
         yield from _transfer(policy, payment.payee, payment.amount)
     else:
@@ -294,8 +296,10 @@ def _transfer(policy: Policy, payee: Address, amount: int) -> Iterator[Reason]:
 
 
 def _token(policy: Policy, contract: Address, payee: Address, amount: int, *, is_approval: bool) -> Iterator[Reason]:
-    """Threat: T-028. A limit that is not one is refused whatever the cap."""
-    yield from _payee(policy, payee)
+    """Threat: T-028. A limit that is not one is refused whatever the cap. Taking an allowance back lowers what can be
+    lost, so it is asked about whoever had it: nobody is a payee by that."""
+    if not is_approval or amount:
+        yield from _payee(policy, payee)
     rule = policy.token_rule(contract)
     if rule is None:
         yield _deny("policy.token", f"the token {contract} may not be spent")

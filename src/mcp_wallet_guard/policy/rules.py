@@ -100,7 +100,8 @@ class Policy:
     `tokens` are those that may be spent at all; `approvals` says whether others may be allowed to take of them;
     `limits` are over time; `mandates` are what may be approved in advance;
     `actions` are tools that do something themselves; `contracts` may be called, `venues` withdrawn from. `messages` and
-    `typed_data` say whether such may be signed at all, `delegates` are contracts whose code the account may get.
+    `typed_data` say whether such may be signed at all, `described` whether typed data may that a descriptor alone tells
+    of one of `contracts`; `delegates` are contracts whose code the account may get.
 
     A level below `FACTOR` takes a waiver; one below `PRESENT` proves no person and is never accepted.
     Raises Misconfigured("misconfigured.settings") for anything that grants nothing or too much by accident.
@@ -118,6 +119,7 @@ class Policy:
     contracts: tuple[ContractRule, ...] = ()
     messages: bool = False
     typed_data: bool = False
+    described: bool = False
     delegates: tuple[Address, ...] = ()
     venues: tuple[VenueRule, ...] = ()
     waiver: LowerLevel | None = None
@@ -182,8 +184,10 @@ class Policy:
             raise _invalid("actions: a tool is there twice")
 
     def _check_statements(self) -> None:
-        if any(type(each) is not bool for each in (self.messages, self.typed_data)):
+        if any(type(each) is not bool for each in (self.messages, self.typed_data, self.described)):
             raise _invalid("messages, typed_data: neither true nor false")
+        if self.described and not self.typed_data:
+            raise _invalid("typed_data: what a descriptor tells is typed data, too")
         if type(self.delegates) is not tuple or len(self.delegates) > MAX_CONTRACTS:
             raise _invalid(f"delegates: at most {MAX_CONTRACTS}")
         addresses: tuple[object, ...] = self.delegates

@@ -19,9 +19,10 @@ from mcp_wallet_guard.operations.authorizations import parse_authorization
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.statements import KIND_AUTHORIZATION, KIND_MESSAGE, StatementEffect
 from mcp_wallet_guard.operations.typed_data import parse_typed_data
-from mcp_wallet_guard.policy.calls import Denial, party_denials, risk_denials, token_denials
+from mcp_wallet_guard.policy.calls import Denial, blocked, party_denials, risk_denials, takes_back, token_denials
 from mcp_wallet_guard.policy.rules import Policy
 
+_ALLOWANCE: Final = "approval.like"
 _TAKES: Final = frozenset({"out", "allow"})
 
 
@@ -35,6 +36,7 @@ def check_statement(policy: Policy | None, effect: StatementEffect, /) -> None:
 
 def statement_denials(policy: Policy, operation: FrozenOperation, view: ConfirmationView, /) -> Iterator[Denial]:
     """Why the policy does not permit signing the frozen statement that `view` shows."""
+    yield from blocked(view)
     yield from _kind(policy, operation.kind)
     if Clarity(view.level) is not Clarity.CLEAR:
         yield "policy.blind", f"the statement is {view.level}"
@@ -44,7 +46,7 @@ def statement_denials(policy: Policy, operation: FrozenOperation, view: Confirma
             yield from _authorization(policy, operation)
         elif operation.kind != KIND_MESSAGE:
             yield from _domain(operation)
-            yield from _effects(policy, view)
+            yield from _effects(policy, operation, view)
     except InvalidInput:
         yield "policy.undecodable", "the frozen bytes do not parse"
 
@@ -72,23 +74,38 @@ def _domain(operation: FrozenOperation) -> Iterator[Denial]:
         yield "policy.risk", "the typed data names no contract"
 
 
-def _effects(policy: Policy, view: ConfirmationView) -> Iterator[Denial]:
+def _effects(policy: Policy, operation: FrozenOperation, view: ConfirmationView) -> Iterator[Denial]:
     if not view.effects:
-        yield "policy.blind", "nothing says what the typed data does"
+        yield from _described(policy, operation, view)
     taken: dict[str, int] = defaultdict(int)
     for effect in view.effects:
         if effect.direction == "control":
             yield "policy.control", f"{effect.control} is never asked about as typed data"
         elif effect.direction in _TAKES:
-            yield from _taking(policy, effect)
+            yield from _taking(policy, view, effect)
             taken[effect.asset or ""] += int(effect.raw or 0)
     for rule in policy.tokens:
         if taken[rule.token.id] > rule.cap:
             yield "policy.cap", f"{taken[rule.token.id]} units are above {rule.cap} units of {rule.token.symbol}"
 
 
-def _taking(policy: Policy, effect: ViewEffect) -> Iterator[Denial]:
+def _described(policy: Policy, operation: FrozenOperation, view: ConfirmationView) -> Iterator[Denial]:
+    """Typed data of which no effect is known. A descriptor says what it means, and not what it takes, so no cap and no
+    limit bounds it: its contract has to be one that the owner named, and nobody may take anything by it."""
+    if not policy.described or all(field.source != "descriptor" for field in view.fields):
+        yield "policy.blind", "nothing says what the typed data does"
+        return
+    contract = parse_typed_data(operation.unsigned_bytes).domain.verifying_contract
+    if contract is not None and policy.contract_rule(contract) is None:
+        yield "policy.contract", f"the contract {contract} is not one whose typed data may be signed"
+    if any(finding.code == _ALLOWANCE for finding in view.findings):
+        yield "policy.risk", "it names somebody who may take something, and no limit could count that"
+
+
+def _taking(policy: Policy, view: ConfirmationView, effect: ViewEffect) -> Iterator[Denial]:
     if effect.owner is not None and effect.owner.relation != "self":
         yield "policy.risk", f"it speaks for {effect.owner.address}"
+    if takes_back(view, effect):
+        return
     yield from party_denials(policy, effect, contract=None)
     yield from token_denials(policy, effect)

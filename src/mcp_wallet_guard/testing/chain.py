@@ -379,6 +379,8 @@ _METHODS: Final[dict[str, Callable[[Evm, ChainId, list[Any]], object]]] = {
     "eth_accounts": lambda evm, _, __: ["0x" + evm.faucet.hex()],
     "eth_sendTransaction": lambda evm, _, p: "0x" + evm.send_unlocked(_call(p)).hex(),
     "eth_getCode": lambda evm, _, p: "0x" + evm.code(_address(p[0]), _mined(p, 1)).hex(),
+    "eth_getStorageAt": lambda evm, _, p: "0x" + evm.storage(_address(p[0]), int(p[1], 16)).hex(),
+    "eth_getLogs": lambda evm, _, p: evm.logs(_address(p[0]["address"]), [t and _bytes(t) for t in p[0]["topics"]]),
     "eth_gasPrice": lambda evm, _, __: hex(evm.base_fee() + PRIORITY_FEE),
     "eth_maxPriorityFeePerGas": lambda *_: hex(PRIORITY_FEE),
     "eth_feeHistory": lambda evm, _, p: evm.fee_history(int(str(p[0]), 0), _number(evm, p, 1)),

@@ -95,6 +95,24 @@ class Evm:
         with self.lock:
             return bytes(self._backend.get_code(account, block))
 
+    def storage(self, account: bytes, slot: int) -> bytes:
+        """The 32 bytes in one slot."""
+        with self.lock:
+            return int(self._chain.get_vm().state.get_storage(account, slot)).to_bytes(32)
+
+    def logs(self, emitter: bytes, topics: list[bytes | None]) -> list[dict[str, Any]]:
+        """Every mined log of `emitter` whose topics begin like these, None for any."""
+        with self.lock:
+            blocks = [self._chain.get_canonical_block_by_number(number) for number in range(self.height() + 1)]
+            receipts = [each for block in blocks for each in block.get_receipts(self._chain.chaindb)]
+            found = [log for receipt in receipts for log in receipt.logs if log.address == emitter]
+            named = [(log.address, [int(topic).to_bytes(32) for topic in log.topics]) for log in found]
+            return [
+                {"address": "0x" + address.hex(), "topics": ["0x" + topic.hex() for topic in has]}
+                for address, has in named
+                if len(has) >= len(topics) and all(a in {None, b} for a, b in zip(topics, has, strict=False))
+            ]
+
     def height(self) -> int:
         """The number of the latest mined block."""
         with self.lock:

@@ -116,7 +116,7 @@ def test_an_owner_binds_a_file_by_one_of_his_own_that_includes_it(tmp_path: Path
         "metadata": {"constants": {"asset": USDC.value}},
     }
     (tmp_path / "vault.json").write_text(json.dumps(mine))
-    index = Index(descriptor_file.collect(tmp_path))
+    index = Index(descriptor_file.DESCRIPTORS.collect(tmp_path))
     function = parse_function("deposit(uint256,address)")
     calldata = function.selector + encode(function.inputs, (1_500_000, ME))
     container = Container(chain=CHAIN, to=WETH, sender=ME, value=0)

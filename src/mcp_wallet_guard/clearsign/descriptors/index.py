@@ -13,13 +13,14 @@ from typing import Any, Final, final
 
 from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.clearsign.descriptors import contexts, includes
-from mcp_wallet_guard.clearsign.descriptors.contexts import Container
+from mcp_wallet_guard.clearsign.descriptors.contexts import Container, Creation
 from mcp_wallet_guard.clearsign.descriptors.descriptor import Descriptor, load
 from mcp_wallet_guard.clearsign.descriptors.limits import MAX_BYTES, MAX_DEPTH, MAX_INCLUDES
 from mcp_wallet_guard.clearsign.descriptors.model import Deployment
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations.abi import Function
 from mcp_wallet_guard.operations.typed_data import TypedData, domain_separator, encode_type
+from mcp_wallet_guard.operations.values import ChainId
 
 _ANYWHERE: Final = ("factory", "")
 """The key of descriptors that apply to what a factory deployed."""
@@ -96,6 +97,23 @@ class Index:
             except InvalidInput as error:
                 self.refused[descriptor.name] = error.detail or error.code
         return tuple(found)
+
+    def makers(self, chain: ChainId, selector: bytes, /) -> tuple[Creation, ...]:
+        """The factories on `chain` whose contracts some descriptor tells a call of `selector` of, in order."""
+        found: list[Creation] = []
+        for descriptor in self._descriptors([_ANYWHERE]):
+            factory = descriptor.context.factory
+            if factory is not None and self._knows(descriptor, selector):
+                here = (each.address for each in factory.deployments if each.chain == chain)
+                found += (Creation(event=factory.event, factory=address) for address in here)
+        return tuple(dict.fromkeys(found))
+
+    def _knows(self, descriptor: Descriptor, selector: bytes) -> bool:
+        try:
+            return descriptor.function(selector) is not None
+        except InvalidInput as error:
+            self.refused[descriptor.name] = error.detail or error.code
+            return False
 
     def get(self, name: str, /) -> Descriptor | None:
         """The descriptor in the file `name`, None when it cannot be read."""

@@ -7,12 +7,13 @@ is kept, reduced to what it took, so that the same view can be made another day.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, final
 
 from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.clearsign.decoders.base import Call
-from mcp_wallet_guard.clearsign.descriptors.contexts import Container, container_of
+from mcp_wallet_guard.clearsign.descriptors.contexts import Container, Creation, container_of
 from mcp_wallet_guard.clearsign.descriptors.descriptor import Descriptor
 from mcp_wallet_guard.clearsign.descriptors.freezing import reduced, restored
 from mcp_wallet_guard.clearsign.descriptors.index import Index
@@ -21,10 +22,13 @@ from mcp_wallet_guard.clearsign.descriptors.render import render_calldata, rende
 from mcp_wallet_guard.clearsign.descriptors.rendered import NestedCall, Rendered
 from mcp_wallet_guard.clearsign.descriptors.work import Work
 from mcp_wallet_guard.clearsign.lookup import Lookup
+from mcp_wallet_guard.clearsign.risks.calldata import CLAIMED
+from mcp_wallet_guard.clearsign.risks.known import AccountClaim
 from mcp_wallet_guard.clearsign.tree import Clarity, Oddity, Part, PartKind, Shown, ShownKind, Source
 from mcp_wallet_guard.errors import InvalidInput
 from mcp_wallet_guard.operations.abi import Function, decode
 from mcp_wallet_guard.operations.typed_data import TypedData
+from mcp_wallet_guard.operations.values import Address
 
 STANDARD: Final = "ERC-7730"
 HIDDEN: Final = "Not shown by the descriptor"
@@ -34,17 +38,23 @@ TRAILING: Final = "calldata.trailing"
 @final
 class Described:
     """Reads calls and messages by the descriptors of `index`. See `decoders.base.Decoder`. `used` are the reduced
-    descriptors that it took, in order."""
+    descriptors that it took, in order. `claims` are what a node says of contracts: which code a proxy runs, and who
+    made it. A call that a descriptor tells on a node's word alone is never clear, and says so. Threat: T-021, T-042."""
 
-    def __init__(self, index: Index, lookup: Lookup, /) -> None:
+    def __init__(
+        self, index: Index, lookup: Lookup, /, *, claims: Mapping[Address, AccountClaim] | None = None
+    ) -> None:
         self._index: Final = index
         self._lookup: Final = lookup
+        self._claims: Final = claims or {}
         self.used: dict[bytes, bytes] = {}
 
     @classmethod
-    def of(cls, frozen: tuple[str, ...], lookup: Lookup, /) -> Described:
+    def of(
+        cls, frozen: tuple[str, ...], lookup: Lookup, /, *, claims: Mapping[Address, AccountClaim] | None = None
+    ) -> Described:
         """From what `used` held when an operation was frozen. Raises InvalidInput("invalid_input.descriptor")."""
-        return cls(Index.of(restored(each.encode("utf-8")) for each in frozen), lookup)
+        return cls(Index.of(restored(each.encode("utf-8")) for each in frozen), lookup, claims=claims)
 
     @property
     def frozen(self) -> tuple[str, ...]:
@@ -57,6 +67,19 @@ class Described:
         if call.kind is not PartKind.CALL or call.target is None:
             return None
         container = Container(chain=call.chain, to=call.target, sender=call.sender, value=call.value)
+        told = self._told(call, container)
+        claim = None if told is not None else self._claims.get(call.target)
+        if claim is None:
+            return told
+        makers = tuple(Creation(event=each.event, factory=each.factory) for each in claim.makers)
+        if claim.implementation is None and not makers:
+            return None
+        told = self._told(call, replace(container, implementation=claim.implementation, creations=makers))
+        if told is None:
+            return None
+        return replace(told, clarity=Clarity.DECODED, oddities=(*told.oddities, Oddity(code=CLAIMED)))
+
+    def _told(self, call: Call, container: Container) -> Part | None:
         for descriptor, function in self._index.calls(container, call.data[:4]):
             part = self._part(call, descriptor, function, container)
             if part is not None:

@@ -13,6 +13,8 @@ from mcp_wallet_guard.clearsign.tree import Clarity, Part
 
 _REFUSED: Final = frozenset({"invalid_input.calldata", "invalid_input.transaction"})
 
+CLAIMED: Final = "descriptor.claimed"
+
 ODDITIES: Final[dict[str, str]] = {
     "authorization.every_chain": "account.every_chain",
     "authorization.other_chain": "chain.wrong",
@@ -22,6 +24,7 @@ ODDITIES: Final[dict[str, str]] = {
     "calldata.unknown": "calldata.blind",
     "command.malformed": "calldata.malformed",
     "command.unknown": "calldata.partial",
+    CLAIMED: "contract.claimed",
     "message.binary": "message.binary",
     "message.hash": "message.hash",
     "message.invisible": "message.invisible",

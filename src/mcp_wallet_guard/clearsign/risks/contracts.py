@@ -7,7 +7,7 @@ from typing import Final
 
 from mcp_wallet_guard.clearsign.aspects import CARRIES, CREATES, GOVERNS, ODD
 from mcp_wallet_guard.clearsign.reading import Reading
-from mcp_wallet_guard.clearsign.risks.calldata import odd
+from mcp_wallet_guard.clearsign.risks.calldata import CLAIMED, odd, with_oddity
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.parties import CALLS, Party, called, spenders
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
@@ -42,7 +42,12 @@ def _others(reading: Reading) -> Iterator[Party]:
 
 
 def _young(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
+    for part in with_oddity(reading, CLAIMED):
+        target = "a contract that is not named" if part.target is None else part.target.value
+        yield Hit(code="contract.claimed", path=part.path, facts=(("address", target),), source=Evidence.NODE)
     for party in reading.once(_others):
+        if known.claim(party.address).upgradeable:
+            yield Hit(code="contract.upgradeable", path=party.path, facts=party.facts, source=Evidence.NODE)
         created = known.claim(party.address).created_at
         if created is None:
             yield Gap(missing="node", path=party.path)
@@ -95,7 +100,7 @@ def _unverified(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
 CHECKS: Final = (
     Check(
         number=6,
-        subject="a contract is new, or new to this wallet",
+        subject="a contract is new, new to this wallet, or may become another",
         needs=(Evidence.NODE, Evidence.HISTORY),
         sayings=(
             Saying(
@@ -107,6 +112,17 @@ CHECKS: Final = (
                 code="contract.first_use",
                 severity=Severity.WARNING,
                 sentence="This wallet never used the contract {address} before.",
+            ),
+            Saying(
+                code="contract.upgradeable",
+                severity=Severity.NOTICE,
+                sentence="The code of the contract {address} can be replaced by whoever administers it.",
+            ),
+            Saying(
+                code="contract.claimed",
+                severity=Severity.WARNING,
+                sentence="What a call of {address} means is told by a descriptor for other contracts. Only the node "
+                "says that it is one of them.",
             ),
         ),
         examine=_young,

@@ -158,8 +158,18 @@ class Venue(Model):
 
 
 @final
+class Maker(Model):
+    """A factory, and the Solidity signature of the event in which it names the contract that it made."""
+
+    event: str
+    factory: Address
+
+
+@final
 class AccountClaim(Model):
-    """What a node says of an address on the wallet's chain. `elsewhere` is whether it has code on another chain."""
+    """What a node says of an address on the wallet's chain. `elsewhere` is whether it has code on another chain,
+    `implementation` the contract whose code it runs now, `upgradeable` whether that can be replaced (EIP-1967),
+    `makers` the factories that named it when they made it."""
 
     address: Address
     has_code: bool | None = None
@@ -167,6 +177,9 @@ class AccountClaim(Model):
     elsewhere: bool | None = None
     created_at: Seconds | None = None
     nonce: Count | None = None
+    upgradeable: bool | None = None
+    implementation: Address | None = None
+    makers: Annotated[tuple[Maker, ...], Field(max_length=8)] = ()
 
 
 @final
@@ -234,7 +247,9 @@ _NOTHING: Final = AccountClaim(address=Address("0x000000000000000000000000000000
 @final
 class Known(Indexed):
     """Everything at once. `chain` is the wallet's own. `now` is when this was collected. `allowed` is None also for an
-    owner who keeps no such list. `simulation` are the runs, in order; `claims` are what parties call themselves."""
+    owner who keeps no such list. Of lists, `blocked`, `verified`, `multisends`, `handlers` and `applications`, that is
+    here which concerns what is asked; `disputed` are tokens of which they say different things. `simulation` are the
+    runs, in order; `claims` are what parties call themselves."""
 
     v: Literal[1] = 1
     now: Seconds | None = None
@@ -242,6 +257,7 @@ class Known(Indexed):
     accounts: tuple[Address, ...] | None = None
     addresses: tuple[KnownName, ...] | None = None
     tokens: tuple[KnownToken, ...] | None = None
+    disputed: tuple[Address, ...] = ()
     history: History | None = None
     blocked: tuple[Address, ...] | None = None
     allowed: tuple[Address, ...] | None = None

@@ -109,6 +109,10 @@ def _fakes(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
 
 
 def _fake(effect: Effect, chain: str, contract: Address, known: Known) -> Iterator[Hit | Gap]:
+    if contract in known.disputed:
+        facts = (("address", contract.value),)
+        yield Hit(code="token.disputed", path=effect.path, facts=facts, source=Evidence.LIST)
+        return
     if known.tokens is None:
         yield Gap(missing="tokens", path=effect.path)
         return
@@ -118,11 +122,11 @@ def _fake(effect: Effect, chain: str, contract: Address, known: Known) -> Iterat
     if claim is None or claim.symbol is None:
         yield Gap(missing="node", path=effect.path)
         return
-    facts = (("address", contract.value), ("symbol", quoted(claim.symbol, limit=SYMBOL_LIMIT)))
+    told = (("address", contract.value), ("symbol", quoted(claim.symbol, limit=SYMBOL_LIMIT)))
     if not is_plain(claim.symbol):
-        yield Hit(code="token.odd_symbol", path=effect.path, facts=facts, source=Evidence.NODE)
+        yield Hit(code="token.odd_symbol", path=effect.path, facts=told, source=Evidence.NODE)
     elif skeleton(claim.symbol) in {skeleton(symbol) for symbol in known.listed_tokens.values()}:
-        yield Hit(code="token.fake_symbol", path=effect.path, facts=facts, source=Evidence.LIST)
+        yield Hit(code="token.fake_symbol", path=effect.path, facts=told, source=Evidence.LIST)
 
 
 CHECKS: Final = (
@@ -176,7 +180,7 @@ CHECKS: Final = (
     ),
     Check(
         number=36,
-        subject="a token fakes the symbol of another",
+        subject="a token fakes the symbol of another, or is disputed",
         needs=(Evidence.LIST, Evidence.NODE),
         sayings=(
             Saying(
@@ -188,6 +192,11 @@ CHECKS: Final = (
                 code="token.odd_symbol",
                 severity=Severity.DANGER,
                 sentence="The token {address} calls itself {symbol}, with characters that may imitate others.",
+            ),
+            Saying(
+                code="token.disputed",
+                severity=Severity.WARNING,
+                sentence="Your lists say different things of the token {address}, so none of them is believed.",
             ),
         ),
         examine=_fakes,

@@ -11,7 +11,7 @@ from typing import Final, final
 
 from mcp_wallet_guard.clearsign.reading import Delegation, Effect, Reading
 from mcp_wallet_guard.clearsign.risks.results import Fact
-from mcp_wallet_guard.clearsign.tree import AssetKind, Bound, Consequence, Direction, Part, PartKind, ShownKind
+from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction, Part, PartKind, ShownKind
 from mcp_wallet_guard.operations.bulk import in_bulk
 from mcp_wallet_guard.operations.values import Address
 
@@ -68,9 +68,11 @@ def called(reading: Reading, /) -> tuple[Party, ...]:
 
 
 def addresses(reading: Reading, /) -> Iterator[tuple[str, Address]]:
-    """Every address that is named anywhere in what is signed, with its path: of effects, targets and shown values."""
+    """Every address that is named anywhere in what is signed, with its path: of effects, targets and shown values.
+    Whose allowance is taken back gets nothing by that, so it is left out there."""
     for party in everybody(reading):
         yield party.path, party.address
+    freed = {(id(each.part), each.consequence.counterparty) for each in reading.effects if each.takes_back}
     for part in reading.parts:
         if part.target is not None:
             yield part.path, part.target
@@ -78,8 +80,9 @@ def addresses(reading: Reading, /) -> Iterator[tuple[str, Address]]:
         while waiting:
             shown = waiting.pop()
             waiting.extend(shown.children)
-            if shown.kind is ShownKind.ADDRESS and isinstance(shown.raw, Address):
-                yield f"{part.path}{shown.path}", shown.raw
+            named = shown.raw if shown.kind is ShownKind.ADDRESS else None
+            if isinstance(named, Address) and (id(part), named) not in freed:
+                yield f"{part.path}{shown.path}", named
 
 
 def allowances(reading: Reading, /) -> tuple[Effect, ...]:
@@ -167,8 +170,4 @@ def _called(reading: Reading) -> Iterator[Party]:
 
 
 def _allowances(reading: Reading) -> Iterator[Effect]:
-    for effect in reading.of(Direction.ALLOW):
-        consequence = effect.consequence
-        less = consequence.amount == 0 or (consequence.amount is None and consequence.bound is Bound.AT_MOST)
-        if consequence.unlimited or not less:
-            yield effect
+    return (effect for effect in reading.of(Direction.ALLOW) if not effect.takes_back)

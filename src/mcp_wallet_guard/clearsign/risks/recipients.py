@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_wallet_guard.clearsign.reading import Reading
-from mcp_wallet_guard.clearsign.recipients import NOBODYS, imitated, nobodys
+from mcp_wallet_guard.clearsign.recipients import BLOCKED, BLOCKED_TEXT, NOBODYS, imitated, nobodys
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.risks.parties import addresses, everybody, payees, spenders
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
@@ -25,7 +25,7 @@ def _blocked(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
         blocked = frozenset(known.blocked)
         for path, address in addresses(reading):
             if address in blocked:
-                yield Hit(code="list.blocked", path=path, facts=(("address", address.value),), source=Evidence.LIST)
+                yield Hit(code=BLOCKED, path=path, facts=(("address", address.value),), source=Evidence.LIST)
     if known.allowed is not None:
         allowed = frozenset(known.allowed) | known.own
         for party in everybody(reading):
@@ -147,9 +147,9 @@ CHECKS: Final = (
         needs=(Evidence.LIST,),
         sayings=(
             Saying(
-                code="list.blocked",
+                code=BLOCKED,
                 severity=Severity.REFUSE,
-                sentence="{address} is on your list of blocked addresses.",
+                sentence=BLOCKED_TEXT,
             ),
             Saying(
                 code="list.not_allowed",
