@@ -5,6 +5,7 @@ Threat: T-068, T-069, T-075.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Final
 
 import pytest
@@ -99,6 +100,14 @@ def test_what_is_no_private_key_of_an_account_is_not_taken_as_one() -> None:
     opened = read_eip2335(raw(eip2335_document(b"\xff" * 32)), passphrase=typed())
     with pytest.raises(KeystoreError):
         take_as_account_key(opened, expected_address=Address.parse(ADDRESS))
+
+
+def test_a_secret_of_another_size_is_no_accounts_key() -> None:
+    opened = read_eip2335(raw(GOOD), passphrase=typed())
+    shorter = dataclasses.replace(opened, secret=Secret(KEY[:16]))
+    with pytest.raises(KeystoreError) as refused:
+        take_as_account_key(shorter, expected_address=Address.parse(ADDRESS))
+    assert refused.value.code == "keystore.kind"
 
 
 def test_an_edited_vector_gives_another_secret_which_only_the_owners_word_for_the_account_notices() -> None:

@@ -67,7 +67,7 @@ def test_a_phrase_opens_as_entropy_with_every_account_compared() -> None:
 
 
 def test_a_phrase_that_everybody_knows_is_said_to_be_one() -> None:
-    assert Weakness.PUBLIC_SEED in read_ows(raw(mnemonic_file()), passphrase=typed()).weaknesses
+    assert Weakness.PUBLIC in read_ows(raw(mnemonic_file()), passphrase=typed()).weaknesses
 
 
 REFUSED: Final[dict[str, tuple[Edit, str]]] = {

@@ -1,12 +1,13 @@
 """What holds for a whole process: no pure-Python curve, and no memory for a file that asks for too much.
 
-Threat: T-068.
+Threat: T-064, T-068.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,11 @@ from typing import Final
 
 import pytest
 
-from tests.keys.keystores.files import ADDRESS, TYPED, v3_document
+from mcp_wallet_guard.keys.keystores.age import write_age
+from mcp_wallet_guard.keys.keystores.v3_writing import write_v3
+from mcp_wallet_guard.secret import Secret
+from tests.keys.keystores.files import ADDRESS, TYPED, eip2335_document, raw, typed, v3_document
+from tests.keys.vaults import PROFILE
 
 ROOT: Final = Path(__file__).parents[3]
 _READING: Final = """
@@ -83,3 +88,65 @@ except MemoryError:
         params = {**good["crypto"]["kdfparams"], "n": n, "r": r, "p": p}
         files.append({**good, "crypto": {**good["crypto"], "kdfparams": params}})
     assert run(program, files) == ["opened:True", *["keystore.cost:2"] * 4, "unavailable:3", "exhausted"]
+
+
+_HOLDING: Final = """
+import sys
+from mcp_wallet_guard.keys.keystores.age import read_age
+from mcp_wallet_guard.keys.keystores.eip2335 import read_eip2335
+from mcp_wallet_guard.keys.keystores.v3 import read_v3
+from mcp_wallet_guard.secret import Secret
+v3, eip2335, age = (bytes.fromhex(each) for each in sys.argv[1:4])
+passphrase = Secret(sys.argv[4].encode())
+held = [
+    read_v3(v3, passphrase=passphrase).secret,
+    read_eip2335(eip2335, passphrase=passphrase).secret,
+    read_age(age, passphrase=passphrase).text,
+]
+print("open", flush=True)
+sys.stdin.readline()
+for secret in held:
+    secret.wipe()
+print("wiped", flush=True)
+sys.stdin.readline()
+"""
+
+
+def copies(pid: int, secret: bytes) -> int:
+    """How often the bytes stand in the memory that a process can write to."""
+    found = 0
+    with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in maps:
+            span, modes = line.split()[:2]
+            start, end = (int(each, 16) for each in span.split("-"))
+            if not modes.startswith("rw") or "[v" in line:
+                continue
+            memory.seek(start)
+            found += memory.read(end - start).count(secret)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_secret_that_was_read_is_in_memory_once_and_after_wiping_not_at_all() -> None:
+    key, validators, text = (secrets.token_bytes(31) + b"\1" for _ in range(3))
+    key = b"\1" + key[:31]
+    files = (
+        write_v3(Secret(key), passphrase=typed(), profile=PROFILE),
+        raw(eip2335_document(validators)),
+        write_age(Secret(text), passphrase=typed(), armored=True, profile=PROFILE),
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDING, *(file.hex() for file in files), TYPED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        counts = {}
+        for state in ("open", "wiped"):
+            assert child.stdout.readline() == f"{state}\n"
+            counts[state] = [copies(child.pid, secret) for secret in (key, validators, text)]
+            print(file=child.stdin, flush=True)
+    assert counts == {"open": [1, 1, 1], "wiped": [0, 0, 0]}

@@ -20,6 +20,7 @@ from web3 import Web3
 from mcp_wallet_guard.errors import InvalidInput, KeystoreError
 from mcp_wallet_guard.keys import kdf
 from mcp_wallet_guard.keys.keystores.opened import AddressRule, PassphraseForm, SecretKind, Weakness
+from mcp_wallet_guard.keys.keystores.stretching import Pbkdf2Cost
 from mcp_wallet_guard.keys.keystores.v3 import read_v3
 from mcp_wallet_guard.keys.keystores.v3_writing import write_v3
 from mcp_wallet_guard.operations.values import Address
@@ -156,12 +157,21 @@ def test_the_spellings_of_an_address_that_programs_write_are_read(spelled: str) 
 
 
 def test_what_is_weak_about_a_file_is_said() -> None:
-    short = read_v3(raw(v3_document(salt=bytes(15))), passphrase=typed())
-    assert short.weaknesses == (Weakness.CHEAP_SCRYPT, Weakness.SHORT_SALT)
-    opened = read_v3(raw(v3_document(n=2)), passphrase=typed())
-    assert opened.weaknesses == (Weakness.CHEAP_SCRYPT,)
-    unsure = read_v3(raw(edited(v3_document(), drop("address"))), passphrase=typed(), address=AddressRule.UNCHECKED)
-    assert unsure.weaknesses == (Weakness.CHEAP_SCRYPT, Weakness.UNCONFIRMED)
+    key = bytes(range(7, 39))
+    short = edited(v3_document(key, salt=bytes(15)), drop("address"))
+    assert read_v3(raw(short), passphrase=typed(), address=AddressRule.UNCHECKED).weaknesses == (
+        Weakness.CHEAP_SCRYPT, Weakness.SHORT_SALT, Weakness.UNCONFIRMED,
+    )  # fmt: skip
+    named = edited(v3_document(key), put("address", Account.from_key(key).address))
+    assert read_v3(raw(named), passphrase=typed()).weaknesses == (Weakness.CHEAP_SCRYPT,)
+    rounds = Pbkdf2Cost(iterations=600_000, salt=bytes(15))
+    assert tuple(rounds.weaknesses()) == (Weakness.NOT_MEMORY_HARD, Weakness.SHORT_SALT)
+
+
+@pytest.mark.parametrize("key", [KEY, bytes(31) + b"\1", b"\7" * 32])
+def test_a_key_that_everybody_has_opens_and_is_said_to_be_one(key: bytes) -> None:
+    file = write_v3(Secret(key), passphrase=typed(), profile=PROFILE)
+    assert Weakness.PUBLIC in read_v3(file, passphrase=typed()).weaknesses
 
 
 def test_a_secret_of_a_file_does_not_show_itself_and_can_be_wiped() -> None:

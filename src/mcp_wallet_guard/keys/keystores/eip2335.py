@@ -12,7 +12,7 @@ import hmac
 from typing import Final
 
 from mcp_wallet_guard.keys.keystores import aes_ctr, members
-from mcp_wallet_guard.keys.keystores.opened import OpenedKeystore, SecretKind, Weakness
+from mcp_wallet_guard.keys.keystores.opened import OpenedKeystore, SecretKind, Weakness, is_public_key
 from mcp_wallet_guard.keys.keystores.passphrase_forms import nfkd_without_controls
 from mcp_wallet_guard.keys.keystores.stretching import open_by_passphrase, read_cost
 from mcp_wallet_guard.secret import Secret
@@ -48,7 +48,11 @@ def read_eip2335(raw: bytes, /, *, passphrase: Secret) -> OpenedKeystore:
         secret=secret,
         address=None,
         passphrase_form=form,
-        weaknesses=(*cost.weaknesses(), Weakness.UNCONFIRMED),
+        weaknesses=(
+            *cost.weaknesses(),
+            Weakness.UNCONFIRMED,
+            *((Weakness.PUBLIC,) if is_public_key(secret, None) else ()),
+        ),
     )
 
 

@@ -7,7 +7,9 @@ from enum import Enum, StrEnum
 from typing import final
 
 from mcp_wallet_guard.errors import KeystoreError
+from mcp_wallet_guard.keys import curve
 from mcp_wallet_guard.keys.mnemonic import address_of
+from mcp_wallet_guard.keys.public_accounts import is_public
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.secret import Secret
 
@@ -39,8 +41,9 @@ class Weakness(StrEnum):
     UNCONFIRMED = "unconfirmed"
     """Nothing confirmed *which* key came out: no address was there to compare with, and the format leaves its
     initialisation vector unauthenticated. An edited one gives another key without a sign."""
-    PUBLIC_SEED = "public-seed"
-    """Everybody knows this recovery phrase, or it has no randomness."""
+    PUBLIC = "public"
+    """Development tools print this key or recovery phrase, or it has no randomness: what else the file is does not
+    matter then."""
 
 
 class Unread(StrEnum):
@@ -90,6 +93,12 @@ class OpenedKeystore:
         return self.secret
 
 
+def is_public_key(key: Secret, address: Address | None, /) -> bool:
+    """Whether a development tool prints the key of `address`, or its bytes have an obvious pattern, as 1 has."""
+    with key.reveal() as view:
+        return (address is not None and is_public(address)) or len(set(view)) * 4 <= len(view)
+
+
 def take_as_account_key(opened: OpenedKeystore, /, *, expected_address: Address) -> Secret:
     """The secret of `opened` as an account's private key, although the file says that it is of another kind.
 
@@ -104,8 +113,11 @@ def take_as_account_key(opened: OpenedKeystore, /, *, expected_address: Address)
 
 
 def address_of_key(key: Secret, /) -> Address | None:
-    """The account of 32 bytes, or None when they are no private key of secp256k1: zero, or beyond its order."""
+    """The account of 32 bytes, or None when they are no private key of secp256k1: zero, or beyond its order.
+
+    By the best library alone: OpenSSL leaves a copy of the key, and what is compared needs no second opinion.
+    """
     try:
-        return address_of(key)
+        return address_of(key, curves=curve.installed()[:1])
     except ValueError:
         return None

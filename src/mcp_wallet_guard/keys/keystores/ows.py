@@ -9,6 +9,7 @@ docs/formats/keystores.md.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from mcp_wallet_guard.keys.keystores.opened import (
     Unread,
     Weakness,
     address_of_key,
+    is_public_key,
 )
 from mcp_wallet_guard.keys.keystores.passphrase_forms import as_given_then_nfkc
 from mcp_wallet_guard.keys.keystores.stretching import ScryptCost, open_by_passphrase, read_cost
@@ -56,7 +58,6 @@ class _File:
 class _Found:
     secret: Secret
     address: Address
-    weaknesses: tuple[Weakness, ...]
     unread: tuple[Unread, ...]
 
 
@@ -79,7 +80,7 @@ def read_ows(
         secret=found.secret,
         address=found.address,
         passphrase_form=form,
-        weaknesses=(*file.cost.weaknesses(), *found.weaknesses),
+        weaknesses=(*file.cost.weaknesses(), *_weaknesses(found, file.kind, is_confirmed=bool(wanted))),
         unread=found.unread,
     )
 
@@ -138,7 +139,7 @@ def _attempt(key: memoryview, file: _File, wanted: tuple[tuple[int, Address], ..
         return None
     read = _phrase if file.kind is SecretKind.BIP39_ENTROPY else _private_key
     try:
-        secret, weaknesses, unread = read(text)
+        secret, unread = read(text)
     except (ValueError, InvalidInput):
         return None
     finally:
@@ -148,19 +149,15 @@ def _attempt(key: memoryview, file: _File, wanted: tuple[tuple[int, Address], ..
     if first is None or (wanted and derived != [address for _, address in wanted]):
         secret.wipe()
         return None
-    if not wanted:
-        weaknesses = (Weakness.UNCONFIRMED, *weaknesses)
-    return _Found(secret=secret, address=first, weaknesses=weaknesses, unread=unread)
+    return _Found(secret=secret, address=first, unread=unread)
 
 
-def _phrase(text: bytearray) -> tuple[Secret, tuple[Weakness, ...], tuple[Unread, ...]]:
+def _phrase(text: bytearray) -> tuple[Secret, tuple[Unread, ...]]:
     """The entropy of an English phrase, which passes through a `str` on the way."""
-    entropy = bip39.check_phrase(text.decode("utf-8"), language="english")
-    weaknesses = (Weakness.PUBLIC_SEED,) if mnemonic.is_weak(entropy) else ()
-    return Secret(bytearray(entropy)), weaknesses, ()
+    return Secret(bytearray(bip39.check_phrase(text.decode("utf-8"), language="english"))), ()
 
 
-def _private_key(text: bytearray) -> tuple[Secret, tuple[Weakness, ...], tuple[Unread, ...]]:
+def _private_key(text: bytearray) -> tuple[Secret, tuple[Unread, ...]]:
     """The key of secp256k1 out of a JSON object that may have one of ed25519 as well; both pass through a `str`."""
     document = strict_json.loads(bytes(text), max_depth=1)
     if type(document) is not dict or not {"secp256k1"} <= document.keys() <= {"secp256k1", "ed25519"}:
@@ -168,7 +165,7 @@ def _private_key(text: bytearray) -> tuple[Secret, tuple[Weakness, ...], tuple[U
     if not all(type(each) is str and _KEY.fullmatch(each) for each in document.values()):
         raise ValueError("not keys in hex")
     unread = (Unread.ED25519_KEY,) if "ed25519" in document else ()
-    return Secret(bytearray.fromhex(document["secp256k1"])), (), unread
+    return Secret(bytearray.fromhex(document["secp256k1"])), unread
 
 
 def _account(secret: Secret, kind: SecretKind, index: int) -> Address | None:
@@ -179,3 +176,12 @@ def _account(secret: Secret, kind: SecretKind, index: int) -> Address | None:
         return address_of_key(key)
     finally:
         key.wipe()
+
+
+def _weaknesses(found: _Found, kind: SecretKind, *, is_confirmed: bool) -> Iterator[Weakness]:
+    if not is_confirmed:
+        yield Weakness.UNCONFIRMED
+    with found.secret.reveal() as view:
+        is_weak = kind is SecretKind.BIP39_ENTROPY and mnemonic.is_weak(bytes(view))
+    if is_weak or is_public_key(found.secret, found.address):
+        yield Weakness.PUBLIC

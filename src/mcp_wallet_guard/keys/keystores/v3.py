@@ -23,6 +23,7 @@ from mcp_wallet_guard.keys.keystores.opened import (
     Unread,
     Weakness,
     address_of_key,
+    is_public_key,
 )
 from mcp_wallet_guard.keys.keystores.passphrase_forms import as_given_then_nfkc
 from mcp_wallet_guard.keys.keystores.stretching import Cost, open_by_passphrase, read_cost
@@ -74,7 +75,7 @@ def read_v3(
         secret=secret,
         address=found,
         passphrase_form=form,
-        weaknesses=(*file.cost.weaknesses(), *_weaknesses(file, wanted)),
+        weaknesses=(*file.cost.weaknesses(), *_weaknesses(file, wanted, is_public=is_public_key(secret, found))),
         unread=(Unread.MNEMONIC,) if file.has_mnemonic else (),
     )
 
@@ -126,8 +127,10 @@ def _attempt(key: memoryview, file: _File, wanted: set[Address]) -> tuple[Secret
     return secret, found
 
 
-def _weaknesses(file: _File, wanted: set[Address]) -> Iterator[Weakness]:
+def _weaknesses(file: _File, wanted: set[Address], *, is_public: bool) -> Iterator[Weakness]:
     if len(file.ciphertext) < KEY_BYTES:
         yield Weakness.SHORT_KEY
     if not wanted:
         yield Weakness.UNCONFIRMED
+    if is_public:
+        yield Weakness.PUBLIC
