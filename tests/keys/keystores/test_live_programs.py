@@ -1,4 +1,5 @@
-"""Key files exchanged with the programs themselves: ethers and age's own JavaScript, out of npm.
+"""Key files exchanged with the programs themselves: ethers and age's own JavaScript, out of npm, and ``age`` itself
+where it is installed.
 
 Runs in `make live` alone: it installs two packages of pinned versions, without their scripts.
 """
@@ -6,6 +7,8 @@ Runs in `make live` alone: it installs two packages of pinned versions, without 
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
 import subprocess
 from pathlib import Path
@@ -22,10 +25,7 @@ from mcp_wallet_guard.secret import Secret
 from tests.keys.keystores.files import ADDRESS, KEY, shown
 from tests.keys.vaults import WAIVER
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(shutil.which("npm") is None or shutil.which("node") is None, reason="node and npm"),
-]
+pytestmark = pytest.mark.live
 PACKAGES: Final = ("ethers@6.17.0", "age-encryption@0.3.1")
 TEXT: Final = "\u00c5ngstr\u00f6m und 12 Zwerge"
 """Other bytes in NFD; the same in NFC, NFKC and as our own passphrases are kept."""
@@ -35,6 +35,8 @@ PHRASE: Final = "test test test test test test test test test test test junk"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        pytest.skip("node and npm are not installed")
     made = tmp_path_factory.mktemp("npm")
     (made / "package.json").write_text('{"name": "x", "version": "1.0.0", "type": "module"}')
     installing = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *PACKAGES]
@@ -99,3 +101,23 @@ console.log(armor.encode(await encrypter.encrypt(second)));
 """
     opened = read_age(run(folder, program, TEXT, PHRASE).encode(), passphrase=Secret(TEXT.encode()))
     assert shown(opened.text) == PHRASE.encode()
+
+
+@pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
+@pytest.mark.parametrize("armored", [False, True])
+def test_the_command_age_opens_a_sealed_backup_of_the_default_cost(tmp_path: Path, armored: bool) -> None:
+    sealed, out = tmp_path / "backup.age", tmp_path / "backup"
+    sealed.write_bytes(write_age(Secret(PHRASE.encode()), passphrase=Secret(TEXT.encode()), armored=armored))
+    pid, terminal = pty.fork()  # it asks on its controlling terminal alone
+    if pid == 0:
+        os.execvp("age", ["age", "--decrypt", "--output", str(out), str(sealed)])
+    while b":" not in os.read(terminal, 1024):
+        pass
+    os.write(terminal, TEXT.encode() + b"\n")
+    try:
+        while os.read(terminal, 1024):
+            pass
+    except OSError:
+        pass  # the other end of the terminal was closed
+    assert os.waitpid(pid, 0)[1] == 0
+    assert out.read_bytes() == PHRASE.encode()
