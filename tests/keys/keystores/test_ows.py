@@ -55,15 +55,28 @@ def test_a_private_key_opens_and_the_other_curves_key_stays() -> None:
     assert (opened.kind, shown(opened.secret), opened.unread) == (
         SecretKind.SECP256K1_KEY, KEY, (Unread.ED25519_KEY,),
     )  # fmt: skip
-    assert opened.address == Address.parse(ADDRESS)
+    assert (opened.address, opened.index) == (Address.parse(ADDRESS), None)
 
 
 def test_a_phrase_opens_as_entropy_with_every_account_compared() -> None:
     opened = read_ows(raw(mnemonic_file([SECOND, FIRST, SOLANA])), passphrase=typed())
     assert (opened.kind, shown(opened.secret).hex()) == (SecretKind.BIP39_ENTROPY, ENTROPY)
-    assert opened.address == Address.parse(STRANGER)
+    assert (opened.address, opened.index) == (Address.parse(STRANGER), 1)
     with pytest.raises(KeystoreError):
         opened.account_key()
+
+
+@pytest.mark.parametrize(("asked", "index"), [(ADDRESS, 0), (STRANGER, 1)])
+def test_an_account_that_is_asked_for_is_the_one_that_comes_back(asked: str, index: int) -> None:
+    for accounts in ([SECOND, FIRST], [FIRST, SECOND], [SECOND] if asked == STRANGER else [FIRST]):
+        opened = read_ows(raw(mnemonic_file(accounts)), passphrase=typed(), address=Address.parse(asked))
+        assert (opened.address, opened.index) == (Address.parse(asked), index)
+
+
+def test_an_account_that_the_file_does_not_name_has_to_be_the_first_one() -> None:
+    opened = read_ows(raw(mnemonic_file([SECOND])), passphrase=typed(), address=Address.parse(ADDRESS))
+    assert (opened.address, opened.index) == (Address.parse(ADDRESS), 0)
+    assert code_of(mnemonic_file([FIRST]), address=Address.parse(STRANGER)) == ("keystore.cannot_open", 1)
 
 
 def test_a_phrase_that_everybody_knows_is_said_to_be_one() -> None:

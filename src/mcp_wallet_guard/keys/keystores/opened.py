@@ -76,7 +76,8 @@ class AddressRule(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpenedKeystore:
     """A secret out of a key file; whoever holds this wipes it. `address` is the account's, None where the secret is
-    no account's. `weaknesses` and `unread` are in the order of their definition."""
+    no account's; of entropy it is the one at m/44'/60'/0'/0/`index`, which is None for other secrets. `weaknesses` and
+    `unread` are in the order of their definition."""
 
     kind: SecretKind
     secret: Secret
@@ -84,6 +85,7 @@ class OpenedKeystore:
     passphrase_form: PassphraseForm
     weaknesses: tuple[Weakness, ...]
     unread: tuple[Unread, ...] = ()
+    index: int | None = None
 
     def account_key(self) -> Secret:
         """The secret, as the private key of `address`. Raises KeystoreError("keystore.kind") when it is none:

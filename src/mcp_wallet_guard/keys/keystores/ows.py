@@ -58,21 +58,21 @@ class _File:
 class _Found:
     secret: Secret
     address: Address
+    index: int | None
     unread: tuple[Unread, ...]
 
 
 def read_ows(
     raw: bytes, /, *, passphrase: Secret, address: Address | AddressRule = AddressRule.IN_FILE
 ) -> OpenedKeystore:
-    """The BIP-39 entropy or the private key of a wallet file; for entropy, `address` is its account 0 or the first
-    that the file names. All accounts of EVM chains in the file have to be the secret's, and `address` where one is
-    given. Parameters, blocking and errors as `v3.read_v3`. An API key's file, which opens with a token, is refused.
+    """The BIP-39 entropy or the private key of a wallet file, with the account `address`, or else the first that the
+    file names, or else account 0. All accounts of EVM chains in the file have to be the secret's, and `address`, which
+    is account 0 where the file does not name it. Parameters, blocking and errors as `v3.read_v3`. An API key's file,
+    which opens with a token, is refused.
     """
     file = _parse(raw)
-    wanted = file.accounts
-    if isinstance(address, Address):
-        wanted = (*wanted, (wanted[0][0] if wanted else 0, address))
-    elif not wanted and address is not AddressRule.UNCHECKED:
+    wanted = _wanted(file.accounts, address)
+    if not wanted and address is not AddressRule.UNCHECKED:
         raise KeystoreError("keystore.address")
     form, found = open_by_passphrase(as_given_then_nfkc(passphrase), file.cost, lambda key: _attempt(key, file, wanted))
     return OpenedKeystore(
@@ -82,7 +82,19 @@ def read_ows(
         passphrase_form=form,
         weaknesses=(*file.cost.weaknesses(), *_weaknesses(found, file.kind, is_confirmed=bool(wanted))),
         unread=found.unread,
+        index=found.index,
     )
+
+
+def _wanted(
+    accounts: tuple[tuple[int, Address], ...], address: Address | AddressRule
+) -> tuple[tuple[int, Address], ...]:
+    """The accounts to compare, the one that the caller asks for first."""
+    if not isinstance(address, Address):
+        return accounts
+    if all(each != address for _, each in accounts):
+        return (0, address), *accounts
+    return tuple(sorted(accounts, key=lambda account: account[1] != address))
 
 
 def _parse(raw: bytes) -> _File:
@@ -149,7 +161,8 @@ def _attempt(key: memoryview, file: _File, wanted: tuple[tuple[int, Address], ..
     if first is None or (wanted and derived != [address for _, address in wanted]):
         secret.wipe()
         return None
-    return _Found(secret=secret, address=first, unread=unread)
+    index = (wanted[0][0] if wanted else 0) if file.kind is SecretKind.BIP39_ENTROPY else None
+    return _Found(secret=secret, address=first, index=index, unread=unread)
 
 
 def _phrase(text: bytearray) -> tuple[Secret, tuple[Unread, ...]]:
