@@ -6,6 +6,7 @@ Threat: T-067, T-068, T-069.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, Final
 
@@ -17,7 +18,14 @@ from hypothesis import strategies as st
 from mcp_wallet_guard.errors import InvalidInput, KeystoreError
 from mcp_wallet_guard.keys import kdf
 from mcp_wallet_guard.keys.keystores.opened import AddressRule, Weakness
-from mcp_wallet_guard.keys.keystores.stretching import MAX_MEMORY, MAX_WORK, Pbkdf2Cost, ScryptCost
+from mcp_wallet_guard.keys.keystores.passphrase_forms import as_given_then_nfkc
+from mcp_wallet_guard.keys.keystores.stretching import (
+    MAX_MEMORY,
+    MAX_WORK,
+    Pbkdf2Cost,
+    ScryptCost,
+    open_by_passphrase,
+)
 from mcp_wallet_guard.keys.keystores.v3 import read_v3
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.secret import Secret
@@ -111,6 +119,7 @@ COSTLY: Final[dict[str, Edit]] = {
     "n=2^4000": put("crypto.kdfparams.n", 2**4000),
     "r=2^40": put("crypto.kdfparams.r", 2**40),
     "p=2^20, hours": put("crypto.kdfparams.p", 2**20),
+    "n=2^20, r=8, p=5: one more lane than the ceiling": put("crypto.kdfparams", {**PARAMS, "n": 2**20, "p": 5}),
     "r=2^22 with n=2": put("crypto.kdfparams.r", 2**22),
     "p=2^23 with r=1: a gibibyte that is not n's": put("crypto.kdfparams", {**PARAMS, "r": 1, "p": 2**23}),
     "c=10^7+1": put("crypto.kdfparams", {"dklen": 32, "c": 10**7 + 1, "prf": "hmac-sha256", "salt": "00" * 32}),
@@ -282,6 +291,18 @@ def test_no_error_repeats_what_the_file_says() -> None:
         error, _ = refusal(edited(GOOD, edit))
         assert "IGNORE" not in error.detail
         assert IV not in error.detail
+
+
+@pytest.mark.parametrize("outcome", [b"opened", None])
+def test_every_form_of_a_passphrase_is_wiped_whether_one_opens_or_none(outcome: bytes | None) -> None:
+    forms = as_given_then_nfkc(Secret("\u212bngstr\u00f6m".encode()))
+    assert len(forms) == 2
+    cost = ScryptCost(n=2, r=8, p=1, salt=bytes(32))
+    with contextlib.suppress(KeystoreError):
+        open_by_passphrase(forms, cost, lambda _: outcome)
+    for _, passphrase in forms:
+        with pytest.raises(ValueError, match="wiped"):
+            shown(passphrase)
 
 
 def test_an_endless_passphrase_is_refused_before_any_derivation() -> None:
