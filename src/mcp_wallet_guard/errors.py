@@ -10,7 +10,8 @@
     |-- Misconfigured    ours, or the operator's, to fix
     |   `-- MissingExtra
     |-- InvalidInput     the caller's to fix
-    `-- VaultError       the vault file cannot be opened
+    |-- VaultError       the vault file cannot be opened
+    `-- KeystoreError    a key file of another program cannot be opened
 
 Every error carries a stable ``code``, the ``public`` sentence that belongs to the code, and ``detail`` for the
 operator's log. Only ``code`` and ``public`` may leave the process: both come from ``CATALOGUE``, so bytes that
@@ -131,6 +132,12 @@ CATALOGUE: Final[dict[str, str]] = {
     "vault.cannot_unlock": "The vault cannot be unlocked with this passphrase.",
     "vault.damaged": "The vault file is damaged (its checksum does not match). Restore it from a copy.",
     "vault.format": "This is not a vault file that this version can read.",
+    # Key files of other programs (as above: a wrong passphrase, an edit and another account read alike)
+    "keystore.cannot_open": "The key file cannot be opened with this passphrase, or is not of the expected account.",
+    "keystore.format": "This is not a key file that this version can read.",
+    "keystore.cost": "The key file asks for more work than is done for any file.",
+    "keystore.address": "The key file does not name its account. Say which address it must have.",
+    "keystore.kind": "The key in this file is not of an Ethereum account.",
 }
 """code -> the one sentence that may be shown to a model or a stranger."""
 
@@ -290,11 +297,20 @@ class VaultError(GuardError):
     exit_status = 7
 
 
+@final
+class KeystoreError(GuardError):
+    """A key file of another program cannot be opened, or is not opened: one of the codes `keystore.*`."""
+
+    default_code = "keystore.cannot_open"
+    exit_status = 7
+
+
 KINDS: Final[dict[str, type[GuardError]]] = {
     kind.__name__: kind
     for kind in (
         Refused, NotAuthorized, RateLimited, Locked, PolicyDenied, OverBudget, Declined, Expired, AlreadyUsed,
         FactorRejected, LockedOut, Tampered, Unavailable, Misconfigured, InvalidInput, VaultError,
+        KeystoreError,
     )
 }  # fmt: skip
 """Class name -> class, for carrying an error over the daemon's socket as (kind, code)."""

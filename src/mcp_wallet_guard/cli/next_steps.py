@@ -126,6 +126,11 @@ NEXT: Final[dict[str, str | None]] = {
     "vault.cannot_unlock": None,
     "vault.damaged": None,
     "vault.format": None,
+    "keystore.cannot_open": None,
+    "keystore.format": None,
+    "keystore.cost": None,
+    "keystore.address": None,
+    "keystore.kind": None,
 }
 
 

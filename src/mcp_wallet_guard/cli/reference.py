@@ -27,7 +27,7 @@ output (`--json`: one object), everything else on standard error.
 | 4 | a verification failed: something was changed from outside |
 | 5 | something that is needed did not answer, or there is no terminal |
 | 6 | set-up: settings, files, or another guard |
-| 7 | the vault cannot be opened |
+| 7 | the vault, or a key file, cannot be opened |
 | 70 | a bug of ours |
 | 130 | interrupted |
 

@@ -7,6 +7,8 @@ A `KdfProfile` that exists is within both, so nothing is derived at a cost that 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -59,13 +61,20 @@ def cheap_profile(waiver: CheapKdf, /) -> KdfProfile:
 
 
 def derive(passphrase: Secret, /, *, salt: bytes, profile: KdfProfile) -> Secret:
-    """32 bytes. Blocks for about a second: call it in a worker thread. Derivations wait for each other, so that
-    a burst of them costs the memory of one."""
+    """32 bytes. Blocks for about a second: call it in a worker thread."""
     key = bytearray(KEY_BYTES)
-    with _turn, passphrase.reveal() as view:
-        _count[0] += 1
+    with derivation(), passphrase.reveal() as view:
         Scrypt(salt=salt, length=KEY_BYTES, n=profile.n, r=profile.r, p=profile.p).derive_into(view, key)
     return Secret(key)
+
+
+@contextmanager
+def derivation() -> Iterator[None]:
+    """The block in which a passphrase is stretched, here or for a file of another format: counted, and one at a time
+    in a process, so that a burst of them costs the memory of one (Threat: T-068)."""
+    with _turn:
+        _count[0] += 1
+        yield
 
 
 def derivations() -> int:

@@ -104,12 +104,13 @@ def seed_from_entropy(entropy: Secret, /, *, language: str, passphrase: str) -> 
     return Secret(seed)
 
 
-def address_of(key: Secret, /) -> Address:
-    """The account of a private key, its public key computed by every library that is installed.
+def address_of(key: Secret, /, *, curves: tuple[curve.Curve, ...] | None = None) -> Address:
+    """The account of a private key, its public key computed by every library that is installed, or by `curves`.
 
     Raises Misconfigured("misconfigured.backend") when they differ.
     """
-    return Address.from_bytes(keccak256(curve.checked_public_key(key, curves=curve.installed())[1:])[12:])
+    public_key = curve.checked_public_key(key, curves=curve.installed() if curves is None else curves)
+    return Address.from_bytes(keccak256(public_key[1:])[12:])
 
 
 def describe_account(entropy: Secret, /, *, index: int, language: str) -> dict[str, str | int]:

@@ -31,13 +31,13 @@ _LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-def keccak256(data: bytes, /) -> bytes:
+def keccak256(data: bytes | bytearray, /) -> bytes:
     """Keccak-256, 32 bytes. Source: Ethereum yellow paper, appendix A."""
     return _keccak()(data)
 
 
 @lru_cache(maxsize=1)
-def _keccak() -> Callable[[bytes], bytes]:
+def _keccak() -> Callable[[bytes | bytearray], bytes]:
     # Loaded on first use, since it costs more than all of this package; named, so that no environment picks another.
     from eth_hash.backends import pycryptodome
 
