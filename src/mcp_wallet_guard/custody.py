@@ -254,8 +254,7 @@ class Custody:
 
     def check_applicable(self, text: bytes, /) -> None:
         """Raises Tampered, Misconfigured (also for lists that are not installed), Locked or Refused("blocked.store")
-        when `apply_settings` could not put `text` in force: a store that was put back does not know which codes were used.
-        """
+        when `apply_settings` could not put `text` in force: an older store does not know which codes were used."""
         settings = from_canonical(text)
         self.counting_vault().signer(settings)
         if self._parts.open_lists(settings) is None:
