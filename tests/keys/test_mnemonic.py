@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from itertools import chain, cycle
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from eth_account.hdaccount import key_from_seed
@@ -18,8 +18,8 @@ from eth_account.hdaccount.mnemonic import Mnemonic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_wallet_guard import bip39, secp256k1
-from mcp_wallet_guard.errors import InvalidInput, Misconfigured, Unavailable
+from mcp_wallet_guard import bip39, danger, secp256k1
+from mcp_wallet_guard.errors import InvalidInput, Misconfigured
 from mcp_wallet_guard.keys import bip32, curve
 from mcp_wallet_guard.keys.bip32 import HARDENED
 from mcp_wallet_guard.keys.mnemonic import (
@@ -30,15 +30,10 @@ from mcp_wallet_guard.keys.mnemonic import (
     derive_key,
     describe_account,
     entropy_from_phrase,
-    generate_entropy,
-    is_weak,
     seed_from_entropy,
     words_from_entropy,
 )
 from mcp_wallet_guard.secret import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 OURS = Path(__file__).parent.parent / "vectors" / "keys"
 SHARED = Path(__file__).parents[2].parent / "shared" / "vectors" / "keys"
@@ -52,57 +47,7 @@ def shown(secret: Secret) -> bytes:
         return bytes(view)
 
 
-def draws(*parts: bytes) -> Callable[[int], bytes]:
-    left = iter(parts)
-    return lambda _: next(left)
-
-
-def test_a_new_wallet_has_32_bytes_that_no_other_one_has() -> None:
-    made = {shown(generate_entropy()) for _ in range(50)}
-    assert len(made) == 50
-    assert {len(entropy) for entropy in made} == {32}
-
-
-def test_what_was_drawn_second_is_what_is_used() -> None:
-    first, second = hashlib.sha256(b"1").digest(), hashlib.sha256(b"2").digest()
-    assert generate_entropy(draw=draws(first, second)).equals(second)
-
-
 GOOD = hashlib.sha256(b"good").digest()
-PATTERNS = [
-    bytes(32),
-    b"\xff" * 32,
-    b"\x7f" * 32,
-    b"\xaa\x55" * 16,
-    bytes(range(8)) * 4,
-    bytes(range(32)),
-    bytes(range(31, -1, -1)),
-    bytes(range(0, 96, 3)),
-    GOOD[:16] * 2,
-    b"\x00" * 28 + GOOD[:4],
-]
-
-
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_source_without_variety_makes_no_wallet(pattern: bytes) -> None:
-    for parts in ((pattern, GOOD), (GOOD, pattern)):
-        with pytest.raises(Unavailable):
-            generate_entropy(draw=draws(*parts))
-
-
-def test_a_source_that_is_stuck_makes_no_wallet() -> None:
-    stuck = cycle([GOOD])
-    with pytest.raises(Unavailable):
-        generate_entropy(draw=lambda _: next(stuck))
-    assert len(generate_entropy(draw=draws(GOOD, hashlib.sha256(GOOD).digest()))) == 32
-
-
-@pytest.mark.parametrize("wrong", [b"", GOOD[:31], GOOD + b"\0"])
-def test_a_source_that_gives_less_or_more_makes_no_wallet(wrong: bytes) -> None:
-    with pytest.raises(ValueError, match="random source"):
-        generate_entropy(draw=draws(wrong, GOOD))
-
-
 PUBLIC = [
     HARDHAT,
     "candy maple cake sugar pudding cream honey rich smooth crumble sweet treat",
@@ -113,15 +58,37 @@ PUBLIC = [
     "zoo " * 23 + "vote",
     "legal winner thank year wave sausage worth useful legal winner thank yellow",
     "letter advice cage absurd amount doctor acoustic avoid letter advice cage above",
+    "radar blur cabbage chef fix engine embark joy scheme fiction master release",
+    "announce room limb pattern dry unit scale effort smooth jazz weasel alcohol",
+    "army van defense carry jealous true garbage claim echo media make crunch",
+    "glory promote mansion idle axis finger extra february uncover one trip resource "
+    "lawn turtle enact monster seven myth punch hobby comfort wild raise skin",
 ]
 
 
 @pytest.mark.parametrize("phrase", PUBLIC)
 def test_a_phrase_that_everybody_knows_is_refused(phrase: str) -> None:
-    assert bip39.check_phrase(phrase)
+    assert bip39.check_phrase(phrase, language="english")
     with pytest.raises(InvalidInput) as caught:
         entropy_from_phrase(phrase, language="english")
     assert caught.value.code == "invalid_input.mnemonic"
+
+
+def test_a_phrase_that_everybody_knows_is_taken_over_for_a_test_chain_that_says_so() -> None:
+    waiver = danger.public_phrase(reason="a chain of a test")
+    assert len(entropy_from_phrase(HARDHAT, language="english", waiver=waiver)) == 16
+    for forged in (True, object(), danger.cheap_kdf(reason="another waiver")):
+        with pytest.raises(InvalidInput):
+            entropy_from_phrase(HARDHAT, language="english", waiver=forged)  # type: ignore[arg-type]  # the attack
+
+
+@pytest.mark.parametrize("language", sorted(bip39.LIST_SHA256))
+def test_the_phrases_of_the_official_vectors_are_public_in_every_language(language: str) -> None:
+    found = [vector for name, vector in trezor() if name == language]
+    assert found
+    for _, phrase, *_ in found:
+        with pytest.raises(InvalidInput):
+            entropy_from_phrase(phrase, language=language)
 
 
 @pytest.mark.parametrize("size", [16, 20, 24, 28, 32])
@@ -129,12 +96,6 @@ def test_a_phrase_of_ones_own_is_accepted(size: int) -> None:
     entropy = GOOD[:size]
     phrase = " ".join(bip39.words_for(entropy, language="english"))
     assert entropy_from_phrase(phrase, language="english").equals(entropy)
-
-
-@settings(max_examples=300)
-@given(st.randoms(use_true_random=True), st.sampled_from([16, 20, 24, 28, 32]))
-def test_random_entropy_is_never_called_weak(random: Any, size: int) -> None:
-    assert not is_weak(random.randbytes(size))
 
 
 def trezor() -> list[tuple[str, list[str]]]:
