@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import unicodedata
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -99,23 +100,45 @@ def test_a_phrase_of_ones_own_is_accepted(size: int) -> None:
 
 
 def trezor() -> list[tuple[str, list[str]]]:
-    source = json.loads((OURS / "bip39_trezor.json").read_text())["vectors"]
+    """Language -> entropy, phrase, seed under the passphrase TREZOR."""
+    cases = [(path.stem, case) for path in OURS.glob("bip39/*.json") for case in json.loads(path.read_text())["cases"]]
+    found = [(language, [case["entropy"], case["phrase"], case["seed"]]) for language, case in cases]
     if (SHARED / "bip39_trezor.json").exists():
         source = json.loads((SHARED / "bip39_trezor.json").read_text())
-    return [(language, vector) for language, found in source.items() for vector in found]
+        found += [(language, vector) for language, vectors in source.items() for vector in vectors]
+    return [(language, vector) for language, vector in found if language in bip39.LIST_SHA256]
 
 
-@pytest.mark.parametrize("language", sorted({language for language, _ in trezor()}))
+def test_there_are_official_vectors_of_every_language() -> None:
+    assert {path.stem for path in OURS.glob("bip39/*.json")} == set(bip39.LIST_SHA256)
+
+
+@pytest.mark.parametrize("language", sorted(bip39.LIST_SHA256))
 def test_words_and_seeds_are_those_of_the_official_vectors(language: str) -> None:
-    found = [vector for name, vector in trezor() if name == language and name in bip39.LIST_SHA256]
-    for entropy_hex, phrase, seed_hex, *_ in found:
+    found = {tuple(vector[:3]) for name, vector in trezor() if name == language}
+    assert len(found) == 24
+    for entropy_hex, phrase, seed_hex in found:
         entropy = Secret(bytes.fromhex(entropy_hex))
         assert bip39.check_phrase(phrase, language=language).hex() == entropy_hex
-        assert words_from_entropy(entropy, language=language) == bip39.words_for(
-            bip39.check_phrase(phrase, language=language), language=language
-        )
-        seed = seed_from_entropy(entropy, language=language, passphrase="TREZOR")
-        assert shown(seed).hex() == seed_hex
+        written = bip39.sentence(words_from_entropy(entropy, language=language), language=language)
+        assert nfkd(written) == nfkd(phrase)
+        assert shown(seed_from_entropy(entropy, language=language, passphrase="TREZOR")).hex() == seed_hex
+
+
+def test_a_japanese_passphrase_and_its_spaces_give_the_seed_that_is_published() -> None:
+    published = json.loads((OURS / "bip39_japanese_passphrase.json").read_text())
+    for case in published["cases"]:
+        entropy = Secret(bip39.check_phrase(case["phrase"], language="japanese"))
+        assert shown(entropy).hex() == case["entropy"]
+        written = bip39.sentence(words_from_entropy(entropy, language="japanese"), language="japanese")
+        assert unicodedata.normalize("NFC", written) == case["phrase"]
+        seed = seed_from_entropy(entropy, language="japanese", passphrase=published["passphrase"])
+        assert shown(seed).hex() == case["seed"]
+        assert shown(bip32.derive(seed, (), curve=CURVES[0])) == private_key_of(case["xprv"])
+
+
+def nfkd(text: str) -> str:
+    return unicodedata.normalize("NFKD", text)
 
 
 def private_key_of(xprv: str) -> bytes:
@@ -147,9 +170,9 @@ def test_child_keys_are_those_of_bip_32(own: curve.Curve, seed: str, path: str, 
 
 def test_a_well_known_phrase_has_its_well_known_accounts() -> None:
     published = json.loads((OURS / "hardhat_accounts.json").read_text())
-    entropy = Secret(bip39.check_phrase(published["phrase"]))
+    entropy = Secret(bip39.check_phrase(published["phrase"], language="english"))
     for index, (address, key) in enumerate(published["accounts"]):
-        assert shown(derive_key(entropy, index=index)).hex() == key
+        assert shown(derive_key(entropy, index=index, language="english")).hex() == key
         assert describe_account(entropy, index=index, language="english") == {
             "address": address,
             "language": "english",
@@ -163,7 +186,7 @@ def test_eth_account_derives_the_same_keys(size: int, index: int, passphrase: st
     entropy = random.randbytes(size)
     sentence = " ".join(bip39.words_for(entropy, language="english"))
     theirs = key_from_seed(Mnemonic.to_seed(sentence, passphrase), f"m/44'/60'/0'/0/{index}")
-    assert shown(derive_key(Secret(entropy), index=index, passphrase=passphrase)) == theirs
+    assert shown(derive_key(Secret(entropy), index=index, language="english", passphrase=passphrase)) == theirs
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
@@ -196,6 +219,25 @@ def test_an_account_is_made_only_when_all_libraries_derive_the_same_public_key()
     assert caught.value.code == "misconfigured.backend"
 
 
+def test_an_account_is_made_only_when_all_libraries_derive_the_same_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both agree on every public key here: what differs is a sum on the way down, which only deriving twice shows."""
+
+    class Drifting:
+        public_key = curve.OpenSsl.public_key
+
+        def add(self, secret: Secret, tweak: Secret, /) -> Secret:
+            total = curve.OpenSsl().add(secret, tweak)
+            return curve.OpenSsl().add(total, Secret(ONE))
+
+    honest = describe_account(Secret(GOOD), index=0, language="english")
+    assert honest["address"] == address_of(derive_key(Secret(GOOD), index=0, language="english")).value
+    for curves in ((curve.LibSecp256k1(), Drifting()), (Drifting(), curve.OpenSsl())):
+        monkeypatch.setattr(curve, "installed", lambda curves=curves: curves)
+        with pytest.raises(Misconfigured) as caught:
+            describe_account(Secret(GOOD), index=0, language="english")
+        assert caught.value.code == "misconfigured.backend"
+
+
 ORDER = secp256k1.ORDER.to_bytes(32, "big")
 ONE = (1).to_bytes(32, "big")
 
@@ -218,15 +260,15 @@ def test_a_sum_that_is_no_key_is_refused(own: curve.Curve, tweak: bytes) -> None
 @pytest.mark.parametrize("index", [-1, MAX_INDEX + 1, 1.0, True, "0"])
 def test_an_index_that_no_account_has_is_refused(index: Any) -> None:
     with pytest.raises(InvalidInput):
-        derive_key(Secret(GOOD), index=index)
+        derive_key(Secret(GOOD), index=index, language="english")
 
 
 def test_the_passphrase_and_the_language_are_part_of_the_wallet() -> None:
     keys = {
-        shown(derive_key(Secret(GOOD), index=0)),
-        shown(derive_key(Secret(GOOD), index=0, passphrase="more")),
+        shown(derive_key(Secret(GOOD), index=0, language="english")),
+        shown(derive_key(Secret(GOOD), index=0, language="english", passphrase="more")),
         shown(derive_key(Secret(GOOD), index=0, language="french")),
-        shown(derive_key(Secret(GOOD), index=1)),
+        shown(derive_key(Secret(GOOD), index=1, language="english")),
     }
     assert len(keys) == 4
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from mcp_wallet_guard import bip39
 from mcp_wallet_guard.danger import PublicPhrase
-from mcp_wallet_guard.errors import InvalidInput
+from mcp_wallet_guard.errors import InvalidInput, Misconfigured
 from mcp_wallet_guard.keys import bip32, curve
 from mcp_wallet_guard.keys.sealing import wiped
 from mcp_wallet_guard.keys.weakness import is_weak
@@ -45,7 +45,7 @@ def words_from_entropy(entropy: Secret, /, *, language: str) -> tuple[str, ...]:
         return bip39.words_for(view, language=language)
 
 
-def derive_key(entropy: Secret, /, *, index: int, language: str = "english", passphrase: str = "") -> Secret:
+def derive_key(entropy: Secret, /, *, index: int, language: str, passphrase: str = "") -> Secret:
     """The 32-byte private key of account `index` at m/44'/60'/0'/0/index. The caller wipes it.
 
     The phrase's `language` and its BIP-39 `passphrase` are part of the derivation; neither is in the entropy.
@@ -79,12 +79,18 @@ def address_of(key: Secret, /) -> Address:
 
 
 def describe_account(entropy: Secret, /, *, index: int, language: str) -> dict[str, str | int]:
-    """The public metadata that a vault entry of kind BIP39_ENTROPY carries: address, language, path."""
-    key = derive_key(entropy, index=index, language=language)
+    """The public metadata that a vault entry of kind BIP39_ENTROPY carries: address, language, path.
+
+    The key is derived once by each library that is installed, along the whole path. Raises
+    Misconfigured("misconfigured.backend") when any of them comes to another key or address: nothing is paid to an
+    address that only one of them can sign for. Threat: T-078.
+    """
+    path = _path(index)
+    seed = seed_from_entropy(entropy, language=language, passphrase="")
     try:
-        address = address_of(key)
+        address = _checked_address(seed, path, curves=curve.installed())
     finally:
-        key.wipe()
+        seed.wipe()
     return {"address": address.value, "language": language, "path": f"m/44'/60'/0'/0/{index}"}
 
 
@@ -104,6 +110,18 @@ def account_secrets(entropy: Secret, /, metadata: Mapping[str, str | int]) -> tu
     except BaseException:
         seed.wipe()
         raise
+
+
+def _checked_address(seed: Secret, path: tuple[int, ...], *, curves: tuple[curve.Curve, ...]) -> Address:
+    keys: list[Secret] = []
+    try:
+        keys.extend(bip32.derive(seed, path, curve=own) for own in curves)
+        if not all(key.equals(keys[0]) for key in keys):
+            raise Misconfigured("misconfigured.backend", detail="two libraries derive different keys")
+        return Address.from_bytes(keccak256(curve.checked_public_key(keys[0], curves=curves)[1:])[12:])
+    finally:
+        for key in keys:
+            key.wipe()
 
 
 def _described(metadata: Mapping[str, str | int]) -> tuple[int, str]:
