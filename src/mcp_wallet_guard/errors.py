@@ -124,6 +124,7 @@ CATALOGUE: Final[dict[str, str]] = {
     "invalid_input.passphrase": "A passphrase has 12 to 1024 characters and no control characters.",
     "invalid_input.mnemonic": "The recovery phrase is not valid.",
     "invalid_input.extended_key": "The extended private key is not valid.",
+    "invalid_input.share": "The recovery shares are not valid, or not enough.",
     "invalid_input.dice": "The dice rolls are too few, or do not look thrown.",
     "invalid_input.id": "There is no such operation for this caller.",
     # Vault (Unlock failures read alike: a wrong passphrase and an edited file must not be told apart)

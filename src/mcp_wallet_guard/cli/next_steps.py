@@ -119,6 +119,7 @@ NEXT: Final[dict[str, str | None]] = {
     "invalid_input.passphrase": None,
     "invalid_input.mnemonic": None,
     "invalid_input.extended_key": None,
+    "invalid_input.share": None,
     "invalid_input.dice": None,
     "invalid_input.id": "requests",
     # Vault
