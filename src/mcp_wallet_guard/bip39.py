@@ -55,7 +55,7 @@ def words_for(entropy: bytes | bytearray | memoryview, /, *, language: str) -> t
     if len(entropy) not in ENTROPY_BYTES:
         raise InvalidInput("invalid_input.mnemonic", detail="the entropy has a size that BIP-39 does not know")
     words, check_bits = word_list(language), len(entropy) // 4
-    bits = int.from_bytes(entropy, "big") << check_bits | _check_value(bytes(entropy), check_bits)
+    bits = int.from_bytes(entropy, "big") << check_bits | _check_value(entropy, check_bits)
     count = len(entropy) * 3 // 4
     return tuple(words[bits >> 11 * (count - 1 - place) & 2047] for place in range(count))
 
@@ -106,7 +106,7 @@ def _entropy(places: Sequence[int]) -> bytes:
     return entropy
 
 
-def _check_value(entropy: bytes, check_bits: int) -> int:
+def _check_value(entropy: bytes | bytearray | memoryview, check_bits: int) -> int:
     return hashlib.sha256(entropy).digest()[0] >> (8 - check_bits)
 
 

@@ -153,6 +153,7 @@ async def test_hardening_is_in_force_in_the_daemon(directory: Path) -> None:
         assert "(0, 0) 0o77" in line
         if sys.platform == "linux":
             assert "not_dumpable" in line
+            assert "undumped_memory" in line
 
 
 async def test_a_tick_that_is_refused_is_tried_again(directory: Path) -> None:
@@ -169,13 +170,23 @@ async def test_a_tick_that_breaks_ends_the_service_with_the_vault_locked(directo
 
 
 def test_hardening_reports_what_the_system_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent() -> bool:
-        raise AttributeError("prctl")
+    def absent() -> None:
+        raise AttributeError("no prctl here")
 
-    monkeypatch.setattr(hardening, "_forbid_core_file", lambda: True)
+    def refused() -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(hardening, "_forbid_core_file", refused)
     monkeypatch.setattr(hardening, "_forbid_attaching", absent)
-    monkeypatch.setattr(hardening, "_keep_files_private", lambda: True)
-    assert hardening.harden() == hardening.Hardening(("no_core_file", "private_files"), ("not_dumpable",))
+    monkeypatch.setattr(hardening, "_keep_files_private", lambda: None)
+    monkeypatch.setattr(hardening, "_own_memory", tuple)
+    done = hardening.harden()
+    assert (done.applied, done.missing) == (("private_files",), ("no_core_file", "not_dumpable"))
+    assert str(done).splitlines() == [
+        "no_core_file: failed (Operation not permitted)",
+        "not_dumpable: unsupported (no prctl here)",
+        "private_files: active",
+    ]
 
 
 READ_AS_NOBODY = textwrap.dedent(

@@ -80,4 +80,5 @@ def _child(parent: Secret, chain_code: bytes, step: int, curve: Curve) -> tuple[
 
 
 def _split(digest: bytes) -> tuple[Secret, bytes]:
-    return Secret(digest[:32]), digest[32:]
+    with memoryview(digest) as view:
+        return Secret(view[:32]), digest[32:]

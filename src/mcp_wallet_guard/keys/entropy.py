@@ -106,10 +106,10 @@ def new_entropy(
     finally:
         if dice is not None:
             dice.rolls.wipe()
-    out = bytearray(ENTROPY_BYTES)
+    derivation = HKDF(algorithm=SHA256(), length=ENTROPY_BYTES, salt=None, info=_INFO)
     with wiped(Secret(bytearray().join(len(part).to_bytes(2, "big") + part for part in parts))) as material:
-        HKDF(algorithm=SHA256(), length=ENTROPY_BYTES, salt=None, info=_INFO).derive_into(material, out)
-    return _checked_result(Secret(out), past)
+        entropy = Secret.written(ENTROPY_BYTES, lambda out: derivation.derive_into(material, out))
+    return _checked_result(entropy, past)
 
 
 def _checked_block(source: Source, past: Past) -> bytes:

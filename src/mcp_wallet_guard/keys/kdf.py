@@ -61,11 +61,10 @@ def cheap_profile(waiver: CheapKdf, /) -> KdfProfile:
 def derive(passphrase: Secret, /, *, salt: bytes, profile: KdfProfile) -> Secret:
     """32 bytes. Blocks for about a second: call it in a worker thread. Derivations wait for each other, so that
     a burst of them costs the memory of one."""
-    key = bytearray(KEY_BYTES)
     with _turn, passphrase.reveal() as view:
         _count[0] += 1
-        Scrypt(salt=salt, length=KEY_BYTES, n=profile.n, r=profile.r, p=profile.p).derive_into(view, key)
-    return Secret(key)
+        derivation = Scrypt(salt=salt, length=KEY_BYTES, n=profile.n, r=profile.r, p=profile.p)
+        return Secret.written(KEY_BYTES, lambda key: derivation.derive_into(view, key))
 
 
 def derivations() -> int:

@@ -62,12 +62,12 @@ def derive_key(entropy: Secret, /, *, index: int, language: str, passphrase: str
 def seed_from_entropy(entropy: Secret, /, *, language: str, passphrase: str) -> Secret:
     """The 64-byte BIP-39 seed. The sentence is built in a buffer that is wiped."""
     with entropy.reveal() as view:
-        sentence = bytearray(b" ".join(word.encode() for word in bip39.words_for(view, language=language)))
+        words = [word.encode() for word in bip39.words_for(view, language=language)]
     salt = b"mnemonic" + unicodedata.normalize("NFKD", passphrase).encode()
-    seed = bytearray(64)
-    with wiped(Secret(sentence)) as words:
-        PBKDF2HMAC(algorithm=SHA512(), length=64, salt=salt, iterations=2048).derive_into(words, seed)
-    return Secret(seed)
+    derivation = PBKDF2HMAC(algorithm=SHA512(), length=64, salt=salt, iterations=2048)
+    size = sum(map(len, words)) + len(words) - 1
+    with wiped(Secret.written(size, lambda out: _write_sentence(words, out))) as sentence:
+        return Secret.written(64, lambda seed: derivation.derive_into(sentence, seed))
 
 
 def address_of(key: Secret, /) -> Address:
@@ -110,6 +110,16 @@ def account_secrets(entropy: Secret, /, metadata: Mapping[str, str | int]) -> tu
     except BaseException:
         seed.wipe()
         raise
+
+
+def _write_sentence(words: list[bytes], out: memoryview) -> None:
+    place = 0
+    for word in words:
+        if place:
+            out[place : place + 1] = b" "
+            place += 1
+        out[place : place + len(word)] = word
+        place += len(word)
 
 
 def _checked_address(seed: Secret, path: tuple[int, ...], *, curves: tuple[curve.Curve, ...]) -> Address:
