@@ -115,7 +115,7 @@ def test_a_key_can_be_wiped_right_after_use() -> None:
         buffer = key._buffer
         backend.sign(key, bytes(32))
         key.wipe()
-        assert buffer == bytes(32)
+        assert bytes(buffer) == bytes(32)
 
 
 def test_libsecp256k1_is_preferred() -> None:
