@@ -5,6 +5,7 @@ Threat: T-057.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -99,6 +100,25 @@ def test_what_is_wrong_is_named_by_position_and_never_by_word(typed: str, says: 
         bip39.check_phrase(typed, language="english")
     assert (caught.value.code, caught.value.detail) == ("invalid_input.mnemonic", says)
     assert caught.value.__context__ is None
+
+
+SAYINGS = (
+    r"too long for a recovery phrase|\d+ words; 12, 15, 18, 21 or 24 expected|not in the [a-z_]+ list: word [\d, ]+"
+    r"|every word is known, but the checksum is wrong"
+)
+
+
+@given(
+    st.lists(st.sampled_from(bip39.word_list("english")) | st.text(min_size=1, max_size=8), max_size=25),
+    st.sampled_from(sorted(bip39.LIST_SHA256)),
+)
+def test_whatever_is_typed_the_error_is_made_of_our_own_words(typed: list[str], language: str) -> None:
+    said = "too long for a recovery phrase"
+    try:
+        bip39.check_phrase(" ".join(typed), language=language)
+    except InvalidInput as error:
+        said = error.detail
+    assert re.fullmatch(SAYINGS, said)
 
 
 @pytest.mark.parametrize("language", ["klingon", "English", "", "../english", "russian"])

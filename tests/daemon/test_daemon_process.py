@@ -16,6 +16,7 @@ import pytest
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from mcp_wallet_guard import secret
 from mcp_wallet_guard.daemon import hardening
 from mcp_wallet_guard.daemon.client import ControlClient, DaemonClient
 from mcp_wallet_guard.errors import Locked, Unavailable
@@ -187,6 +188,37 @@ def test_hardening_reports_what_the_system_does_not_have(monkeypatch: pytest.Mon
         "not_dumpable: unsupported (no prctl here)",
         "private_files: active",
     ]
+
+
+def quietly(monkeypatch: pytest.MonkeyPatch) -> hardening.Hardening:
+    """Without what would change this process for good."""
+    for step in ("_forbid_core_file", "_forbid_attaching", "_keep_files_private"):
+        monkeypatch.setattr(hardening, step, lambda: None)
+    return hardening.harden()
+
+
+def test_secrets_that_are_made_after_hardening_lie_in_memory_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    heap = secret.Heap()
+    monkeypatch.setattr(secret, "_memory", heap)
+    done = quietly(monkeypatch)
+    made = secret.Secret(b"made after hardening")
+    assert isinstance(made._buffer, memoryview)
+    assert made.equals(b"made after hardening")
+    assert {measure.name for measure in done.measures} >= {"secret_memory", "locked_memory", "undumped_memory"}
+    made.wipe()
+
+
+def test_a_system_without_room_keeps_secrets_where_they_were_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    heap = secret.Heap()
+    monkeypatch.setattr(secret, "_memory", heap)
+    monkeypatch.setattr(hardening, "OwnMemory", full)
+    done = quietly(monkeypatch)
+    assert done.missing == ("own_memory",)
+    assert str(done).splitlines()[-1] == "own_memory: failed (Cannot allocate memory)"
+    assert secret._memory is heap
 
 
 READ_AS_NOBODY = textwrap.dedent(

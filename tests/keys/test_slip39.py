@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcp_wallet_guard import assembly
 from mcp_wallet_guard.errors import InvalidInput, MissingExtra, Unavailable
@@ -126,6 +129,16 @@ def test_what_is_wrong_is_named_by_places_and_never_by_word(shares: tuple[str, .
     assert words[9] != words[10]
     for said, edited in edits.items():
         assert refused([shares[0], " ".join(edited), shares[2]]) == said
+
+
+@given(st.lists(st.sampled_from(["academic", "acid", "walnut", "planted", "\u0131", "x"]), min_size=18, max_size=35))
+def test_whatever_is_typed_the_error_is_made_of_our_own_words(words: list[str]) -> None:
+    said = refused([" ".join(words)])
+    assert re.fullmatch(
+        r"share 1(?: has \d+ words; 20, 23, 27, 30 or 33 expected|, not in the list: word [\d, ]+"
+        r"|: every word is known, but the checksum is wrong)",
+        said,
+    )
 
 
 def test_a_share_twice_and_a_share_of_another_wallet_are_named(shares: tuple[str, ...]) -> None:
