@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_wallet_guard.errors import Unavailable
+from mcp_wallet_guard.keys import entropy
 from mcp_wallet_guard.keys.dice import check_dice
 from mcp_wallet_guard.keys.entropy import OpenSsl, OperatingSystem, Past, Source, new_entropy
 from mcp_wallet_guard.keys.weakness import PUBLIC, has_pattern, is_weak
@@ -136,6 +137,14 @@ def test_a_wallet_that_this_process_made_before_is_not_made_again() -> None:
     past = Past()
     past.check_new(made(Sequence(b"s")))
     assert "repeats" in refused(Sequence(b"s"), past=past)
+
+
+def test_a_result_that_everybody_knows_makes_no_wallet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No source can be made to mix into a known phrase, so the result of this one is called known."""
+    result = made(Sequence(b"s"))
+    monkeypatch.setattr(entropy, "is_weak", lambda candidate: candidate == result)
+    assert refused(Sequence(b"s")) == "the mixed randomness has a pattern"
+    assert len(made(Sequence(b"t"))) == 32
 
 
 def test_what_was_drawn_is_remembered_by_its_digest_alone() -> None:

@@ -100,6 +100,19 @@ def test_an_edited_character_is_noticed(place: int) -> None:
     assert refused(XPRV[:place] + other + XPRV[place + 1 :])
 
 
+def test_a_child_that_is_no_key_is_not_passed_over() -> None:
+    """BIP-32 calls such a child invalid, a chance below 2^-127: a curve that never adds stands for it."""
+
+    class Never:
+        public_key = curve.OpenSsl.public_key
+
+        def add(self, secret: Secret, tweak: Secret, /) -> Secret:
+            raise ValueError("the scalar is out of range")
+
+    with pytest.raises(ValueError, match="out of range"):
+        bip32.derive_below(read_private(XPRV), (0,), curve=Never())
+
+
 def test_what_was_read_can_be_wiped_and_does_not_show() -> None:
     key = read_private(XPRV)
     assert "<Secret>" in repr(key)

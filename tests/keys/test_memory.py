@@ -200,6 +200,36 @@ def test_a_measure_that_did_not_work_is_never_called_active(monkeypatch: pytest.
     keep_secrets_in(before)
 
 
+class Refusing:
+    """A C library of a system that refuses both calls with `number`."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def syscall(self, *_: object) -> int:
+        ctypes.set_errno(self._number)
+        return -1
+
+    mlock = syscall
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (38, ["secret_memory: unsupported (this kernel has no memfd_secret)", "locked_memory: failed"]),
+        (1, ["secret_memory: failed (Operation not permitted)", "locked_memory: failed (Operation not permitted)"]),
+    ],
+)
+def test_a_kernel_that_refuses_leaves_plain_pages(
+    number: int, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_libc", lambda: Refusing(number))
+    own = OwnMemory()
+    assert [str(measure)[: len(line)] for measure, line in zip(own.measures, said, strict=False)] == said
+    assert bytes(own.take(32)) == bytes(32)
+
+
 @pytest.mark.parametrize(
     ("error", "state", "reason"),
     [
