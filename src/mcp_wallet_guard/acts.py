@@ -6,7 +6,6 @@ has used it up. How it ended is what the server says; without a word it is `unkn
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -103,9 +102,7 @@ def consume(
     )
     rule = check_action(settings.policy, action.tool)
     counters.take(tx, rule.id, rule.limit, units=0)
-    tx.put(consumed)
-    tx.put(replace(approval, consumed_at=tx.now))
-    bookkeeping.note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
+    bookkeeping.record_use(tx, consumed, approval, permitted)
     return runnable
 
 

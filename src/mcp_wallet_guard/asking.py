@@ -1,14 +1,15 @@
-"""The way from a question to its approval, for what holds no nonce and asks no node: actions and statements.
+"""The way from a question to its approval, for what holds no nonce: actions, statements and withdrawals.
 
 Join, repeat and remember a no; freeze and store the question; use the approval up, or close what may not go on. What is
-asked, and what happens once it is approved, is their own. Threat: T-001, T-009, T-013, T-014, T-018.
+asked, and what happens once it is approved, is their own. Payments have their lock and their waiting from here too.
+Threat: T-001, T-009, T-013, T-014, T-018.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar, final
 
@@ -21,14 +22,13 @@ from mcp_wallet_guard.ceremony import Equal, Move, check_authorized
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
 from mcp_wallet_guard.errors import Declined, Expired, OverBudget, PolicyDenied
-from mcp_wallet_guard.evidence import Facts, OperationRow, State, StatementFacts
-from mcp_wallet_guard.exchange import Pending
+from mcp_wallet_guard.evidence import FrozenFacts, OperationRow, State
+from mcp_wallet_guard.exchange import MAX_WAIT_SECONDS, Pending
 from mcp_wallet_guard.frozen_rows import approval_for, frozen_row
 from mcp_wallet_guard.proofs import Decoded, Permitted
 from mcp_wallet_guard.session import Session
 from mcp_wallet_guard.stores.base import Transaction
 
-MAX_WAIT_SECONDS: Final = 50.0
 A = TypeVar("A")
 T = TypeVar("T")
 
@@ -37,14 +37,15 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What is asked, frozen: `intent` is its JSON text, `account` stands where a payment has the account whose nonce it
-    holds. Unix seconds."""
+    holds. `at` is unix seconds."""
 
+    id: str = field(default_factory=new_operation_id)
     principal: str
     tool: str
     intent: str
     account: str
     decoded: Decoded
-    facts: Facts | StatementFacts | None
+    facts: FrozenFacts | None
     at: int
 
 
@@ -72,7 +73,7 @@ class Asking:
     async def waited(self, ask: Callable[[], Awaitable[A]], /, *, seconds: float) -> A:
         """What `ask` answers, after at most `seconds` for a person where it says that one must act."""
         first = await ask()
-        if not isinstance(first, Pending) or seconds <= 0:
+        if not isinstance(first, Pending) or first.queued or seconds <= 0:
             return first
         is_open = partial(self._desk.is_undecided, first.operation)
         seconds = min(seconds, MAX_WAIT_SECONDS)
@@ -114,7 +115,7 @@ class Asking:
         """Store the question, if `permit` lets it be asked now. Raises as `permit`, and RateLimited."""
         operation = question.decoded.operation
         proposed = OperationRow(
-            id=new_operation_id(),
+            id=question.id,
             state=State.PROPOSED.value,
             principal=question.principal,
             tool=question.tool,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from mcp_wallet_guard import frozen_rows, mandates, reservations
+from mcp_wallet_guard import frozen_rows, mandates, partners, reservations
 from mcp_wallet_guard.approvals.links import SPENT
 from mcp_wallet_guard.ceremony import (
     ENDS,
@@ -146,7 +146,8 @@ def place_in_queue(
 
 
 def check_account(tx: Transaction, account: str, /) -> None:
-    """Raises Refused("blocked.unknown") while nobody knows whether something that this account signed was sent."""
+    """Raises Refused("blocked.unknown") while nobody knows whether something that was signed for this account, of the
+    chain or at a venue, was sent."""
     if any(State(row.state) in {State.SIGNED, State.UNKNOWN} for row in unsettled(tx, account)):
         raise Refused("blocked.unknown")
 
@@ -220,14 +221,20 @@ def close_unmoved(tx: Transaction, row: OperationRow, move: Move, /, *, code: st
         close(tx, row, move, code=code)
 
 
-def open_rows(tx: Transaction, operation: str, /) -> tuple[OperationRow, ApprovalRow]:
-    """A frozen, undecided operation and its approval.
-
-    Raises InvalidInput("invalid_input.id") for an unknown id, Expired, AlreadyUsed for an answered one.
-    """
+def row_of(tx: Transaction, operation: str, /) -> OperationRow:
+    """The row of an operation. Raises InvalidInput("invalid_input.id") for an unknown id."""
     row = tx.get(OperationRow, operation)
     if row is None:
         raise InvalidInput("invalid_input.id")
+    return row
+
+
+def open_rows(tx: Transaction, operation: str, /) -> tuple[OperationRow, ApprovalRow]:
+    """A frozen, undecided operation and its approval.
+
+    Raises as `row_of`, Expired, AlreadyUsed for an answered one.
+    """
+    row = row_of(tx, operation)
     state = state_of(row)
     if state in {State.EXPIRED, State.SUPERSEDED} or (state in OPEN and is_expired(row, now=tx.now)):
         raise Expired
@@ -265,11 +272,7 @@ def consume(
     check_same_revision(approved=approval.policy_revision, in_force=revision)
     effect = frozen_rows.effect_of(row, settings)
     authorized = check_authorized(
-        principal=principal,
-        tool=row.tool,
-        effect_hash=effect_hash(effect),
-        principals=principals,
-        open_operations=0,
+        principal=principal, tool=row.tool, effect_hash=effect_hash(effect), principals=principals, open_operations=0
     )
     decoded = check_decoded(operation, Facts.model_validate_json(row.facts or ""), effect=effect)
     check_still_counted(decoded.view, fresh=fresh.chain.data_fee)
@@ -285,13 +288,7 @@ def consume(
     if permitted.obligations.mandate != approval.mandate:
         raise PolicyDenied("policy.mandate")
     signable = use_up(
-        tx,
-        consumed,
-        approval,
-        authorized=authorized,
-        decoded=decoded,
-        permitted=permitted,
-        principal=principal,
+        tx, consumed, approval, authorized=authorized, decoded=decoded, permitted=permitted, principal=principal
     )
     reservations.reserve(tx, row.id, decoded, effect, settings)
     if approval.mandate is not None:
@@ -322,10 +319,24 @@ def use_up(
         proven=check_proven(decoded, permitted, approval),
         principal=principal,
     )
+    partners.note(tx, decoded.operation, decoded.view)
+    record_use(tx, consumed, approval, permitted)
+    return signable
+
+
+def record_use(tx: Transaction, consumed: OperationRow, approval: ApprovalRow, permitted: Permitted, /) -> None:
+    """Write down that the approval of what is `permitted` is used up. `consumed` is the row as it stands then."""
     tx.put(consumed)
     tx.put(replace(approval, consumed_at=tx.now))
-    note(tx, consumed, digest=signable.operation.digest.hex(), policy_revision=permitted.policy_revision)
-    return signable
+    note(tx, consumed, digest=permitted.operation_digest.hex(), policy_revision=permitted.policy_revision)
+
+
+def burn(tx: Transaction, row: OperationRow, /, *, outcome: str) -> OperationRow:
+    """No signature came, or none that verifies: the approval is gone, and nothing left the process."""
+    burned = move_row(tx, row, Move.BURN, outcome=outcome)
+    drop_approval(tx, row.id)
+    note(tx, burned, outcome=outcome)
+    return burned
 
 
 def approved_rows(

@@ -26,5 +26,9 @@ def check_room(tx: Transaction, counter: str, limit: Limit, /, *, units: int) ->
 
 def take(tx: Transaction, counter: str, limit: Limit, /, *, units: int) -> None:
     """Count one more of `units`. Raises OverBudget("over_budget") when it does not fit."""
-    seen = check_room(tx, counter, limit, units=units)
+    add(tx, counter, limit, check_room(tx, counter, limit, units=units), units=units)
+
+
+def add(tx: Transaction, counter: str, limit: Limit, seen: Spent, /, *, units: int) -> None:
+    """Count one more of `units`, for which what was `seen` in this transaction leaves room: the caller checked that."""
     tx.put(LimitRow(id=counter, spent=seen.plus(limit.bucket(tx.now), units).text))

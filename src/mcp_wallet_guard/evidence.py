@@ -111,11 +111,11 @@ class Facts(Model):
     """What was known about the outside when the operation was frozen, collected once.
 
     `collected_at` is unix seconds, `balance` and `base_fee` are wei, `nonce` is the account's next one. `token` is the
-    one that the bytes call, `payee_imitates` the name of a known address that the payee's looks like, `payee_claim`
-    what a payee calls itself for whom the owner has no name. A node's word is a fact for display and may only tighten a
-    decision. `data_fee` is what the chain's oracle estimates for the data, in wei, None on a chain that charges nothing
-    for it. Of a contract call, `names` and `known` are the RFC 8785 text of `clearsign.knowledge.Names` and
-    `clearsign.risks.known.Known`, `descriptors` what was taken of ERC-7730 files.
+    one that the bytes call, `payee_claim` what a payee calls itself for whom the owner has no name. A node's word is a
+    fact for display and may only tighten a decision. `data_fee` is what the chain's oracle estimates for the data, in
+    wei, None on a chain that charges nothing for it. `known` is the RFC 8785 text of `clearsign.risks.known.Known`:
+    what the checks may know. Of a contract call alone, `names` is that of `clearsign.knowledge.Names`, and
+    `descriptors` what was taken of ERC-7730 files.
     """
 
     v: Literal[1] = 1
@@ -126,7 +126,6 @@ class Facts(Model):
     base_fee: Wei
     payee_has_code: bool
     payee_name: str | None = None
-    payee_imitates: str | None = None
     payee_claim: NameClaim | None = None
     symbol: str
     decimals: int
@@ -166,6 +165,10 @@ class VenueFacts(Model):
     fee: Amount
     fee_source: Literal["venue", "settings"]
     listed: bool | None = None
+
+
+FrozenFacts = Facts | StatementFacts | VenueFacts
+"""What was known of a payment, a statement or a withdrawal when it was frozen."""
 
 
 @final
@@ -350,8 +353,18 @@ class PairingRow(Row):
     expires_at: int
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnersRow(Row):
+    """Whom an account dealt with, as `partners` writes it."""
+
+    table: ClassVar[str] = "partners"
+    account: str
+    seen: str
+
+
 ROWS: Final[tuple[type[Row], ...]] = (
-    OperationRow, ApprovalRow, AccountRow, ReservationRow, LimitRow, MandateRow, FactorRow, PairingRow,
+    OperationRow, ApprovalRow, AccountRow, ReservationRow, LimitRow, MandateRow, FactorRow, PairingRow, PartnersRow,
 )  # fmt: skip
 
 

@@ -14,6 +14,9 @@ from mcp_wallet_guard.confirmation import ConfirmationView
 from mcp_wallet_guard.evidence import PAYLOAD, Model
 from mcp_wallet_guard.operations.hashes import Bytes32, Signature
 
+MAX_WAIT_SECONDS: Final = 50.0
+"""The longest that a call waits for a person: common clients give up on it after 60 seconds."""
+
 
 @final
 class Receipt(Model):

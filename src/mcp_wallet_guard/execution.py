@@ -23,7 +23,6 @@ from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import (
     Expired,
     GuardError,
-    InvalidInput,
     OverBudget,
     PolicyDenied,
     Refused,
@@ -31,7 +30,7 @@ from mcp_wallet_guard.errors import (
     Unavailable,
 )
 from mcp_wallet_guard.evidence import OperationRow, State, canonical
-from mcp_wallet_guard.exchange import Receipt
+from mcp_wallet_guard.exchange import Receipt, SignatureReceipt, WithdrawalReceipt
 from mcp_wallet_guard.filters.outbound import check_released
 from mcp_wallet_guard.journal.events import Event, Kind
 from mcp_wallet_guard.operations.intents import amount_of, payee_of
@@ -184,7 +183,7 @@ class Executor:
                 revision=session.revision,
                 fresh=fresh,
             )
-            return signable, _present(tx.get(OperationRow, row.id))
+            return signable, bookkeeping.row_of(tx, row.id)
 
         try:
             return await self._custody.transact_anchored(work)
@@ -218,7 +217,7 @@ class Executor:
     async def _send(self, session: Session, row: OperationRow, signed: Signed) -> OperationRow:
         """Broadcast stored bytes. Nothing is refused here: what fails leaves a row that the chain will settle."""
         try:
-            receipt = await self._release(session, row, None)
+            receipt = await release(self._custody, _receipt(session, row, None))
             if await _is_sent(session, signed):
                 return await self._custody.transact(lambda tx: outcomes.record_sent(tx, row, receipt=receipt))
             if state_of(row) is not State.UNKNOWN:
@@ -241,7 +240,7 @@ class Executor:
         return row
 
     async def _record_settlement(self, session: Session, row: OperationRow, settlement: Settlement) -> OperationRow:
-        receipt = await self._release(session, row, settlement)
+        receipt = await release(self._custody, _receipt(session, row, settlement))
         return await self._settled(row, settlement.outcome, receipt)
 
     async def _settled(self, row: OperationRow, outcome: str, receipt: str | None) -> OperationRow:
@@ -249,17 +248,25 @@ class Executor:
             lambda tx: outcomes.record_settled(tx, row, outcome=outcome, receipt=receipt)
         )
 
-    async def _release(self, session: Session, row: OperationRow, settlement: Settlement | None) -> str:
-        """Step 9: the receipt's allow-listed fields through the filter. A hit is journalled and leaves its id alone."""
-        receipt = _receipt(session, row, settlement)
-        try:
-            released = check_released(receipt.model_dump(mode="json"), fingerprints=self._custody.fingerprints)
-        except Tampered:
-            return canonical(Withheld(incident=await note_incident(self._custody, row.id)))
-        return canonical(released.payload)
-
     async def _row(self, operation: str) -> OperationRow:
-        return await self._custody.transact(lambda tx: _present(tx.get(OperationRow, operation)))
+        return await self._custody.transact(lambda tx: bookkeeping.row_of(tx, operation))
+
+
+async def release(
+    custody: Custody,
+    receipt: Receipt | SignatureReceipt | WithdrawalReceipt,
+    /,
+    *,
+    returned: SignatureReceipt | None = None,
+) -> str:
+    """Step 9: the receipt's allow-listed fields through the filter, as its row keeps them; `returned` as for
+    `check_released`. A hit is journalled and leaves its id alone."""
+    try:
+        payload = receipt.model_dump(mode="json")
+        released = check_released(payload, fingerprints=custody.fingerprints, returned=returned)
+    except Tampered:
+        return canonical(Withheld(incident=await note_incident(custody, receipt.operation)))
+    return canonical(released.payload)
 
 
 async def note_incident(custody: Custody, operation: str, /) -> str:
@@ -272,12 +279,6 @@ async def note_incident(custody: Custody, operation: str, /) -> str:
 
 def _pause(age: int) -> int:
     return min(RESEND_SECONDS, age // 10)
-
-
-def _present(row: OperationRow | None) -> OperationRow:
-    if row is None:
-        raise InvalidInput("invalid_input.id")
-    return row
 
 
 async def _is_sent(session: Session, signed: Signed) -> bool:

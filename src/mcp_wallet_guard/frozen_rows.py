@@ -9,7 +9,7 @@ from mcp_wallet_guard import strict_json
 from mcp_wallet_guard.ceremony import Move, advance
 from mcp_wallet_guard.config.settings import Settings
 from mcp_wallet_guard.errors import Tampered
-from mcp_wallet_guard.evidence import ApprovalRow, Facts, OperationRow, StatementFacts, VenueFacts, canonical
+from mcp_wallet_guard.evidence import ApprovalRow, FrozenFacts, OperationRow, canonical
 from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation, effect_hash
 from mcp_wallet_guard.operations.intents import Effect, Spend, from_json
 from mcp_wallet_guard.proofs import Decoded, Permitted
@@ -22,7 +22,7 @@ def frozen_row(
     decoded: Decoded,
     /,
     *,
-    facts: Facts | StatementFacts | VenueFacts | None,
+    facts: FrozenFacts | None,
     nonce: int,
     revision: int,
     at: int,

@@ -25,7 +25,7 @@ from mcp_wallet_guard.acting import Actions
 from mcp_wallet_guard.answers import Waiters, answer, wallet_info
 from mcp_wallet_guard.approvals.links import LinkFiles, new_link_secret, new_operation_id
 from mcp_wallet_guard.asking import Asking
-from mcp_wallet_guard.ceremony import Equal, Move, check_authorized, state_of
+from mcp_wallet_guard.ceremony import Equal, Move, state_of
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.desk import Desk
@@ -46,7 +46,7 @@ from mcp_wallet_guard.operations import evm
 from mcp_wallet_guard.operations.frozen import effect_hash, freeze
 from mcp_wallet_guard.operations.intents import (
     Effect,
-    EffectKind,
+    Intent,
     Spend,
     UnsignedTransaction,
     amount_of,
@@ -60,13 +60,12 @@ from mcp_wallet_guard.operations.withdrawals import ACCOUNT_PREFIX, ExchangeWith
 from mcp_wallet_guard.policy.engine import check_permitted, check_proposal
 from mcp_wallet_guard.reads import ReadChain, ReadLog
 from mcp_wallet_guard.refusals import Refusals
-from mcp_wallet_guard.session import Session, claimed_names, facts_of
+from mcp_wallet_guard.session import Session, claimed_names
 from mcp_wallet_guard.signing import Statements
 from mcp_wallet_guard.stores.base import Transaction
 from mcp_wallet_guard.withdrawing import Withdrawals
 
 LOCAL_OWNER: Final = "local"
-MAX_WAIT_SECONDS: Final = 50.0
 SWEEP_SECONDS: Final = 60
 _Answer = Done | Pending | RefusedAnswer
 _Met = tuple[Equal, OperationRow | None, int | None]
@@ -91,17 +90,16 @@ class Guard:
         self._waiters: Final = Waiters()
         self.desk: Final = Desk(custody, links, changed=self._waiters.wake)
         self.executor: Final = Executor(custody, principals=principals)
-        self._principals: Final = principals
         self._links: Final = links
-        self._account_lock: Final = anyio.Lock()
+        # Each kind has its own, with a lock of its own: the one of payments is the account's.
+        asking = partial(Asking, custody, self.desk, self._waiters, principals=principals, closed=self._after_close)
+        self._asking: Final = asking()
         self._swept_at = 0
         self._reads: Final = ReadLog(custody)
         self.refusals: Final = Refusals(custody, self._reads)
-        self.actions: Final = Actions(custody, self._asking(), self.refusals)
-        self.statements: Final = Statements(custody, self._asking())
-        self.withdrawals: Final = Withdrawals(
-            custody, self.desk, self._waiters, principals=principals, closed=self._after_close
-        )
+        self.actions: Final = Actions(custody, asking(), self.refusals)
+        self.statements: Final = Statements(custody, asking())
+        self.withdrawals: Final = Withdrawals(custody, asking())
         self._read_chain: Final = ReadChain(custody)
         self.page_url: Callable[[str], str] | None = None
         custody.on_unlock.append(self._resume)
@@ -112,16 +110,7 @@ class Guard:
         """Ask for a spend. Every refusal is an answer; nothing about a caller's mistake raises."""
         try:
             intent = from_json(proposal.intent)
-            if isinstance(intent, ExchangeWithdrawal):
-                return await self.withdrawals.propose(
-                    proposal, intent, wait_seconds=wait_seconds, page_url=self.page_url
-                )
-            first = await self._ask(proposal, intent)
-            if not isinstance(first, Pending) or first.queued or wait_seconds <= 0:
-                return first
-            seconds, is_open = min(wait_seconds, MAX_WAIT_SECONDS), partial(self.desk.is_undecided, first.operation)
-            answered = await self._waiters.wait(first.operation, seconds=seconds, is_open=is_open)
-            return await self._ask(proposal, intent) if answered else first
+            return await self._asking.waited(partial(self._ask, proposal, intent), seconds=wait_seconds)
         except GuardError as error:
             await self.refusals.note(error, principal=proposal.principal, tool=proposal.tool)
             return await self.refusals.answer(error)
@@ -142,7 +131,7 @@ class Guard:
                 return self._answer(row)
             if row.account.startswith(ACCOUNT_PREFIX):
                 return self._answer(await self.withdrawals.settle(operation))
-            async with self._account_lock:
+            async with self._asking.lock:
                 return self._answer(await self.executor.settle(operation))
         except GuardError as error:
             return await self.refusals.answer(error)
@@ -182,7 +171,7 @@ class Guard:
             await self._reads.flush()
         finally:
             await self.custody.tick()
-        if self._account_lock.statistics().locked:
+        if self._asking.lock.statistics().locked:
             return  # a node that hangs may hold it; the idle lock above must not wait for that
         now = self.custody.clock.now()
         if not self.custody.is_locked and self.custody.blocked is None and now - self._swept_at >= SWEEP_SECONDS:
@@ -191,36 +180,31 @@ class Guard:
     async def watch(self) -> None:
         """Every few seconds: ask the chain about what is on its way, so that it settles also when nobody asks again.
         Waits for the node, never for a call. Raises Tampered, Unavailable."""
-        if self.custody.is_locked or self._account_lock.statistics().locked:
+        if self.custody.is_locked or self._asking.lock.statistics().locked:
             return
-        async with self._account_lock:
+        async with self._asking.lock:
             await self.executor.settle_due()
         await self.withdrawals.settle_due()
 
     async def sweep(self) -> None:
         """Expire and retire what is due, with its links. Raises Locked, Tampered, Unavailable."""
-        async with self._account_lock:
+        async with self._asking.lock:
             await self._sweep()
 
     # --- the ceremony ---------------------------------------------------------------------------------------------
 
-    async def _ask(self, proposal: Proposal, intent: Spend | Statement) -> _Answer:
+    async def _ask(self, proposal: Proposal, intent: Intent) -> _Answer:
+        if isinstance(intent, ExchangeWithdrawal):
+            return await self.withdrawals.ask(proposal, intent, page_url=self.page_url)
         if isinstance(intent, Statement):
             return await self.statements.ask(proposal, intent, page_url=self.page_url)
         settings = self.custody.in_force
         if settings is None:
             settings = self.custody.settings_for_reads() if self.custody.is_locked else self.custody.session().settings
-        effect = settings.effect(intent)
-        ehash = effect_hash(effect)
-        check_authorized(
-            principal=proposal.principal,
-            tool=proposal.tool,
-            effect_hash=ehash,
-            principals=self._principals,
-            open_operations=0,
-        )
+        ehash = effect_hash(settings.effect(intent))
+        self._asking.check_caller(principal=proposal.principal, tool=proposal.tool, effect=ehash)
         self.custody.session()
-        async with self._account_lock:
+        async with self._asking.lock:
             # Settings may have changed while this call waited for the account.
             session = self.custody.session()
             effect = session.settings.effect(intent)
@@ -230,7 +214,7 @@ class Guard:
                 try:
                     return self._answer(await self.executor.execute(row, principal=proposal.principal))
                 finally:
-                    self._waiters.wake(row.id)
+                    self._asking.wake(row.id)
             if equal in {Equal.REPEAT, Equal.BLOCKED} and row is not None:
                 return self._answer(row, repeated=True)
             if equal is Equal.DECLINED:
@@ -290,7 +274,7 @@ class Guard:
             expires_at=now + settings.approval.expires_minutes * 60,
         )
         if own_nonce is None:
-            place = partial(bookkeeping.place_in_queue, row=row, queued=queued, principals=self._principals)
+            place = partial(bookkeeping.place_in_queue, row=row, queued=queued, principals=self._asking.principals)
             own_nonce = await self.custody.transact(place)
         if own_nonce is None:
             return self._answer(row)
@@ -308,10 +292,7 @@ class Guard:
         claims = replace(claims, data_fee=data_fee, names=names)
         now = self.custody.clock.now()
         operation = freeze(effect, tx_fields, expires_at=now + settings.approval.expires_minutes * 60)
-        if effect.kind == EffectKind.CONTRACT_CALL:
-            facts = await calling.collect(self.custody, session, operation, claims, nonce=nonce)
-        else:
-            facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=token, now=now)
+        facts = await calling.collect(self.custody, session, operation, claims, effect, nonce=nonce)
         decoded = check_decoded(operation, facts, effect=effect)
         link_secret, link_hash = new_link_secret()
         frozen = frozen_row(row, decoded, facts=facts, nonce=nonce, revision=session.revision, at=now)
@@ -337,9 +318,6 @@ class Guard:
             stored = await self.executor.execute(stored, principal=proposal.principal)
         return self._answer(stored)
 
-    def _asking(self) -> Asking:
-        return Asking(self.custody, self.desk, self._waiters, principals=self._principals, closed=self._after_close)
-
     async def _sweep(self) -> None:
         self._swept_at = self.custody.clock.now()
         await self._after_close(await self.custody.transact(_swept))
@@ -363,7 +341,7 @@ class Guard:
             return  # spending is blocked, or nothing is in force yet
         await self.statements.resume()
         await self.withdrawals.resume()
-        async with self._account_lock:
+        async with self._asking.lock:
             await self.executor.resume()
             await self._sweep()
             waiting = await self.custody.transact(

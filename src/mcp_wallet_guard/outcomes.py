@@ -16,12 +16,10 @@ from mcp_wallet_guard.stores.base import Transaction
 
 
 def burn(tx: Transaction, row: OperationRow, /) -> OperationRow:
-    """A crash or refusal between consume and stored bytes: nothing left the process, the approval is gone."""
-    burned = bookkeeping.move_row(tx, row, Move.BURN, outcome="burned")
+    """`bookkeeping.burn`, after a crash or refusal between consume and stored bytes; what was held is free."""
+    burned = bookkeeping.burn(tx, row, outcome="burned")
     reservations.finish(tx, row.id)
-    bookkeeping.drop_approval(tx, row.id)
     bookkeeping.release_nonce(tx, row)
-    bookkeeping.note(tx, burned, outcome="burned")
     return burned
 
 

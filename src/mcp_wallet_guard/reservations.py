@@ -6,7 +6,8 @@ up, so that two payments cannot both count on the same money.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import final
 
 from mcp_wallet_guard import counters
 from mcp_wallet_guard.clearsign.contract_calls import spending_of
@@ -31,9 +32,10 @@ def reserve(tx: Transaction, operation_id: str, decoded: Decoded, effect: Effect
     Raises OverBudget("over_budget"). What a limit counted is never given back: whatever becomes of the payment,
     somebody may have its signature (Threat: T-018, T-019).
     """
-    for limit, units in _limits(effect, settings).items():
+    outlay = _outlay(effect, settings)
+    for limit, units in outlay.limits(settings).items():
         counters.take(tx, limit.id, limit, units=units)
-    asset, units = at_once(effect, settings)
+    asset, units = outlay.at_once
     beside = 0 if asset == settings.native else effect.value
     tx.put(
         ReservationRow(
@@ -50,7 +52,7 @@ def reserve(tx: Transaction, operation_id: str, decoded: Decoded, effect: Effect
 def check_limits(tx: Transaction, effect: Effect, settings: Settings, /) -> None:
     """Raises OverBudget("over_budget") when a payment does not fit in one of the limits over time that it counts
     for."""
-    for limit, units in _limits(effect, settings).items():
+    for limit, units in _outlay(effect, settings).limits(settings).items():
         counters.check_room(tx, limit.id, limit, units=units)
 
 
@@ -107,45 +109,43 @@ def asset_of(effect: Effect, settings: Settings, /) -> Asset:
     return token or settings.native
 
 
-def at_once(effect: Effect, settings: Settings, /) -> tuple[Asset, int]:
-    """What leaves at once beside the fee, in the smallest unit. An approval takes nothing itself."""
-    if effect.kind != EffectKind.CONTRACT_CALL:
-        units = 0 if effect.kind == EffectKind.TOKEN_APPROVAL else amount_of(effect)
-        return asset_of(effect, settings), units
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outlay:
+    """What a payment takes, in the smallest unit of each asset: `at_once` leaves beside the fee, `counted` against
+    limits over time is what leaves and what may be taken, by `payees`."""
+
+    at_once: tuple[Asset, int]
+    counted: tuple[tuple[Asset, int], ...]
+    payees: frozenset[Address]
+
+    def limits(self, settings: Settings, /) -> dict[Limit, int]:
+        """The limits that it counts for, and how much in each; a limit on the number of payments counts one."""
+        limits = () if settings.policy is None else settings.policy.limits
+        found: dict[Limit, int] = {}
+        for asset, units in self.counted:
+            for payee in self.payees:
+                for limit in covering(limits, asset, payee):
+                    found[limit] = units if limit.asset is not None else 0
+        return found
+
+
+def _outlay(effect: Effect, settings: Settings) -> _Outlay:
+    """Raises PolicyDenied("policy.undecodable", "policy.token") for a call that no limit could count."""
+    if effect.kind == EffectKind.CONTRACT_CALL:
+        return _outlay_of_call(effect, settings)
+    asset, units = asset_of(effect, settings), amount_of(effect)
+    leaves = 0 if effect.kind == EffectKind.TOKEN_APPROVAL else units  # an approval takes nothing itself
+    return _Outlay(at_once=(asset, leaves), counted=((asset, units),), payees=frozenset({payee_of(effect)}))
+
+
+def _outlay_of_call(effect: Effect, settings: Settings) -> _Outlay:
+    """Everybody whom the call names inside is a payee too."""
     spending = spending_of(effect, names_of(settings))
-    token = None if spending.token is None else settings.token_at(spending.token)
-    return (settings.native, effect.value) if token is None else (token, spending.leaves)
-
-
-def counted(effect: Effect, settings: Settings, /) -> tuple[tuple[Asset, int], ...]:
-    """What counts against limits over time, in the smallest unit of each asset: what leaves, and what may be taken.
-
-    Raises PolicyDenied("policy.undecodable", "policy.token") for a call that no limit could count.
-    """
-    if effect.kind != EffectKind.CONTRACT_CALL:
-        return ((asset_of(effect, settings), amount_of(effect)),)
-    spending = spending_of(effect, names_of(settings))
+    native, payees = (settings.native, effect.value), spending.parties | {effect.to}
     if spending.token is None:
-        return ((settings.native, effect.value),)
+        return _Outlay(at_once=native, counted=(native,), payees=payees)
     token = settings.token_at(spending.token)
     if token is None:
         raise PolicyDenied("policy.token", detail="the call moves a token that is not pinned")
-    return ((settings.native, effect.value), (token, int(spending.units)))
-
-
-def payees_of(effect: Effect, settings: Settings, /) -> frozenset[Address]:
-    """Everybody who gets something, or may take it: of a call also those whom it names inside."""
-    if effect.kind != EffectKind.CONTRACT_CALL:
-        return frozenset({payee_of(effect)})
-    return frozenset({effect.to}) | spending_of(effect, names_of(settings)).parties
-
-
-def _limits(effect: Effect, settings: Settings) -> dict[Limit, int]:
-    """The limits that a payment counts for, and how much in each; a limit on the number of payments counts one."""
-    limits = () if settings.policy is None else settings.policy.limits
-    found: dict[Limit, int] = {}
-    for asset, units in counted(effect, settings):
-        for payee in payees_of(effect, settings):
-            for limit in covering(limits, asset, payee):
-                found[limit] = units if limit.asset is not None else 0
-    return found
+    return _Outlay(at_once=(token, spending.leaves), counted=(native, (token, int(spending.units))), payees=payees)

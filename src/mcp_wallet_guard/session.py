@@ -10,7 +10,7 @@ from mcp_wallet_guard.chains.base import Chain, ChainFacts
 from mcp_wallet_guard.clearsign.contract_calls import frozen_words, parties_of
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.frozen_statements import statement_facts
-from mcp_wallet_guard.clearsign.recipients import imitated
+from mcp_wallet_guard.clearsign.knowledge import Sources
 from mcp_wallet_guard.clearsign.risks.known import (
     MAX_CLAIMS,
     AccountClaim,
@@ -19,6 +19,7 @@ from mcp_wallet_guard.clearsign.risks.known import (
     KnownName,
     KnownToken,
     NodeClaims,
+    TokenClaim,
 )
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.config.naming import names_of, tokens_of
@@ -110,9 +111,29 @@ async def claimed_names(session: Session, effect: Effect, /) -> tuple[NameClaim,
 
 
 def facts_of(
-    settings: Settings, claims: ChainFacts, /, *, nonce: int, payee: Address, token: Asset | None, now: int
+    session: Session,
+    claims: ChainFacts,
+    operation: FrozenOperation,
+    /,
+    *,
+    payee: Address,
+    token: Asset | None,
+    nonce: int,
+    now: int,
+    before: History,
+    simulated: tuple[SimulationOutcome, ...] | None,
 ) -> Facts:
-    """The node's claims and the sealed settings' own facts, as they are frozen with an operation."""
+    """The node's claims, what the sealed settings say and what the wallet did before, as they are frozen with a
+    transaction. `payee` and `token` are those of a plain payment; of a contract call, the contract and None."""
+    settings = session.settings
+    known = _known(settings, now=now).model_copy(
+        update={
+            "node": _node_claims(settings, claims, operation, payee=payee, token=token),
+            "history": before,
+            "simulation": simulated,
+            "claims": None if settings.ens_registry is None else claims.names,
+        }
+    )
     return Facts(
         collected_at=now,
         chain=str(settings.account.chain),
@@ -121,49 +142,21 @@ def facts_of(
         base_fee=claims.base_fee,
         payee_has_code=claims.payee_has_code,
         payee_name=settings.name_of(payee),
-        payee_imitates=imitated(payee, settings.known_addresses),
         payee_claim=next((claim for claim in claims.names if claim.address == payee.value), None),
         symbol=settings.native.symbol,
         decimals=settings.native.decimals,
         token=None if token is None else _token_facts(token, claims),
         data_fee=None if claims.data_fee is None else int(claims.data_fee),
+        known=known.to_json(),
     )
 
 
-def facts_of_call(
-    session: Session,
-    claims: ChainFacts,
-    operation: FrozenOperation,
-    /,
-    *,
-    nonce: int,
-    now: int,
-    before: History,
-    simulated: tuple[SimulationOutcome, ...] | None,
-) -> Facts:
-    """The same for a contract call, with all that its view asks for: names, tokens, and what the checks may know."""
-    settings = session.settings
-    known = _known(settings, now=now).model_copy(
-        update={
-            "node": NodeClaims(
-                chain=str(settings.chain),
-                accounts=(AccountClaim(address=operation.transaction.to, has_code=claims.payee_has_code),),
-                nonce=claims.nonce,
-                pending_nonce=claims.pending_nonce,
-                balance=int(claims.balance),
-                base_fee=claims.base_fee,
-            ),
-            "history": before,
-            "simulation": simulated,
-            "claims": None if settings.ens_registry is None else claims.names,
-        }
+def facts_of_call(session: Session, facts: Facts, operation: FrozenOperation, /, *, names: Sources) -> Facts:
+    """`facts` of a contract call with all that its view asks for: names and tokens, and what descriptors tell."""
+    frozen, descriptors = frozen_words(
+        operation, names, known=Known.from_json(facts.known or ""), index=session.descriptors
     )
-    payee = operation.transaction.to
-    facts = facts_of(settings, claims, nonce=nonce, payee=payee, token=None, now=now)
-    names, descriptors = frozen_words(
-        operation, names_of(settings, claims=claims.names), known=known, index=session.descriptors
-    )
-    return facts.model_copy(update={"names": names, "known": known.to_json(), "descriptors": descriptors})
+    return facts.model_copy(update={"names": frozen, "descriptors": descriptors})
 
 
 def facts_of_statement(
@@ -186,6 +179,29 @@ def _known(settings: Settings, /, *, now: int) -> Known:
             for contract, asset in tokens_of(settings).items()
         ),
         delegates=() if settings.policy is None else settings.policy.delegates,
+    )
+
+
+def _node_claims(
+    settings: Settings, claims: ChainFacts, operation: FrozenOperation, /, *, payee: Address, token: Asset | None
+) -> NodeClaims:
+    accounts = [AccountClaim(address=payee, has_code=claims.payee_has_code)]
+    tokens: tuple[TokenClaim, ...] = ()
+    contract = operation.transaction.to
+    if token is not None and contract != payee and claims.token_balance is not None:
+        # Whoever answers for a balance is a contract.
+        accounts.append(AccountClaim(address=contract, has_code=True, is_token=True))
+    if token is not None and claims.token_balance is not None:
+        tokens = (TokenClaim(contract=contract, balance=int(claims.token_balance)),)
+    return NodeClaims(
+        chain=str(settings.chain),
+        accounts=tuple(accounts),
+        tokens=tokens,
+        nonce=claims.nonce,
+        pending_nonce=claims.pending_nonce,
+        balance=int(claims.balance),
+        base_fee=claims.base_fee,
+        data_fee=None if claims.data_fee is None else int(claims.data_fee),
     )
 
 

@@ -11,18 +11,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, final
 
-from mcp_wallet_guard import bookkeeping, history, reservations, stated
-from mcp_wallet_guard.answers import Withheld
+from mcp_wallet_guard import bookkeeping, partners, reservations, stated
 from mcp_wallet_guard.asking import Asking, Question
-from mcp_wallet_guard.calling import history_of
 from mcp_wallet_guard.ceremony import Equal
+from mcp_wallet_guard.clearsign.frozen_statements import addresses_stated
 from mcp_wallet_guard.clearsign.view import check_decoded
+from mcp_wallet_guard.config.naming import names_of
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import Tampered
 from mcp_wallet_guard.evidence import OperationRow, canonical
-from mcp_wallet_guard.exchange import MAX_HISTORY, Done, Pending, Proposal, RefusedAnswer
-from mcp_wallet_guard.execution import note_incident
-from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.execution import release
 from mcp_wallet_guard.operations.frozen import freeze_statement
 from mcp_wallet_guard.operations.intents import to_json
 from mcp_wallet_guard.operations.statements import KIND_AUTHORIZATION, Statement, StatementEffect, statement_hash
@@ -79,7 +78,8 @@ class Statements:
         now = self._custody.clock.now()
         expires_at = now + settings.approval.expires_minutes * 60
         operation = freeze_statement(effect, nonce=nonce, expires_at=expires_at)
-        before = history_of(await history.paid(self._custody, MAX_HISTORY))
+        about = addresses_stated(operation, names_of(settings))
+        before = await self._custody.transact(lambda tx: partners.history(tx, settings.account.id, about=about))
         facts = facts_of_statement(settings, operation, now=now, before=before)
         decoded = check_decoded(operation, facts, effect=effect)
         question = Question(
@@ -131,8 +131,9 @@ class Statements:
         signable, row = used_up
         signed = await self._verified(session, signable)
         if not isinstance(signed, Signed):
-            return await self._custody.transact(lambda tx: stated.burn(tx, row, outcome=signed))
-        receipt = await self._release(row, signed)
+            return await self._custody.transact(lambda tx: bookkeeping.burn(tx, row, outcome=signed))
+        given = stated.receipt_of(row, signed)
+        receipt = await release(self._custody, given, returned=given)
         return await self._custody.transact_anchored(lambda tx: stated.record(tx, row, signed, receipt=receipt))
 
     async def _verified(self, session: Session, signable: Signable) -> Signed | str:
@@ -145,16 +146,6 @@ class Statements:
             return check_signature(signable, signature, address=session.settings.account.address)
         except Tampered:
             return "signed_but_invalid"
-
-    async def _release(self, row: OperationRow, signed: Signed) -> str:
-        """Step 9: the signature and its digests through the filter. A hit is journalled and leaves its id alone."""
-        receipt = stated.receipt_of(row, signed)
-        try:
-            payload = receipt.model_dump(mode="json")
-            released = check_released(payload, fingerprints=self._custody.fingerprints, returned=receipt)
-        except Tampered:
-            return canonical(Withheld(incident=await note_incident(self._custody, row.id)))
-        return canonical(released.payload)
 
 
 def _answer(row: OperationRow, page_url: PageUrl) -> Answer:

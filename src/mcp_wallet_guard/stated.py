@@ -115,19 +115,11 @@ def record(tx: Transaction, row: OperationRow, signed: Signed, /, *, receipt: st
     return settled
 
 
-def burn(tx: Transaction, row: OperationRow, /, *, outcome: str = "burned") -> OperationRow:
-    """No signature came, or none that verifies: the approval is gone, and nothing left the process."""
-    burned = bookkeeping.move_row(tx, row, Move.BURN, outcome=outcome)
-    bookkeeping.drop_approval(tx, row.id)
-    bookkeeping.note(tx, burned, outcome=outcome)
-    return burned
-
-
 def abandon(tx: Transaction, /) -> None:
     """Burn what a crash cut off before its signature was stored. The caller is the only one who signs now."""
     for row in tx.all(OperationRow):
         if row.account == ACCOUNT and state_of(row) is State.CONSUMED:
-            burn(tx, row)
+            bookkeeping.burn(tx, row, outcome="burned")
 
 
 def receipt_of(row: OperationRow, signed: Signed, /) -> SignatureReceipt:

@@ -14,24 +14,21 @@ from typing import Final, final
 import anyio
 
 from mcp_wallet_guard import bookkeeping, withdrawals
-from mcp_wallet_guard.answers import Withheld
 from mcp_wallet_guard.ceremony import Move, state_of
 from mcp_wallet_guard.clearsign.withdrawals import minus
 from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import (
     Expired,
     GuardError,
-    InvalidInput,
     OverBudget,
     PolicyDenied,
     Refused,
     Tampered,
     Unavailable,
 )
-from mcp_wallet_guard.evidence import OperationRow, State, VenueFacts, canonical
+from mcp_wallet_guard.evidence import OperationRow, State, VenueFacts
 from mcp_wallet_guard.exchange import WithdrawalReceipt
-from mcp_wallet_guard.execution import note_incident
-from mcp_wallet_guard.filters.outbound import check_released
+from mcp_wallet_guard.execution import release
 from mcp_wallet_guard.operations.requests import request_of
 from mcp_wallet_guard.operations.values import Amount
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
@@ -129,7 +126,7 @@ class VenueExecutor:
         """After an unlock: burn what a crash cut off before its string was stored. The rest is asked about later."""
         for row in await self._custody.transact(withdrawals.open_ends):
             if state_of(row) is State.CONSUMED:
-                await self._custody.transact(partial(withdrawals.burn, row=row))
+                await self._burn(row)
 
     async def _consume_and_sign(
         self, session: Session, row: OperationRow, principal: str, credential: Credential
@@ -143,7 +140,7 @@ class VenueExecutor:
                 settings=session.settings,
                 revision=session.revision,
             )
-            return sendable, _present(tx.get(OperationRow, row.id))
+            return sendable, bookkeeping.row_of(tx, row.id)
 
         try:
             sendable, consumed = await self._custody.transact_anchored(work)
@@ -155,7 +152,7 @@ class VenueExecutor:
             if signed.text != sendable.text:
                 raise Tampered("tampered.signature")
         except Exception:  # noqa: BLE001  # nothing came back that was approved, so nothing is sent
-            return await self._custody.transact(partial(withdrawals.burn, row=consumed)), None
+            return await self._burn(consumed), None
         stored = await self._custody.transact_anchored(lambda tx: withdrawals.record_signed(tx, consumed, signed.text))
         return stored, signed
 
@@ -184,7 +181,7 @@ class VenueExecutor:
     async def _settle(self, row: OperationRow) -> OperationRow:
         state = state_of(row)
         if state is State.CONSUMED:
-            return await self._custody.transact(partial(withdrawals.burn, row=row))
+            return await self._burn(row)
         if state not in {State.SIGNED, State.SENT, State.UNKNOWN}:
             return row
         session = self._custody.session()
@@ -205,7 +202,7 @@ class VenueExecutor:
         return row
 
     async def _record(self, session: Session, row: OperationRow, found: Found) -> OperationRow:
-        receipt = await self._receipt(session, row, found)
+        receipt = await release(self._custody, _receipt(session, row, found))
         if found.standing != "taken":
             return await self._custody.transact(
                 partial(withdrawals.record_ended, row=row, outcome=found.standing, receipt=receipt)
@@ -214,38 +211,29 @@ class VenueExecutor:
             return row
         return await self._custody.transact(partial(withdrawals.record_taken, row=row, receipt=receipt))
 
-    async def _receipt(self, session: Session, row: OperationRow, found: Found) -> str:
-        """Step 9: the receipt's allow-listed fields through the filter. A hit is journalled and leaves its id alone."""
-        operation, withdrawal, facts = withdrawals.withdrawal_of(row, session.settings)
-        receipt = WithdrawalReceipt(
-            operation=row.id,
-            venue=withdrawal.venue,
-            network=withdrawal.network,
-            to=withdrawal.to,
-            memo=withdrawal.memo,
-            amount=withdrawal.amount.text,
-            fee=facts.fee.text,
-            received=minus(withdrawal.amount, facts.fee).text,
-            symbol=withdrawal.asset,
-            order_id=request_of(operation).fields.order_id,
-            request_sha256=(row.transaction_hash or b"").hex(),
-            venue_id=found.id,
-            venue_transaction=found.transaction,
-        )
-        try:
-            released = check_released(receipt.model_dump(mode="json"), fingerprints=self._custody.fingerprints)
-        except Tampered:
-            return canonical(Withheld(incident=await note_incident(self._custody, row.id)))
-        return canonical(released.payload)
+    async def _burn(self, row: OperationRow) -> OperationRow:
+        return await self._custody.transact(lambda tx: bookkeeping.burn(tx, row, outcome="burned"))
 
     async def _close(self, row: OperationRow, code: str) -> None:
         """Close what may not be sent, unless it was closed meanwhile."""
-
         move = Move.EXPIRE if code == "expired" else Move.REFUSE
         await self._custody.transact(lambda tx: bookkeeping.close_unmoved(tx, row, move, code=code))
 
 
-def _present(row: OperationRow | None) -> OperationRow:
-    if row is None:
-        raise InvalidInput("invalid_input.id")
-    return row
+def _receipt(session: Session, row: OperationRow, found: Found) -> WithdrawalReceipt:
+    operation, withdrawal, facts = withdrawals.withdrawal_of(row, session.settings)
+    return WithdrawalReceipt(
+        operation=row.id,
+        venue=withdrawal.venue,
+        network=withdrawal.network,
+        to=withdrawal.to,
+        memo=withdrawal.memo,
+        amount=withdrawal.amount.text,
+        fee=facts.fee.text,
+        received=minus(withdrawal.amount, facts.fee).text,
+        symbol=withdrawal.asset,
+        order_id=request_of(operation).fields.order_id,
+        request_sha256=(row.transaction_hash or b"").hex(),
+        venue_id=found.id,
+        venue_transaction=found.transaction,
+    )

@@ -9,7 +9,6 @@ stored was not sent, and one that is stored is asked about and never sent again.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Final, Literal
 
 from pydantic import ValidationError
@@ -25,8 +24,8 @@ from mcp_wallet_guard.ceremony import (
 )
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.config.settings import Settings
-from mcp_wallet_guard.errors import Refused, Tampered
-from mcp_wallet_guard.evidence import LimitRow, OperationRow, State, VenueFacts
+from mcp_wallet_guard.errors import Tampered
+from mcp_wallet_guard.evidence import OperationRow, State, VenueFacts
 from mcp_wallet_guard.frozen_rows import DISAGREES, restored
 from mcp_wallet_guard.operations.frozen import KIND_WITHDRAWAL, FrozenOperation
 from mcp_wallet_guard.operations.intents import from_json
@@ -74,12 +73,6 @@ def check_room(tx: Transaction, venue: VenueRule, rule: NetworkRule, /, *, units
     return spent
 
 
-def check_known(tx: Transaction, account: str, /) -> None:
-    """Raises Refused("blocked.unknown") while nobody knows whether this venue carried out what was sent to it."""
-    if any(State(row.state) in {State.SIGNED, State.UNKNOWN} for row in bookkeeping.unsettled(tx, account)):
-        raise Refused("blocked.unknown")
-
-
 def open_ends(tx: Transaction, /) -> tuple[OperationRow, ...]:
     """Withdrawals that were used up and have no end yet, at whatever venue."""
     past = frozenset({State.CONSUMED, State.SIGNED, State.SENT, State.UNKNOWN})
@@ -103,7 +96,7 @@ def consume(
     """
     row, consumed, approval = bookkeeping.approved_rows(tx, operation_id, principal=principal)
     operation, withdrawal, facts = withdrawal_of(row, settings)
-    check_known(tx, row.account)
+    bookkeeping.check_account(tx, row.account)
     check_same_revision(approved=approval.policy_revision, in_force=revision)
     authorized = check_authorized(
         principal=principal,
@@ -126,10 +119,8 @@ def consume(
     venue, rule, _ = check_withdrawal(settings.venues, withdrawal)
     units = rule.units(withdrawal.amount)
     seen = check_room(tx, venue, rule, units=units)
-    tx.put(LimitRow(id=venue.limit_id(rule), spent=seen.plus(rule.limit.bucket(tx.now), units).text))
-    tx.put(consumed)
-    tx.put(replace(approval, consumed_at=tx.now))
-    bookkeeping.note(tx, consumed, digest=operation.digest.hex(), policy_revision=revision)
+    counters.add(tx, venue.limit_id(rule), rule.limit, seen, units=units)
+    bookkeeping.record_use(tx, consumed, approval, permitted)
     return sendable
 
 
@@ -141,14 +132,6 @@ def record_signed(tx: Transaction, row: OperationRow, text: str, /) -> Operation
     bookkeeping.drop_approval(tx, row.id)
     bookkeeping.note(tx, stored, signed_string=text, sha256=digest.hex())
     return stored
-
-
-def burn(tx: Transaction, /, *, row: OperationRow) -> OperationRow:
-    """A crash between consume and the stored string: nothing left the process, the approval is gone."""
-    burned = bookkeeping.move_row(tx, row, Move.BURN, outcome="burned")
-    bookkeeping.drop_approval(tx, row.id)
-    bookkeeping.note(tx, burned, outcome="burned")
-    return burned
 
 
 def record_taken(tx: Transaction, /, *, row: OperationRow, receipt: str) -> OperationRow:

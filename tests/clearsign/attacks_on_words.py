@@ -10,7 +10,7 @@ from mcp_wallet_guard.clearsign.risks.known import (
     Application,
 )
 from mcp_wallet_guard.clearsign.tree import Clarity
-from mcp_wallet_guard.operations.values import UINT256_MAX
+from mcp_wallet_guard.operations.values import UINT256_MAX, ChainId
 from tests.clearsign.readings import (
     APES,
     COIN,
@@ -174,6 +174,7 @@ CASES: Final[dict[int, Case]] = {
             "fee.high": (pay(value=10**12), KNOWN),
             "fee.tip": (enveloped(max_priority_fee_per_gas=31 * GWEI), KNOWN),
             "fee.blobs": (enveloped(type=3, blobs=6, max_fee_per_blob_gas=10**13), KNOWN),
+            "fee.data_free": (enveloped(chain=ChainId(8453)), node(data_fee=0)),
             "fee.market": (enveloped(max_fee_per_gas=90 * GWEI, max_priority_fee_per_gas=60 * GWEI), KNOWN),
         },
         honest=(pay(), KNOWN),

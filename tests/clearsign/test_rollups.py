@@ -25,7 +25,8 @@ FEE: Final = 10**13
 
 
 def view(**changes: Any) -> ConfirmationView:
-    return render_view(freeze(ASKED), facts(**({"chain": str(BASE), "data_fee": FEE} | changes)))
+    values: dict[str, Any] = {"chain": str(BASE), "data_fee": FEE}
+    return render_view(freeze(ASKED), facts(**(values | changes)))
 
 
 def values(shown: ConfirmationView) -> dict[str, tuple[str, str | None]]:

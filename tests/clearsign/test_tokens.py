@@ -54,7 +54,7 @@ def test_an_approval_says_who_may_take_how_much_and_that_it_stays() -> None:
     assert view.intent == f"Let {PAYEE} take up to 2.5 USDC at any time"
     assert tuple(field.label for field in view.fields) == LABELS[EffectKind.TOKEN_APPROVAL]
     assert view.fields[0].value == "2.5 USDC"
-    assert codes(ALLOWED) == [("approval.standing", "warning")]
+    assert codes(ALLOWED, payee_has_code=True) == [("approval.standing", "warning")]
     assert "May take at most  2.5 USDC" in plain_text(view)
 
 
@@ -69,7 +69,7 @@ def test_taking_an_approval_back_is_shown_as_that() -> None:
 def test_an_approval_without_a_limit_is_a_danger(amount: int) -> None:
     """Threat: T-028."""
     endless = token_freeze(token_effect(function=Function.APPROVE, amount=amount))
-    assert codes(endless) == [("approval.unlimited", "danger")]
+    assert codes(endless, payee_has_code=True) == [("approval.unlimited", "danger"), ("approval.standing", "warning")]
 
 
 def test_a_transfer_of_the_same_amount_is_no_approval() -> None:
@@ -81,8 +81,9 @@ def test_a_transfer_of_the_same_amount_is_no_approval() -> None:
     [
         ({"balance": 1}, [("balance.small", "warning")]),
         ({"token_balance": 2_499_999}, [("balance.small", "warning")]),
-        ({"token_balance": 2_500_000}, []),
-        ({"payee_imitates": "Alice"}, [("payee.imitates", "danger")]),
+        ({"token_balance": 2_500_000}, [("balance.sweep", "warning")]),
+        ({"token_balance": 2_777_778}, []),
+        ({"imitates": "Alice"}, [("payee.imitates", "danger"), ("payee.first_time", "warning")]),
         ({"payee_has_code": True}, [("payee.contract", "warning")]),
         ({"payee_name": None}, [("payee.new", "notice")]),
     ],
@@ -92,7 +93,12 @@ def test_what_a_person_should_know_is_said(changes: dict[str, Any], expected: li
 
 
 def test_an_approval_takes_nothing_yet_so_no_balance_is_short() -> None:
-    assert codes(ALLOWED, token_balance=0) == [("approval.standing", "warning")]
+    assert codes(ALLOWED, token_balance=0, payee_has_code=True) == [("approval.standing", "warning")]
+
+
+def test_a_spender_that_is_no_contract_is_a_danger() -> None:
+    """Threat: T-028."""
+    assert codes(ALLOWED) == [("approval.to_account", "danger"), ("approval.standing", "warning")]
 
 
 def test_the_tokens_own_contract_is_nobodys_payee() -> None:

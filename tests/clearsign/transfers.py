@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from mcp_wallet_guard.chains.base import ChainFacts
+from mcp_wallet_guard.clearsign.risks.known import (
+    AccountClaim,
+    History,
+    Known,
+    KnownName,
+    KnownToken,
+    NodeClaims,
+    Seen,
+    TokenClaim,
+)
 from mcp_wallet_guard.evidence import Facts, TokenFacts
 from mcp_wallet_guard.operations import erc20, frozen
 from mcp_wallet_guard.operations.erc20 import Call, Function
@@ -17,6 +27,8 @@ CHAIN = ChainId(31337)
 SENDER = Address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
 PAYEE = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 USDC = Asset(CHAIN, "USDC", 6, Address("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"))
+LOOK_ALIKE = Address.from_bytes(bytes.fromhex(PAYEE.value[2:6] + "77" * 16 + PAYEE.value[-4:]))
+"""Another address than the payee's, with the same first and last four digits."""
 STRANGER = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 ACCOUNT = Account(name="main", chain=CHAIN, address=SENDER)
 ETHER = 10**18
@@ -81,9 +93,44 @@ def forge(asked: Effect, **changes: Any) -> FrozenOperation:
     )
 
 
-def facts(**changes: Any) -> Facts:
+def facts(*, imitates: str | None = None, before: bool = True, **changes: Any) -> Facts:
+    """What is frozen with a payment to the payee. `imitates` is the name of an entry whose address is a look-alike of
+    the payee's, `before` whether the payee was paid before."""
     values: dict[str, Any] = {
         "collected_at": 1_790_000_000, "chain": str(CHAIN), "nonce": 7, "balance": 10 * ETHER, "base_fee": GWEI,
         "payee_has_code": False, "payee_name": "Alice", "symbol": "ETH", "decimals": 18,
     }  # fmt: skip
-    return Facts(**(values | changes))
+    found = Facts(**(values | changes))
+    return found if found.known is not None else found.model_copy(update={"known": _known(found, imitates, before)})
+
+
+def _known(facts: Facts, imitates: str | None, before: bool) -> str:
+    """The same as the checks are told it."""
+    names = [] if facts.payee_name is None or imitates else [KnownName(name=facts.payee_name, address=PAYEE)]
+    if imitates:
+        names.append(KnownName(name=imitates, address=LOOK_ALIKE))
+    token, seen = facts.token, Seen(address=PAYEE, first=1, last=1, count=1)
+    listed = () if token is None else (KnownToken(chain=facts.chain, contract=Address(token.address), symbol="USDC"),)
+    claims = [AccountClaim(address=PAYEE, has_code=facts.payee_has_code, elsewhere=False)]
+    if token is not None:
+        claims.append(AccountClaim(address=Address(token.address), has_code=True, is_token=True, created_at=1))
+    held = () if token is None else (TokenClaim(contract=Address(token.address), balance=token.balance),)
+    return Known(
+        now=facts.collected_at,
+        chain=facts.chain,
+        accounts=(SENDER,),
+        addresses=tuple(names),
+        tokens=listed,
+        claims=() if facts.payee_claim is None else (facts.payee_claim,),
+        history=History(paid=(seen,) if before and not imitates else ()),
+        node=NodeClaims(
+            chain=facts.chain,
+            accounts=tuple(claims),
+            tokens=held,
+            nonce=facts.nonce,
+            pending_nonce=facts.nonce,
+            balance=facts.balance,
+            base_fee=facts.base_fee,
+            data_fee=facts.data_fee,
+        ),
+    ).to_json()

@@ -100,7 +100,7 @@ async def test_a_payment_shows_the_payees_name_and_who_says_so(named: Named) -> 
         party = view.effects[0].counterparty
         assert party is not None
         assert (party.name, party.name_source, party.relation) == ('"vitalik.eth"', "ens", "unknown")
-        assert codes(view) == ["payee.new"]
+        assert codes(view) == ["payee.first_time"]
         assert view.intent == f"Send 0.1 ETH to {named.payee}"
         await wallet.approve(pending.operation)
         assert (await wallet.done()).outcome == "mined"
@@ -168,7 +168,7 @@ async def test_a_resolver_that_floods_stops_no_payment(named: Named) -> None:
     named.rig.chain.resolve_with(named.registry, reverse, flood)
     async with named.rig.opened() as wallet:
         view = await shown(wallet, (await wallet.asked()).operation)
-        assert codes(view) == ["payee.new"]
+        assert codes(view) == ["payee.first_time"]
 
 
 async def test_a_call_shows_the_names_of_those_who_get_something_by_it(named: Named) -> None:

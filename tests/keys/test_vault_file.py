@@ -94,6 +94,7 @@ def generations(tmp_path: Path) -> tuple[bytes, bytes]:
     return before, (elsewhere / "vault.json").read_bytes()
 
 
+@pytest.mark.forks
 def test_a_kill_at_any_step_of_a_save_leaves_the_old_or_the_new_vault(
     path: Path, generations: tuple[bytes, bytes]
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_kill_at_any_step_of_a_save_leaves_the_old_or_the_new_vault(
     assert len(seen) > 12
 
 
+@pytest.mark.forks
 def test_a_kill_at_any_step_of_a_creation_leaves_no_vault_or_a_whole_one(
     path: Path, generations: tuple[bytes, bytes]
 ) -> None:

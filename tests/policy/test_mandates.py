@@ -206,7 +206,7 @@ def test_what_bounds_nothing_is_no_mandate(changes: dict[str, Any], detail: str)
 
 def test_the_bounds_are_these() -> None:
     assert (MAX_MANDATES, MAX_TOOLS, MAX_SECONDS) == (16, 16, 31_622_400)
-    assert frozenset({"payee.new", "fee.high", "fee.low"}) == HARMLESS
+    assert frozenset({"payee.new", "payee.first_time", "fee.high", "fee.low"}) == HARMLESS
 
 
 def test_all_harmless_findings_together_are_harmless() -> None:

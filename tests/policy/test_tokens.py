@@ -206,11 +206,11 @@ def test_exactly_what_fits_every_rule_is_asked(amount: int, cap: int, held: int)
 @pytest.mark.parametrize("asked", [token_effect(), approval()])
 def test_a_payee_that_looks_like_a_known_one_is_refused(asked: Effect) -> None:
     """Threat: T-025."""
-    assert refusal(policy(), asked, payee_imitates="Bob").code == "policy.imitation"
+    assert refusal(policy(), asked, imitates="Bob").code == "policy.imitation"
 
 
 def test_the_same_for_native_currency_and_its_honest_twin() -> None:
-    about = check_decoded(freeze(effect()), facts(payee_imitates="Bob"), effect=effect())
+    about = check_decoded(freeze(effect()), facts(imitates="Bob"), effect=effect())
     with pytest.raises(PolicyDenied) as refused:
         check_permitted(policy(), about, revision=1, facts=Fresh(), reserved=Reserved())
     assert refused.value.code == "policy.imitation"

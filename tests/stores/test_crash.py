@@ -88,6 +88,7 @@ def killed(work: Callable[[Stops], None], at: int) -> bool:
     return in_child(lambda: work(Stops(at, die)))
 
 
+@pytest.mark.forks
 def test_a_kill_at_any_statement_of_a_consume_leaves_it_whole_or_absent(path: Path) -> None:
     def work(stops: Stops) -> None:
         async def main() -> None:
@@ -140,6 +141,7 @@ async def test_a_failure_at_any_statement_of_a_consume_leaves_store_and_memory_a
     assert at > 30
 
 
+@pytest.mark.forks
 def test_a_kill_at_any_statement_of_the_first_unlock_leaves_a_store_that_unlocks(path: Path) -> None:
     def work(stops: Stops) -> None:
         async def main() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, final
 
+from mcp_wallet_guard.clearsign.decoders.base import Decoder, Knowledge
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.descriptors.reading import Described
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Names, Sources
@@ -16,7 +17,7 @@ from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.risks.known import Known
-from mcp_wallet_guard.clearsign.risks.parties import everybody
+from mcp_wallet_guard.clearsign.risks.parties import addresses, everybody
 from mcp_wallet_guard.clearsign.subjects import read_transaction
 from mcp_wallet_guard.clearsign.tree import AssetKind, Consequence, Direction
 from mcp_wallet_guard.confirmation import ConfirmationView
@@ -50,6 +51,13 @@ def read_operation(operation: FrozenOperation, names: Lookup, /, *, described: D
 
     Raises PolicyDenied("policy.undecodable") for bytes that do not parse.
     """
+    return read_frozen_transaction(operation, KnownContracts(names, operation.account.chain), others=(described,))
+
+
+def read_frozen_transaction(
+    operation: FrozenOperation, knows: Knowledge, /, *, others: tuple[Decoder, ...] = ()
+) -> Reading:
+    """The same for any transaction, with what is known of contracts. Raises as `read_operation`."""
     if operation.kind != KIND_EIP1559:
         raise PolicyDenied("policy.undecodable", detail="not an EIP-1559 transaction")
     try:
@@ -58,10 +66,15 @@ def read_operation(operation: FrozenOperation, names: Lookup, /, *, described: D
         raise PolicyDenied("policy.undecodable", detail="the bytes do not parse") from None
     if envelope.chain != operation.account.chain:
         raise PolicyDenied("policy.undecodable", detail="the bytes are for another chain")
-    knows = KnownContracts(names, envelope.chain)
-    found = read_transaction(envelope, signer=operation.account.address, knows=knows, others=(described,))
+    found = read_transaction(envelope, signer=operation.account.address, knows=knows, others=others)
     # What is frozen here was asked with typed, checksummed addresses: nobody wrote one in another way.
     return replace(found, digests=(*found.digests, ("effect", operation.effect_hash.hex())), written=())
+
+
+def addresses_named(operation: FrozenOperation, names: Lookup, /) -> frozenset[Address]:
+    """Every address that a transaction names anywhere. Raises as `read_operation`."""
+    reading = read_frozen_transaction(operation, KnownContracts(names, operation.account.chain))
+    return frozenset(address for _, address in addresses(reading))
 
 
 def render_call(

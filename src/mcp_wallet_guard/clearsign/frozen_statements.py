@@ -14,6 +14,7 @@ from mcp_wallet_guard.clearsign.lookup import Lookup
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.risks.known import Known
+from mcp_wallet_guard.clearsign.risks.parties import addresses
 from mcp_wallet_guard.clearsign.subjects import read_delegation, read_personal, read_typed
 from mcp_wallet_guard.clearsign.tree import AssetKind, Direction
 from mcp_wallet_guard.confirmation import ConfirmationView
@@ -91,6 +92,12 @@ def read_frozen(kind: str, data: bytes, /, *, account: Account, names: Lookup) -
     except InvalidInput:
         pass
     raise PolicyDenied("policy.undecodable", detail="not a statement that can be read")
+
+
+def addresses_stated(operation: FrozenOperation, names: Lookup, /) -> frozenset[Address]:
+    """Every address that a frozen statement names anywhere. Raises as `read_frozen`."""
+    reading = read_frozen(operation.kind, operation.unsigned_bytes, account=operation.account, names=names)
+    return frozenset(address for _, address in addresses(reading))
 
 
 def allowed_by(effect: StatementEffect, names: Lookup, /) -> tuple[Allowed, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, Literal
 
 from mcp_wallet_guard.canonical import canonical_bytes
@@ -18,15 +18,15 @@ from mcp_wallet_guard.clearsign import text
 from mcp_wallet_guard.clearsign.actions import render_action
 from mcp_wallet_guard.clearsign.contract_calls import render_call
 from mcp_wallet_guard.clearsign.decode import Payment, decode
-from mcp_wallet_guard.clearsign.findings import findings
 from mcp_wallet_guard.clearsign.frozen_statements import check_stated, render_statement
 from mcp_wallet_guard.clearsign.knowledge import Names
+from mcp_wallet_guard.clearsign.payments import payment_findings
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
 from mcp_wallet_guard.confirmation import ConfirmationView, Digests, ViewEffect, ViewField, ViewParty, spelled
 from mcp_wallet_guard.errors import InvalidInput, Tampered
-from mcp_wallet_guard.evidence import Facts, StatementFacts, VenueFacts
+from mcp_wallet_guard.evidence import Facts, FrozenFacts, StatementFacts, VenueFacts
 from mcp_wallet_guard.operations import frozen, requests
 from mcp_wallet_guard.operations.actions import Action, action_hash, action_of
 from mcp_wallet_guard.operations.erc20 import is_unlimited
@@ -75,6 +75,8 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     decoded = decode(operation, token=_token(facts, operation.account.chain))
     _check_chain(operation, facts)
     payment = replace(decoded, data_fee=for_data.counted)
+    known = Known() if facts.known is None else Known.from_json(facts.known)
+    raised, unchecked = payment_findings(operation, known, token=payment.token)
     native = Asset(operation.account.chain, facts.symbol, facts.decimals)
     return ConfirmationView(
         kind=_VIEW_KINDS[payment.kind],
@@ -85,7 +87,8 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
         fields=_fields(payment, facts, native, for_data),
         fee=for_data.fee(_money(payment.max_fee, native), payment.max_fee, native.id),
         nonce=spelled(payment.nonce),
-        findings=findings(payment, facts),
+        findings=raised,
+        not_checked=unchecked,
         operation_digest=operation.digest.hex(),
         digests=Digests(signing=operation.signing_hashes[0].hex(), calldata=_calldata(operation)),
         expires_at=operation.expires_at,
@@ -104,7 +107,7 @@ def view_hash(view: ConfirmationView, /) -> bytes:
 
 def check_decoded(
     operation: FrozenOperation,
-    facts: Facts | StatementFacts | VenueFacts | None,
+    facts: FrozenFacts | None,
     /,
     *,
     effect: Effect | StatementEffect | Action | ExchangeWithdrawal,
@@ -132,8 +135,15 @@ def check_decoded(
         _check_transaction(operation, effect)
         if not isinstance(facts, Facts):
             raise Tampered("tampered.operation", detail="a transaction without facts")
-        view = render_view(operation, facts)
+        view = _rendered(operation, facts)
     return mint(Decoded, operation=operation, view=view, view_hash=view_hash(view))
+
+
+@lru_cache(maxsize=8)
+def _rendered(operation: FrozenOperation, facts: Facts) -> ConfirmationView:
+    """The same bytes and facts are rendered when they are shown, and again when they are signed. Both are values: what
+    differs in anything is another key."""
+    return render_view(operation, facts)
 
 
 def view_schema() -> dict[str, Any]:

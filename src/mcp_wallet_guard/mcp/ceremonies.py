@@ -19,7 +19,7 @@ import anyio
 from mcp_types import InputRequiredResult
 
 from mcp_wallet_guard.errors import Misconfigured
-from mcp_wallet_guard.exchange import Done, Pending, Proposal, RefusedAnswer
+from mcp_wallet_guard.exchange import MAX_WAIT_SECONDS, Done, Pending, Proposal, RefusedAnswer
 from mcp_wallet_guard.mcp.answers import Answer
 from mcp_wallet_guard.mcp.asking import Key, ask
 from mcp_wallet_guard.mcp.elicitation import Host
@@ -29,9 +29,6 @@ from mcp_wallet_guard.operations.intents import INTENTS, Intent, to_json
 
 PRINCIPAL: Final = "local"
 """Over stdio there is one principal: the owner of the process."""
-
-MAX_WAIT_SECONDS: Final = 50.0
-"""Common clients give up on a call after 60 seconds."""
 
 REMEMBER_SECONDS: Final = 600.0
 REMEMBER_ENTRIES: Final = 256

@@ -32,13 +32,18 @@ def call_denials(policy: Policy, view: ConfirmationView, /, *, contract: Address
         return
     if not rule.reads(Clarity(view.level)):
         yield "policy.blind", f"the call is {view.level}, and {rule.name!r} asks for {rule.readable.value}"
-    for finding in view.findings:
-        if finding.code in REFUSED:
-            yield "policy.risk", f"{finding.code} at {finding.path or 'the top'}"
+    yield from risk_denials(view)
     if value > policy.max_per_transaction:
         yield "policy.cap", f"{value} wei is above {policy.max_per_transaction} wei for one payment"
     for effect in view.effects:
         yield from _effect(policy, rule, effect)
+
+
+def risk_denials(view: ConfirmationView, /) -> Iterator[Denial]:
+    """What `view` shows that nobody is asked about."""
+    for finding in view.findings:
+        if finding.code in REFUSED:
+            yield "policy.risk", f"{finding.code} at {finding.path or 'the top'}"
 
 
 def _effect(policy: Policy, rule: ContractRule, effect: ViewEffect) -> Iterator[Denial]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final, Protocol, final
 
 from mcp_wallet_guard.clearsign.decode import Payment, decode, decode_call
-from mcp_wallet_guard.clearsign.findings import PAYEE_CONTRACT, PAYEE_IMITATES
+from mcp_wallet_guard.clearsign.risks.recipients import PAYEE_CONTRACT, PAYEE_IMITATES
 from mcp_wallet_guard.clearsign.rollups import counted_in
 from mcp_wallet_guard.errors import OverBudget, PolicyDenied, Refused
 from mcp_wallet_guard.evidence import Level, Obligations
@@ -26,7 +26,7 @@ from mcp_wallet_guard.operations.requests import request_of
 from mcp_wallet_guard.operations.statements import STATEMENT_KINDS
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal
-from mcp_wallet_guard.policy.calls import call_denials
+from mcp_wallet_guard.policy.calls import call_denials, risk_denials
 from mcp_wallet_guard.policy.mandates import Mandate
 from mcp_wallet_guard.policy.rules import ActionRule, Policy
 from mcp_wallet_guard.policy.statements import statement_denials
@@ -171,7 +171,7 @@ def decide(
             *(_call(policy, decoded, payment) if called else _payment(policy, payment)),
             *_fee(policy, payment),
             *_balance(payment, facts, reserved),
-            *(() if called else _contract(decoded, facts)),
+            *(() if called else (*_risks(decoded), *_contract(decoded, facts))),
             *_imitation(decoded),
             _asked(level) if mandate is None else _covered(mandate),
         )
@@ -332,6 +332,11 @@ def _balance(payment: Payment, facts: FreshFacts, reserved: Reserved) -> Iterato
 def _imitation(decoded: Decoded) -> Iterator[Reason]:
     if any(finding.code == PAYEE_IMITATES for finding in decoded.view.findings):
         yield _deny("policy.imitation", "the payee's address looks like a known one and is another")
+
+
+def _risks(decoded: Decoded) -> Iterator[Reason]:
+    for code, words in risk_denials(decoded.view):
+        yield _deny(code, words)
 
 
 def _contract(decoded: Decoded, facts: FreshFacts) -> Iterator[Reason]:

@@ -24,8 +24,9 @@ from mcp_wallet_guard.policy.limits import MAX_SECONDS, Limit
 
 MAX_MANDATES: Final = 16
 MAX_TOOLS: Final = 16
-HARMLESS: Final = frozenset({"payee.new", "fee.high", "fee.low"})
-"""Findings beside which a mandate still covers a payment; its fee has a bound of its own. Any other one is asked."""
+HARMLESS: Final = frozenset({"payee.new", "payee.first_time", "fee.high", "fee.low"})
+"""Findings beside which a mandate still covers a payment; it names its payees, and its fee has a bound
+of its own. Any other one is asked."""
 
 _TAG: Final = "mcp-wallet-guard/mandate/v1"
 _BUDGET_TAG: Final = "mcp-wallet-guard/mandate-budget/v1"

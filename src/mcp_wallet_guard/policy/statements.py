@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from mcp_wallet_guard.clearsign.risks.table import REFUSED
 from mcp_wallet_guard.clearsign.tree import Clarity
 from mcp_wallet_guard.confirmation import ConfirmationView, ViewEffect
 from mcp_wallet_guard.errors import InvalidInput, PolicyDenied
@@ -20,7 +19,7 @@ from mcp_wallet_guard.operations.authorizations import parse_authorization
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.statements import KIND_AUTHORIZATION, KIND_MESSAGE, StatementEffect
 from mcp_wallet_guard.operations.typed_data import parse_typed_data
-from mcp_wallet_guard.policy.calls import Denial, party_denials, token_denials
+from mcp_wallet_guard.policy.calls import Denial, party_denials, risk_denials, token_denials
 from mcp_wallet_guard.policy.rules import Policy
 
 _TAKES: Final = frozenset({"out", "allow"})
@@ -39,9 +38,7 @@ def statement_denials(policy: Policy, operation: FrozenOperation, view: Confirma
     yield from _kind(policy, operation.kind)
     if Clarity(view.level) is not Clarity.CLEAR:
         yield "policy.blind", f"the statement is {view.level}"
-    for finding in view.findings:
-        if finding.code in REFUSED:
-            yield "policy.risk", f"{finding.code} at {finding.path or 'the top'}"
+    yield from risk_denials(view)
     try:
         if operation.kind == KIND_AUTHORIZATION:
             yield from _authorization(policy, operation)

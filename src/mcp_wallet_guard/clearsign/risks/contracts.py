@@ -49,6 +49,8 @@ def _young(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             yield Gap(missing="now", path=party.path)
         elif created > known.now - known.thresholds.young_seconds:
             yield Hit(code="contract.young", path=party.path, facts=party.facts, source=Evidence.NODE)
+        if (str(party.part.chain), party.address.value) in known.listed_tokens:
+            continue  # who pinned a token means to use it
         if known.history is None:
             yield Gap(missing="history", path=party.path)
         elif not known.history.is_partner(party.address):

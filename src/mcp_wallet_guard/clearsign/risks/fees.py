@@ -9,6 +9,7 @@ from mcp_wallet_guard.clearsign.reading import Envelope, Reading
 from mcp_wallet_guard.clearsign.risks.known import Known, NodeClaims
 from mcp_wallet_guard.clearsign.risks.parties import is_signers
 from mcp_wallet_guard.clearsign.risks.results import Check, Evidence, Gap, Hit, Saying, Severity
+from mcp_wallet_guard.clearsign.rollups import DataFee, charges_for_data
 from mcp_wallet_guard.clearsign.tree import AssetKind, Bound, Direction
 from mcp_wallet_guard.operations.values import Address
 
@@ -22,13 +23,26 @@ def _fees(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     if envelope.max_fee > limits.fee_wei:
         yield Hit(code="fee.absolute", path=path, facts=(("wei", envelope.max_fee),))
     simple = not reading.root.data and not envelope.creates
-    if (envelope.value or simple) and envelope.max_fee * 100 > envelope.value * limits.fee_percent:
+    counted = envelope.max_fee + _for_data(envelope, known)
+    if (envelope.value or simple) and counted * 100 > envelope.value * limits.fee_percent:
         yield Hit(code="fee.high", path=path, facts=(("percent", limits.fee_percent),))
     if envelope.max_priority_fee_per_gas > envelope.max_fee_per_gas:
         yield Hit(code="fee.tip", path=path)
     if envelope.max_blob_fee > limits.fee_wei:
         yield Hit(code="fee.blobs", path=path, facts=(("wei", envelope.max_blob_fee),))
     yield from _market(envelope, known, path)
+    if known.node is not None and known.node.data_fee == 0 and _is_charged(envelope):
+        yield Hit(code="fee.data_free", path=path, source=Evidence.NODE)
+
+
+def _for_data(envelope: Envelope, known: Known) -> int:
+    """What is counted for data that the chain charges for beside the gas, in wei."""
+    estimate = (known.node or _EMPTY).data_fee
+    return 0 if envelope.chain is None else DataFee(envelope.chain, estimate).counted
+
+
+def _is_charged(envelope: Envelope) -> bool:
+    return envelope.chain is not None and charges_for_data(envelope.chain)
 
 
 def _market(envelope: Envelope, known: Known, path: str) -> Iterator[Hit | Gap]:
@@ -75,7 +89,7 @@ def _native(reading: Reading, envelope: Envelope, known: Known) -> Iterator[Hit 
     balance, path = (known.node or _EMPTY).balance, reading.root.path
     if balance is None:
         yield Gap(missing="node", path=path)
-    elif envelope.value + envelope.max_fee > balance:
+    elif envelope.value + envelope.max_fee + _for_data(envelope, known) > balance:
         yield Hit(code="balance.small", path=path, source=Evidence.NODE)
     elif envelope.value:
         yield from _compared(path, envelope.value, balance, known)
@@ -131,6 +145,11 @@ CHECKS: Final = (
                 code="fee.market",
                 severity=Severity.WARNING,
                 sentence="The fee is more than {percent} % of what the chain asks now.",
+            ),
+            Saying(
+                code="fee.data_free",
+                severity=Severity.WARNING,
+                sentence="The node says that this chain takes nothing for data. Such chains usually do.",
             ),
         ),
         examine=_fees,

@@ -156,7 +156,8 @@ class TokenClaim(Model):
 
 @final
 class NodeClaims(Indexed):
-    """One node's word about the wallet's chain. `nonce` and `balance` (wei) are the signer's. Fees are wei per gas."""
+    """One node's word about the wallet's chain. `nonce` and `balance` (wei) are the signer's. Fees are wei per gas,
+    and `data_fee` is what the chain's oracle says that the data cost, in wei."""
 
     chain: Chain | None = None
     accounts: tuple[AccountClaim, ...] = ()
@@ -166,6 +167,7 @@ class NodeClaims(Indexed):
     balance: Wei | None = None
     base_fee: Wei | None = None
     priority_fee: Wei | None = None
+    data_fee: Wei | None = None
     block_gas_limit: Count | None = None
     estimated_gas: Count | None = None
     estimate_failed: bool | None = None

@@ -14,6 +14,9 @@ from mcp_wallet_guard.clearsign.text import NAME_LIMIT, quoted
 from mcp_wallet_guard.clearsign.tree import Direction, Part
 from mcp_wallet_guard.operations.values import Address
 
+PAYEE_CONTRACT: Final = "payee.contract"
+PAYEE_IMITATES: Final = "payee.imitates"
+
 
 def _blocked(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
     if known.blocked is None:
@@ -69,7 +72,7 @@ def _contracts(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
             continue
         claim = known.claim(party.address)
         if claim.has_code:
-            yield Hit(code="payee.contract", path=party.path, facts=party.facts, source=Evidence.NODE)
+            yield Hit(code=PAYEE_CONTRACT, path=party.path, facts=party.facts, source=Evidence.NODE)
         elif claim.has_code is None or claim.elsewhere is None:
             yield Gap(missing="node", path=party.path)
         elif claim.elsewhere:
@@ -88,7 +91,7 @@ def _imitations(reading: Reading, known: Known) -> Iterator[Hit | Gap]:
         starting, ending = known.alike(address)
         name = imitated(address, starting)
         if name is not None:
-            yield Hit(code="payee.imitates", path=path, facts=_alike(address, name), source=Evidence.HISTORY)
+            yield Hit(code=PAYEE_IMITATES, path=path, facts=_alike(address, name), source=Evidence.HISTORY)
             continue
         # Many contracts were mined to begin or to end with zeros: that alone makes nobody alike.
         head, tail = address.value[2:6].lower(), address.value[-4:].lower()
@@ -192,7 +195,7 @@ CHECKS: Final = (
         needs=(Evidence.NODE,),
         sayings=(
             Saying(
-                code="payee.contract",
+                code=PAYEE_CONTRACT,
                 severity=Severity.WARNING,
                 sentence="The payee is a contract. What it does with the money cannot be shown.",
             ),
@@ -211,7 +214,7 @@ CHECKS: Final = (
         needs=(Evidence.HISTORY,),
         sayings=(
             Saying(
-                code="payee.imitates",
+                code=PAYEE_IMITATES,
                 severity=Severity.DANGER,
                 sentence="The address looks like that of {name}, and is another.",
             ),
