@@ -75,9 +75,12 @@ def test_the_value_is_there_inside_the_block_and_read_only(secret: Secret) -> No
 
 
 def test_a_wiped_secret_is_zero_and_says_so(secret: Secret) -> None:
+    buffer = secret._buffer
     secret.wipe()
     secret.wipe()
-    assert not any(secret._buffer)
+    assert not any(buffer)
+    assert len(buffer) == len(VALUE)
+    assert len(secret) == len(VALUE)
     with pytest.raises(ValueError, match="wiped"), secret.reveal():
         pass
 

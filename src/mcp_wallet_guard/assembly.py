@@ -47,6 +47,7 @@ LANGUAGE: Final = "english"
 
 ADAPTERS: Final[dict[str, tuple[str, str, str | None]]] = {
     "chain:web3": ("mcp_wallet_guard.chains.web3", "Web3Chain", None),
+    "shares:slip39": ("mcp_wallet_guard.keys.slip39", "Slip39", "slip39"),
     "signer:local": ("mcp_wallet_guard.signers.local", "LocalSigner", None),
     "venue:binance": ("mcp_wallet_guard.venues.binance", "BinanceVenue", None),
     "store:sqlite": ("mcp_wallet_guard.stores.sqlite", "SqliteStore", None),

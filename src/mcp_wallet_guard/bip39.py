@@ -34,6 +34,8 @@ LIST_SHA256: Final[dict[str, str]] = {
 """Language -> SHA-256 of its 2048 words, each followed by a newline, in UTF-8."""
 
 _MAX_TEXT: Final = 2048
+_IDEOGRAPHIC_SPACE: Final = "\u3000"
+_ACCENTS_DO_NOT_MATTER: Final = frozenset({"french", "spanish"})
 
 
 @cache
@@ -53,20 +55,26 @@ def words_for(entropy: bytes | bytearray | memoryview, /, *, language: str) -> t
     if len(entropy) not in ENTROPY_BYTES:
         raise InvalidInput("invalid_input.mnemonic", detail="the entropy has a size that BIP-39 does not know")
     words, check_bits = word_list(language), len(entropy) // 4
-    bits = int.from_bytes(entropy, "big") << check_bits | _check_value(bytes(entropy), check_bits)
+    bits = int.from_bytes(entropy, "big") << check_bits | _check_value(entropy, check_bits)
     count = len(entropy) * 3 // 4
     return tuple(words[bits >> 11 * (count - 1 - place) & 2047] for place in range(count))
 
 
-def check_phrase(text: str, /, *, language: str = "english") -> bytes:
-    """The entropy of a recovery phrase, 16 to 32 bytes. Case, kind and number of spaces do not matter.
+def sentence(words: Sequence[str], /, *, language: str) -> str:
+    """The words as a person writes them down: Japanese ones with an ideographic space between them, as BIP-39 asks."""
+    return (_IDEOGRAPHIC_SPACE if language == "japanese" else " ").join(words)
+
+
+def check_phrase(text: str, /, *, language: str) -> bytes:
+    """The entropy of a recovery phrase, 16 to 32 bytes. Case, kind and number of spaces do not matter, nor accents in
+    French and Spanish, where BIP-39 tells no two words apart by them.
 
     Raises InvalidInput("invalid_input.mnemonic"); its `detail` names positions, counted from one.
     """
     index = _index(language)
     if type(text) is not str or len(text) > _MAX_TEXT:
         raise InvalidInput("invalid_input.mnemonic", detail="too long for a recovery phrase")
-    places = [index.get(word) for word in unicodedata.normalize("NFKD", text).lower().split()]
+    places = [index.get(_plain(word, language)) for word in unicodedata.normalize("NFKD", text).lower().split()]
     if len(places) not in {size * 3 // 4 for size in ENTROPY_BYTES}:
         raise InvalidInput("invalid_input.mnemonic", detail=f"{len(places)} words; 12, 15, 18, 21 or 24 expected")
     unknown = [number for number, place in enumerate(places, 1) if place is None]
@@ -98,10 +106,17 @@ def _entropy(places: Sequence[int]) -> bytes:
     return entropy
 
 
-def _check_value(entropy: bytes, check_bits: int) -> int:
+def _check_value(entropy: bytes | bytearray | memoryview, check_bits: int) -> int:
     return hashlib.sha256(entropy).digest()[0] >> (8 - check_bits)
 
 
 @cache
 def _index(language: str) -> dict[str, int]:
-    return {word: place for place, word in enumerate(word_list(language))}
+    return {_plain(word, language): place for place, word in enumerate(word_list(language))}
+
+
+def _plain(word: str, language: str) -> str:
+    """An NFKD word without its accents, where they do not matter. In Japanese they do."""
+    if language not in _ACCENTS_DO_NOT_MATTER:
+        return word
+    return "".join(character for character in word if not unicodedata.combining(character))

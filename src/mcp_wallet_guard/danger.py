@@ -55,6 +55,13 @@ class LowerLevel(Waiver):
     __slots__ = ()
 
 
+@final
+class PublicPhrase(Waiver):
+    """A recovery phrase that everybody knows may be taken over. For test chains."""
+
+    __slots__ = ()
+
+
 W = TypeVar("W", bound=Waiver)
 
 
@@ -74,3 +81,8 @@ def cheap_kdf(*, reason: str) -> CheapKdf:
 def lower_level(*, reason: str) -> LowerLevel:
     """Allow spends below `FACTOR`. A same-user program with a browser or a shell can then approve by itself."""
     return _make(LowerLevel, reason)
+
+
+def public_phrase(*, reason: str) -> PublicPhrase:
+    """Take over a phrase that everybody knows. Whatever is paid to its accounts on a real chain is taken at once."""
+    return _make(PublicPhrase, reason)

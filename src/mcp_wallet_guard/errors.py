@@ -90,6 +90,7 @@ CATALOGUE: Final[dict[str, str]] = {
     "unavailable.clock": "The clock is behind the highest time seen. Nothing was signed.",
     "unavailable.stale": "The facts about the chain are too old. Ask again.",
     "unavailable.daemon": "The wallet guard stopped answering. Ask again; nothing is paid twice.",
+    "unavailable.entropy": "The computer's source of randomness looks broken. No wallet was made.",
     "unavailable.terminal": "This needs a terminal that a person controls.",
     # Misconfigured
     "misconfigured": "The wallet guard is not set up correctly. Its owner must look at it.",
@@ -127,6 +128,9 @@ CATALOGUE: Final[dict[str, str]] = {
     "invalid_input.reference": "A reference is 1 to 64 letters, digits or . _ - characters.",
     "invalid_input.passphrase": "A passphrase has 12 to 1024 characters and no control characters.",
     "invalid_input.mnemonic": "The recovery phrase is not valid.",
+    "invalid_input.extended_key": "The extended private key is not valid.",
+    "invalid_input.share": "The recovery shares are not valid, or not enough.",
+    "invalid_input.dice": "The dice rolls are too few, or do not look thrown.",
     "invalid_input.id": "There is no such operation for this caller.",
     # Vault (Unlock failures read alike: a wrong passphrase and an edited file must not be told apart)
     "vault.cannot_unlock": "The vault cannot be unlocked with this passphrase.",

@@ -1,31 +1,92 @@
 """`Secret`: bytes that do not show themselves.
 
 What it promises: `repr`, `str`, formatting, pickling, copying, hashing, comparison, iteration and JSON never
-show the value; the one buffer that it owns is overwritten by `wipe`. What Python cannot promise: copies that
-other libraries make while the value is revealed, and passphrases that arrived as `str`. See
-docs/limitations.md. Threat: T-064.
+show the value; the one buffer that it owns is overwritten by `wipe`, and when it is forgotten unwiped. Where
+the buffer lies is the process's choice (`keep_secrets_in`). What Python cannot promise: copies that other
+libraries make while the value is revealed, and passphrases that arrived as `str`. See docs/limitations.md.
+Threat: T-064, T-065.
 """
 
 from __future__ import annotations
 
 import hmac
-from typing import ClassVar, Final, NoReturn, final
+from collections.abc import Callable
+from typing import ClassVar, Final, NoReturn, Protocol, final
+
+Block = bytearray | memoryview
+
+
+class Memory(Protocol):
+    """Where the bytes of secrets lie. Called by any thread."""
+
+    def take(self, size: int, /) -> Block:
+        """A writable block of so many zero bytes, for one owner."""
+        ...
+
+    def clear(self, block: Block, /) -> None:
+        """Overwrite a block with zeros."""
+        ...
+
+    def give_back(self, block: Block, /) -> None:
+        """End the ownership of a block that is clear and that nobody looks at any more."""
+        ...
+
+
+@final
+class Heap:
+    """The interpreter's own memory, which may be swapped out, written to a core file, and read by a debugger."""
+
+    def take(self, size: int, /) -> Block:
+        return bytearray(size)
+
+    def clear(self, block: Block, /) -> None:
+        block[:] = bytes(len(block))
+
+    def give_back(self, block: Block, /) -> None:
+        """Nothing to do: it goes with its last reference."""
+
+
+_memory: Memory = Heap()
+
+
+def keep_secrets_in(memory: Memory, /) -> Memory:
+    """Let every secret that is made from now on lie in `memory`; what it was before. Others stay where they are."""
+    global _memory
+    before, _memory = _memory, memory
+    return before
 
 
 @final
 class Secret:
     """A secret held in one buffer; use it inside ``with secret.reveal() as view:``."""
 
-    __slots__ = ("_buffer", "_wiped")
+    __slots__ = ("_buffer", "_memory", "_size", "_views", "_wiped")
 
     def __init__(self, value: bytes | bytearray | memoryview, /) -> None:
         """Copy `value` (1 byte or more) into an owned buffer. A `bytearray` argument is wiped after the copy."""
         if len(value) == 0:
             raise ValueError("a secret has at least one byte")
-        self._buffer: Final[bytearray] = bytearray(value)
+        self._size: Final = len(value)
+        self._views = 0
         self._wiped = False
+        self._memory: Final = _memory
+        self._buffer = self._memory.take(self._size)
+        self._buffer[:] = value
         if isinstance(value, bytearray):
             value[:] = bytes(len(value))
+
+    @classmethod
+    def written(cls, size: int, write: Callable[[memoryview], object], /) -> Secret:
+        """A secret of `size` bytes that `write` writes where it will lie: no second copy. Raises what `write` raises,
+        the buffer wiped."""
+        secret = cls(bytes(size))
+        try:
+            with memoryview(secret._buffer) as view:
+                write(view)
+        except BaseException:
+            secret.wipe()
+            raise
+        return secret
 
     def reveal(self) -> Revealed:
         """A read-only view of the bytes, valid inside the block only. Raises ValueError after `wipe`."""
@@ -41,11 +102,23 @@ class Secret:
 
     def wipe(self) -> None:
         """Overwrite the owned buffer. Idempotent."""
-        self._buffer[:] = bytes(len(self._buffer))
-        self._wiped = True
+        if not self._wiped:
+            self._wiped = True
+            self._memory.clear(self._buffer)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Give the buffer back, once it is clear and no view of it is left that would show its next owner's secret."""
+        if self._wiped and self._views == 0 and len(self._buffer):
+            buffer, self._buffer = self._buffer, bytearray()
+            self._memory.give_back(buffer)
+
+    def __del__(self) -> None:
+        if getattr(self, "_buffer", b""):
+            self.wipe()
 
     def __len__(self) -> int:
-        return len(self._buffer)
+        return self._size
 
     def __repr__(self) -> str:
         return "<Secret>"
@@ -91,9 +164,12 @@ class Revealed:
         # The view of a view keeps no other: releasing it lets go of the buffer.
         with memoryview(self._secret._buffer) as view:  # noqa: SLF001  # the same
             self._view = view.toreadonly()
+        self._secret._views += 1  # noqa: SLF001  # the same
         return self._view
 
     def __exit__(self, *_: object) -> None:
         view, self._view = self._view, None
         if view is not None:
             view.release()
+            self._secret._views -= 1  # noqa: SLF001  # the same
+            self._secret._let_go()  # noqa: SLF001  # the same

@@ -24,6 +24,7 @@ from mcp_wallet_guard.desk import enrol
 from mcp_wallet_guard.errors import InvalidInput, Misconfigured, Refused
 from mcp_wallet_guard.evidence import Clock, FactorRow
 from mcp_wallet_guard.keys import credentials, mnemonic, vault
+from mcp_wallet_guard.keys.entropy import new_entropy
 from mcp_wallet_guard.keys.kdf import DEFAULT, cheap_profile
 from mcp_wallet_guard.keys.passphrases import passphrase_from_text
 from mcp_wallet_guard.keys.vault import EntryKind, UnlockedVault
@@ -134,7 +135,7 @@ def new_vault(
 
 def add_wallet(opened: UnlockedVault, /, *, label: str, now: int) -> tuple[str, tuple[str, ...]]:
     """Generate a wallet in an open vault and save it: its address and its 24 recovery words, for the owner's eyes."""
-    entropy = mnemonic.generate_entropy()
+    entropy = new_entropy()
     try:
         metadata = mnemonic.describe_account(entropy, index=0, language=LANGUAGE)
         words = mnemonic.words_from_entropy(entropy, language=LANGUAGE)

@@ -48,17 +48,33 @@ def third_party_imports(folder: Path) -> dict[str, set[str]]:
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RUNTIME: Final = declared(PROJECT["dependencies"])
 TESTING: Final = declared(PROJECT["optional-dependencies"]["testing"])
+OPTIONAL: Final = {
+    "slip39": "src/mcp_wallet_guard/keys/slip39.py",
+}
+"""Extra -> the one file that imports what it brings."""
 SOURCE: Final = ROOT / "src" / "mcp_wallet_guard"
+
+
+def adapters() -> dict[str, str]:
+    extras = PROJECT["optional-dependencies"]
+    return {name: file for extra, file in OPTIONAL.items() for name in declared(extras[extra])}
 
 
 def test_every_import_of_the_package_is_a_declared_dependency() -> None:
     undeclared = {
         name: files
         for name, files in third_party_imports(SOURCE).items()
-        if COMPANIONS.get(name, name) not in RUNTIME | TESTING | {"mcp_wallet_guard"}
+        if COMPANIONS.get(name, name) not in RUNTIME | TESTING | {"mcp_wallet_guard"} | set(adapters())
     }
 
     assert undeclared == {}
+
+
+def test_what_another_extra_brings_is_imported_by_its_one_file_alone() -> None:
+    imported = third_party_imports(SOURCE)
+
+    assert {name: imported[name] for name in adapters()} == {name: {file} for name, file in adapters().items()}
+    assert set(OPTIONAL) == set(PROJECT["optional-dependencies"]) - {"testing", "all"}
 
 
 def test_what_the_testing_extra_brings_is_imported_only_by_the_testing_room() -> None:

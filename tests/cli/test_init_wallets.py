@@ -21,6 +21,7 @@ from mcp_wallet_guard.assembly import SystemClock
 from mcp_wallet_guard.bip39 import word_list
 from mcp_wallet_guard.config.file import load_settings
 from mcp_wallet_guard.keys import mnemonic
+from mcp_wallet_guard.keys.entropy import new_entropy
 from mcp_wallet_guard.keys.vault import EntryKind, read_public
 from mcp_wallet_guard.secret import Secret
 from mcp_wallet_guard.testing.clock import SharedClock
@@ -43,7 +44,7 @@ class Phrase:
 
 @pytest.fixture(params=WORDS_OF)
 def phrase(request: pytest.FixtureRequest) -> Phrase:
-    entropy = mnemonic.generate_entropy()
+    entropy = new_entropy()
     with entropy.reveal() as view:
         made = Secret(bytes(view[: request.param]))
     return Phrase(" ".join(mnemonic.words_from_entropy(made, language="english")))

@@ -16,6 +16,7 @@ import pytest
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from mcp_wallet_guard import secret
 from mcp_wallet_guard.daemon import hardening
 from mcp_wallet_guard.daemon.client import ControlClient, DaemonClient
 from mcp_wallet_guard.errors import Locked, Unavailable
@@ -153,6 +154,7 @@ async def test_hardening_is_in_force_in_the_daemon(directory: Path) -> None:
         assert "(0, 0) 0o77" in line
         if sys.platform == "linux":
             assert "not_dumpable" in line
+            assert "undumped_memory" in line
 
 
 async def test_a_tick_that_is_refused_is_tried_again(directory: Path) -> None:
@@ -169,13 +171,54 @@ async def test_a_tick_that_breaks_ends_the_service_with_the_vault_locked(directo
 
 
 def test_hardening_reports_what_the_system_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent() -> bool:
-        raise AttributeError("prctl")
+    def absent() -> None:
+        raise AttributeError("no prctl here")
 
-    monkeypatch.setattr(hardening, "_forbid_core_file", lambda: True)
+    def refused() -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(hardening, "_forbid_core_file", refused)
     monkeypatch.setattr(hardening, "_forbid_attaching", absent)
-    monkeypatch.setattr(hardening, "_keep_files_private", lambda: True)
-    assert hardening.harden() == hardening.Hardening(("no_core_file", "private_files"), ("not_dumpable",))
+    monkeypatch.setattr(hardening, "_keep_files_private", lambda: None)
+    monkeypatch.setattr(hardening, "_own_memory", tuple)
+    done = hardening.harden()
+    assert (done.applied, done.missing) == (("private_files",), ("no_core_file", "not_dumpable"))
+    assert str(done).splitlines() == [
+        "no_core_file: failed (Operation not permitted)",
+        "not_dumpable: unsupported (no prctl here)",
+        "private_files: active",
+    ]
+
+
+def quietly(monkeypatch: pytest.MonkeyPatch) -> hardening.Hardening:
+    """Without what would change this process for good."""
+    for step in ("_forbid_core_file", "_forbid_attaching", "_keep_files_private"):
+        monkeypatch.setattr(hardening, step, lambda: None)
+    return hardening.harden()
+
+
+def test_secrets_that_are_made_after_hardening_lie_in_memory_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    heap = secret.Heap()
+    monkeypatch.setattr(secret, "_memory", heap)
+    done = quietly(monkeypatch)
+    made = secret.Secret(b"made after hardening")
+    assert isinstance(made._buffer, memoryview)
+    assert made.equals(b"made after hardening")
+    assert {measure.name for measure in done.measures} >= {"secret_memory", "locked_memory", "undumped_memory"}
+    made.wipe()
+
+
+def test_a_system_without_room_keeps_secrets_where_they_were_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    heap = secret.Heap()
+    monkeypatch.setattr(secret, "_memory", heap)
+    monkeypatch.setattr(hardening, "OwnMemory", full)
+    done = quietly(monkeypatch)
+    assert done.missing == ("own_memory",)
+    assert str(done).splitlines()[-1] == "own_memory: failed (Cannot allocate memory)"
+    assert secret._memory is heap
 
 
 READ_AS_NOBODY = textwrap.dedent(

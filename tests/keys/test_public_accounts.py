@@ -21,9 +21,9 @@ PHRASES = {
 
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_every_account_that_a_tool_prints_is_public_and_the_next_one_is_not(phrase: str) -> None:
-    entropy = Secret(bip39.check_phrase(phrase))
+    entropy = Secret(bip39.check_phrase(phrase, language="english"))
     found = [
-        public_accounts.is_public(mnemonic.address_of(mnemonic.derive_key(entropy, index=index)))
+        public_accounts.is_public(mnemonic.address_of(mnemonic.derive_key(entropy, index=index, language="english")))
         for index in range(PHRASES[phrase] + 1)
     ]
     assert found == [True] * PHRASES[phrase] + [False]

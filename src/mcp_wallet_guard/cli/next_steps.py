@@ -84,6 +84,7 @@ NEXT: Final[dict[str, str | None]] = {
     "unavailable.clock": None,
     "unavailable.stale": None,
     "unavailable.daemon": "status",
+    "unavailable.entropy": None,
     "unavailable.terminal": None,
     # Misconfigured
     "misconfigured": None,
@@ -121,6 +122,9 @@ NEXT: Final[dict[str, str | None]] = {
     "invalid_input.reference": None,
     "invalid_input.passphrase": None,
     "invalid_input.mnemonic": None,
+    "invalid_input.extended_key": None,
+    "invalid_input.share": None,
+    "invalid_input.dice": None,
     "invalid_input.id": "requests",
     # Vault
     "vault.cannot_unlock": None,

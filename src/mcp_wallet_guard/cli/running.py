@@ -41,8 +41,9 @@ def start(invocation: Invocation, /) -> None:
                 def ready(started: Ready) -> None:
                     for waiver in owned.custody.waivers:
                         note(f"warning: protection was lowered: {waiver}")
-                    for missing in started.hardening.missing:
-                        note(f"warning: this system does not offer: {missing}")
+                    for measure in started.hardening.measures:
+                        if measure.name in started.hardening.missing:
+                            note(f"warning: {measure}")
                     show(_started(str(directory), owned.page_address), as_json=invocation.options.json)
 
                 await serve_guard(

@@ -13,6 +13,7 @@ from mcp_wallet_guard.secret import Secret
 
 if TYPE_CHECKING:
     from mcp_wallet_guard.keys.curve import Curve
+    from mcp_wallet_guard.keys.extended_key import ExtendedKey
 
 HARDENED: Final = 2**31
 
@@ -33,6 +34,20 @@ def lineage(seed: Secret, path: tuple[int, ...], /, *, curve: Curve) -> tuple[Se
     `derive`. The caller wipes them."""
     with seed.reveal() as view:
         key, chain_code = _split(hmac.digest(b"Bitcoin seed", view, "sha512"))
+    return _descent(key, chain_code, path, curve)
+
+
+def derive_below(parent: ExtendedKey, path: tuple[int, ...], /, *, curve: Curve) -> Secret:
+    """The 32-byte key at `path` below an extended key, which stays as it is. Raises as `derive`."""
+    with parent.key.reveal() as view:
+        start = Secret(view)
+    *above, key = _descent(start, parent.chain_code, path, curve)
+    for each in above:
+        each.wipe()
+    return key
+
+
+def _descent(key: Secret, chain_code: bytes, path: tuple[int, ...], curve: Curve) -> tuple[Secret, ...]:
     keys = [key]
     try:
         for step in path:
@@ -65,4 +80,5 @@ def _child(parent: Secret, chain_code: bytes, step: int, curve: Curve) -> tuple[
 
 
 def _split(digest: bytes) -> tuple[Secret, bytes]:
-    return Secret(digest[:32]), digest[32:]
+    with memoryview(digest) as view:
+        return Secret(view[:32]), digest[32:]

@@ -46,17 +46,18 @@ class LibSecp256k1:
         return bytes(self._ffi.buffer(out))
 
     def add(self, secret: Secret, tweak: Secret, /) -> Secret:
-        with secret.reveal() as view:
-            out = bytearray(view)
+        with secret.reveal() as summand, tweak.reveal() as view:
+            return Secret.written(32, lambda out: self._write_sum(summand, view, out))
+
+    def _write_sum(self, secret: memoryview, tweak: memoryview, out: memoryview) -> None:
+        out[:] = secret
         with (
-            tweak.reveal() as view,
-            self._ffi.from_buffer("unsigned char[32]", view) as amount,
+            self._ffi.from_buffer("unsigned char[32]", tweak) as amount,
             self._ffi.from_buffer("unsigned char[32]", out, require_writable=True) as key,
         ):
             made = self._lib.secp256k1_ec_seckey_tweak_add(self._context, key, amount)
         if not made:
             raise ValueError("the scalar is out of range")
-        return Secret(out)
 
 
 @final

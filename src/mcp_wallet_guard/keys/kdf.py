@@ -62,10 +62,9 @@ def cheap_profile(waiver: CheapKdf, /) -> KdfProfile:
 
 def derive(passphrase: Secret, /, *, salt: bytes, profile: KdfProfile) -> Secret:
     """32 bytes. Blocks for about a second: call it in a worker thread."""
-    key = bytearray(KEY_BYTES)
+    stretching = Scrypt(salt=salt, length=KEY_BYTES, n=profile.n, r=profile.r, p=profile.p)
     with derivation(), passphrase.reveal() as view:
-        Scrypt(salt=salt, length=KEY_BYTES, n=profile.n, r=profile.r, p=profile.p).derive_into(view, key)
-    return Secret(key)
+        return Secret.written(KEY_BYTES, lambda key: stretching.derive_into(view, key))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From a random source to a wallet's keys: entropy, words, BIP-44 accounts.
+"""From entropy to a wallet's keys: words, seed, BIP-44 accounts.
 
 The vault keeps entropy, not words; words exist while a person writes them down. Source: BIP-39, BIP-44.
 """
@@ -6,18 +6,18 @@ The vault keeps entropy, not words; words exist while a person writes them down.
 from __future__ import annotations
 
 import re
-import secrets
 import unicodedata
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from mcp_wallet_guard import bip39
-from mcp_wallet_guard.errors import InvalidInput, Unavailable
+from mcp_wallet_guard.danger import PublicPhrase
+from mcp_wallet_guard.errors import InvalidInput, Misconfigured
 from mcp_wallet_guard.keys import bip32, curve
-from mcp_wallet_guard.keys.sealing import Draw, draw_exactly, wiped
+from mcp_wallet_guard.keys.sealing import wiped
+from mcp_wallet_guard.keys.weakness import is_weak
 from mcp_wallet_guard.operations.values import Address, keccak256
 from mcp_wallet_guard.secret import Secret
 
@@ -26,51 +26,17 @@ if TYPE_CHECKING:
 
 MAX_INDEX: Final = bip32.HARDENED - 1
 _PATH: Final = re.compile(r"m/44'/60'/0'/0/(0|[1-9][0-9]{0,9})")
-_PUBLIC_ENTROPIES: Final = frozenset(
-    {
-        "2150f0816c6ad265db4dcacce69b6ef3",  # Truffle's and Ganache's default phrase, "candy maple ..."
-        "92903465e029df56cab416a53b015396",  # ganache --deterministic, "myth like ..."
-        "df9bf37e6fcdf9bf37e6fcdf9bf37e3c",  # Hardhat's, Anvil's and Foundry's, "test test ... junk"
-    }
-)
 
 
-def generate_entropy(*, draw: Draw = secrets.token_bytes) -> Secret:
-    """32 fresh bytes for a new wallet. Raises Unavailable when the random source looks broken.
-
-    Two equal draws, or a draw without variety, mean a source that is stuck or missing. Passing proves nothing more:
-    no test on 32 bytes can. Threat: T-076, T-078.
-    """
-    first, second = draw_exactly(draw, 32), draw_exactly(draw, 32)
-    if first == second or is_weak(first) or is_weak(second):
-        raise Unavailable(detail="the random source failed its health check; no wallet was made")
-    return Secret(bytearray(second))
-
-
-def entropy_from_phrase(text: str, /, *, language: str) -> Secret:
+def entropy_from_phrase(text: str, /, *, language: str, waiver: PublicPhrase | None = None) -> Secret:
     """The entropy of a phrase that its owner brings along.
 
-    Raises InvalidInput("invalid_input.mnemonic") when it is malformed, or public (Threat: T-076).
+    Raises InvalidInput("invalid_input.mnemonic") when it is malformed or, without a `waiver`, public (Threat: T-076).
     """
     entropy = bip39.check_phrase(text, language=language)
-    if is_weak(entropy):
+    if is_weak(entropy) and type(waiver) is not PublicPhrase:
         raise InvalidInput("invalid_input.mnemonic", detail="this phrase is public or has no randomness")
     return Secret(bytearray(entropy))
-
-
-def is_weak(entropy: bytes, /) -> bool:
-    """Whether everybody knows this entropy or it has an obvious pattern. Random bytes have one by a chance of less
-    than 2^-40."""
-    half = len(entropy) // 2
-    words = bip39.words_for(entropy, language="english")
-    steps = {(after - before) % 256 for before, after in pairwise(entropy)}
-    return (
-        entropy.hex() in _PUBLIC_ENTROPIES
-        or entropy[:half] == entropy[half:]
-        or len(set(entropy)) * 4 <= len(entropy)
-        or len(set(words)) * 2 <= len(words)
-        or len(steps) == 1
-    )
 
 
 def words_from_entropy(entropy: Secret, /, *, language: str) -> tuple[str, ...]:
@@ -79,7 +45,7 @@ def words_from_entropy(entropy: Secret, /, *, language: str) -> tuple[str, ...]:
         return bip39.words_for(view, language=language)
 
 
-def derive_key(entropy: Secret, /, *, index: int, language: str = "english", passphrase: str = "") -> Secret:
+def derive_key(entropy: Secret, /, *, index: int, language: str, passphrase: str = "") -> Secret:
     """The 32-byte private key of account `index` at m/44'/60'/0'/0/index. The caller wipes it.
 
     The phrase's `language` and its BIP-39 `passphrase` are part of the derivation; neither is in the entropy.
@@ -96,12 +62,12 @@ def derive_key(entropy: Secret, /, *, index: int, language: str = "english", pas
 def seed_from_entropy(entropy: Secret, /, *, language: str, passphrase: str) -> Secret:
     """The 64-byte BIP-39 seed. The sentence is built in a buffer that is wiped."""
     with entropy.reveal() as view:
-        sentence = bytearray(b" ".join(word.encode() for word in bip39.words_for(view, language=language)))
+        words = [word.encode() for word in bip39.words_for(view, language=language)]
     salt = b"mnemonic" + unicodedata.normalize("NFKD", passphrase).encode()
-    seed = bytearray(64)
-    with wiped(Secret(sentence)) as words:
-        PBKDF2HMAC(algorithm=SHA512(), length=64, salt=salt, iterations=2048).derive_into(words, seed)
-    return Secret(seed)
+    derivation = PBKDF2HMAC(algorithm=SHA512(), length=64, salt=salt, iterations=2048)
+    size = sum(map(len, words)) + len(words) - 1
+    with wiped(Secret.written(size, lambda out: _write_sentence(words, out))) as sentence:
+        return Secret.written(64, lambda seed: derivation.derive_into(sentence, seed))
 
 
 def address_of(key: Secret, /, *, curves: tuple[curve.Curve, ...] | None = None) -> Address:
@@ -114,12 +80,18 @@ def address_of(key: Secret, /, *, curves: tuple[curve.Curve, ...] | None = None)
 
 
 def describe_account(entropy: Secret, /, *, index: int, language: str) -> dict[str, str | int]:
-    """The public metadata that a vault entry of kind BIP39_ENTROPY carries: address, language, path."""
-    key = derive_key(entropy, index=index, language=language)
+    """The public metadata that a vault entry of kind BIP39_ENTROPY carries: address, language, path.
+
+    The key is derived once by each library that is installed, along the whole path. Raises
+    Misconfigured("misconfigured.backend") when any of them comes to another key or address: nothing is paid to an
+    address that only one of them can sign for. Threat: T-078.
+    """
+    path = _path(index)
+    seed = seed_from_entropy(entropy, language=language, passphrase="")
     try:
-        address = address_of(key)
+        address = _checked_address(seed, path, curves=curve.installed())
     finally:
-        key.wipe()
+        seed.wipe()
     return {"address": address.value, "language": language, "path": f"m/44'/60'/0'/0/{index}"}
 
 
@@ -139,6 +111,28 @@ def account_secrets(entropy: Secret, /, metadata: Mapping[str, str | int]) -> tu
     except BaseException:
         seed.wipe()
         raise
+
+
+def _write_sentence(words: list[bytes], out: memoryview) -> None:
+    place = 0
+    for word in words:
+        if place:
+            out[place : place + 1] = b" "
+            place += 1
+        out[place : place + len(word)] = word
+        place += len(word)
+
+
+def _checked_address(seed: Secret, path: tuple[int, ...], *, curves: tuple[curve.Curve, ...]) -> Address:
+    keys: list[Secret] = []
+    try:
+        keys.extend(bip32.derive(seed, path, curve=own) for own in curves)
+        if not all(key.equals(keys[0]) for key in keys):
+            raise Misconfigured("misconfigured.backend", detail="two libraries derive different keys")
+        return Address.from_bytes(keccak256(curve.checked_public_key(keys[0], curves=curves)[1:])[12:])
+    finally:
+        for key in keys:
+            key.wipe()
 
 
 def _described(metadata: Mapping[str, str | int]) -> tuple[int, str]:

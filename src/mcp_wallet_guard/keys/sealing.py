@@ -147,9 +147,8 @@ def _about_entry(vault_id: str, entry: Entry) -> bytes:
 
 
 def _hkdf(key: memoryview, *, salt: bytes, info: bytes) -> Secret:
-    out = bytearray(32)
-    HKDF(algorithm=SHA256(), length=32, salt=salt, info=info).derive_into(key, out)
-    return Secret(out)
+    derivation = HKDF(algorithm=SHA256(), length=32, salt=salt, info=info)
+    return Secret.written(32, lambda out: derivation.derive_into(key, out))
 
 
 def _encrypt(key: Secret, text: Secret, aad: bytes) -> bytes:
@@ -158,10 +157,9 @@ def _encrypt(key: Secret, text: Secret, aad: bytes) -> bytes:
 
 
 def _decrypt(key: Secret, sealed: bytes, aad: bytes) -> Secret:
-    out = bytearray(len(sealed) - _TAG_BYTES)
     try:
         with wiped(key) as view:
-            AESGCM(view).decrypt_into(_NONCE, sealed, aad, out)
+            cipher = AESGCM(view)
+            return Secret.written(len(sealed) - _TAG_BYTES, lambda out: cipher.decrypt_into(_NONCE, sealed, aad, out))
     except InvalidTag:
         raise VaultError from None
-    return Secret(out)

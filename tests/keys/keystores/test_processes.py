@@ -55,7 +55,7 @@ profile = kdf.KdfProfile(2, 8, 1, danger.cheap_kdf(reason="a file of a test"))
 passphrase = Secret(sys.argv[2].encode())
 v3_writing.write_v3(opened.account_key(), passphrase=passphrase, profile=profile)
 age.write_age(opened.secret, passphrase=passphrase, armored=True, profile=profile)
-mnemonic.address_of(mnemonic.derive_key(Secret(bytes(range(32))), index=0))
+mnemonic.address_of(mnemonic.derive_key(Secret(bytes(range(32))), index=0, language="english"))
 print(opened.address, *[name for name in sys.modules if name.startswith(("eth_keys", "eth_account", "py_ecc"))])
 """
     assert run(program, v3_document()) == [ADDRESS]

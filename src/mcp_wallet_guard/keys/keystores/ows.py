@@ -31,6 +31,7 @@ from mcp_wallet_guard.keys.keystores.opened import (
 )
 from mcp_wallet_guard.keys.keystores.passphrase_forms import as_given_then_nfkc
 from mcp_wallet_guard.keys.keystores.stretching import ScryptCost, open_by_passphrase, read_cost
+from mcp_wallet_guard.keys.weakness import is_weak
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.secret import Secret
 
@@ -184,7 +185,7 @@ def _private_key(text: bytearray) -> tuple[Secret, tuple[Unread, ...]]:
 def _account(secret: Secret, kind: SecretKind, index: int) -> Address | None:
     if kind is SecretKind.SECP256K1_KEY:
         return address_of_key(secret)
-    key = mnemonic.derive_key(secret, index=index)
+    key = mnemonic.derive_key(secret, index=index, language="english")
     try:
         return address_of_key(key)
     finally:
@@ -195,6 +196,6 @@ def _weaknesses(found: _Found, kind: SecretKind, *, is_confirmed: bool) -> Itera
     if not is_confirmed:
         yield Weakness.UNCONFIRMED
     with found.secret.reveal() as view:
-        is_weak = kind is SecretKind.BIP39_ENTROPY and mnemonic.is_weak(bytes(view))
-    if is_weak or is_public_key(found.secret, found.address):
+        weak = kind is SecretKind.BIP39_ENTROPY and is_weak(bytes(view))
+    if weak or is_public_key(found.secret, found.address):
         yield Weakness.PUBLIC
