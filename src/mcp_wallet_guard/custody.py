@@ -252,12 +252,12 @@ class Custody:
         """The revision of the settings in force, None while locked or before the first sealing."""
         return None if self._session is None else self._session.revision
 
-    def check_applicable(self, text: bytes, /) -> None:
-        """Raises Tampered, Misconfigured (also for lists that are not installed), Locked or Refused("blocked.store")
-        when `apply_settings` could not put `text` in force: an older store does not know which codes were used."""
+    async def check_applicable(self, text: bytes, /) -> None:
+        """Raises Tampered, Misconfigured (also for lists that are not there), Locked or Refused("blocked.store") when
+        `apply_settings` could not put `text` in force: an older store does not know which codes were used."""
         settings = from_canonical(text)
         self.counting_vault().signer(settings)
-        if self._parts.open_lists(settings) is None:
+        if await anyio.to_thread.run_sync(self._parts.open_lists, settings) is None:
             raise Misconfigured("misconfigured.lists")
 
     async def transact(self, work: Callable[[Transaction], T], /, *, long: bool = False) -> T:
@@ -284,7 +284,7 @@ class Custody:
         Raises as `check_applicable`. What is approved already was approved under other settings and is refused.
         """
         async with self._lock:
-            self.check_applicable(text)
+            await self.check_applicable(text)
             settings, vault = from_canonical(text), self.vault()
             signer = vault.signer(settings)
             revision = await anyio.to_thread.run_sync(vault.seal_settings, text)

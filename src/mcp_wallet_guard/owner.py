@@ -205,7 +205,7 @@ class OwnedGuard:
     async def apply_policy(self, settings: bytes, /, *, code: str) -> GuardStatus:
         """Seal canonical settings into the vault and put them in force. Uses up a fresh code."""
         custody = self.custody
-        custody.check_applicable(settings)
+        await custody.check_applicable(settings)
         await self.desk.use_code(code)
         await custody.apply_settings(settings, proven=True)
         return await self.control_status()

@@ -67,7 +67,8 @@ def _parties(operation: FrozenOperation, view: ConfirmationView) -> Iterator[tup
     own = operation.account.address.value
     for effect in view.effects:
         how, party = _DIRECTIONS.get(effect.direction), effect.counterparty
-        if how is not None and party is not None and party.address != own:
+        # Whose allowance is taken back was not trusted by that: it may be a thief's.
+        if how is not None and party is not None and party.address != own and not effect.lowers:
             yield party.address, how
 
 

@@ -66,7 +66,7 @@ NUMBERS: list[Any] = [
 ]  # fmt: skip
 QUANTITIES = [method for method in _ANSWERS if method not in {
     "eth_getCode", "eth_call", "eth_sendRawTransaction", "eth_getTransactionByHash", "eth_getTransactionReceipt",
-    "eth_getBlockByNumber", "eth_getStorageAt", "eth_getLogs", "eth_simulateV1", "debug_traceCall",
+    "eth_getBlockByNumber", "eth_simulateV1", "debug_traceCall", "eth_getStorageAt", "eth_getLogs",
 }]  # fmt: skip
 
 

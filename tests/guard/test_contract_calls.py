@@ -11,6 +11,7 @@ from typing import Final
 import anyio
 import pytest
 
+from mcp_wallet_guard import partners
 from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.clearsign.view import view_hash
 from mcp_wallet_guard.descriptor_file import DESCRIPTORS
@@ -171,6 +172,9 @@ async def test_an_allowance_is_taken_back_from_a_stranger_and_none_is_given(call
         assert isinstance(answer, Done)
         assert answer.outcome == "mined"
         assert (await done(wallet, calls.sink, calldata(less, THIEF, 1))).outcome == "mined"
+        account = calls.rig.made.loaded.settings.account.id
+        known = await wallet.owned.custody.transact(lambda tx: partners.history(tx, account, about=[THIEF]))
+        assert (known.paid, known.allowed) == ((), ()), "who lost an allowance is no partner by that"
 
 
 OURS: Final = {
