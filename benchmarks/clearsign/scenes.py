@@ -83,14 +83,13 @@ def _payment(number: int, source: random.Random, contacts: dict[Address, str], k
         effect_hash=frozen.effect_hash(effect),
         expires_at=EXPIRES_AT,
     )
+    known = known.model_copy(update={"node": node})
     facts = Facts(
         collected_at=NOW, chain=str(CHAIN), nonce=number, balance=10**18, base_fee=GWEI, payee_has_code=False,
         payee_name=contacts.get(payee), symbol="ETH", decimals=18,
-        token=TokenFacts(address=USDC.value, symbol="USDC", decimals=6, balance=10**12),
+        token=TokenFacts(address=USDC.value, symbol="USDC", decimals=6, balance=10**12), known=known.to_json(),
     )  # fmt: skip
-    return Payment(
-        operation=operation, facts=facts, names=names.frozen(), known=known.model_copy(update={"node": node})
-    )
+    return Payment(operation=operation, facts=facts, names=names.frozen(), known=known)
 
 
 def read(unsigned: bytes, /, *, names: Names, known: Known) -> ConfirmationView:
