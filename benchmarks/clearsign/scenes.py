@@ -13,6 +13,7 @@ from typing import Final
 
 from mcp_wallet_guard.clearsign.knowledge import KnownContracts, Names, Sources
 from mcp_wallet_guard.clearsign.known_tokens import known_tokens
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.clearsign.reading_view import view_reading
 from mcp_wallet_guard.clearsign.risks.known import AccountClaim, History, Known, KnownName, KnownToken, NodeClaims, Seen
 from mcp_wallet_guard.clearsign.subjects import read_transaction
@@ -87,9 +88,21 @@ def _payment(number: int, source: random.Random, contacts: dict[Address, str], k
     facts = Facts(
         collected_at=NOW, chain=str(CHAIN), nonce=number, balance=10**18, base_fee=GWEI, payee_has_code=False,
         payee_name=contacts.get(payee), symbol="ETH", decimals=18,
-        token=TokenFacts(address=USDC.value, symbol="USDC", decimals=6, balance=10**12), known=known.to_json(),
+        token=TokenFacts(address=USDC.value, symbol="USDC", decimals=6, balance=10**12),
+        known=_frozen(known, payee).to_json(),
     )  # fmt: skip
     return Payment(operation=operation, facts=facts, names=names.frozen(), known=known)
+
+
+def _frozen(known: Known, payee: Address) -> Known:
+    """What a guard freezes of it with a payment to `payee`."""
+    about, before = frozenset({payee, USDC}), known.history or History()
+    kept = {
+        name: tuple(each for each in getattr(before, name) if each.address in about)
+        for name in ("paid", "called", "allowed")
+    }
+    found = known.model_copy(update={"history": History(**kept)})
+    return OwnerLists().about(about, found, tokens=about, chain=CHAIN, pins=frozenset({USDC}))
 
 
 def read(unsigned: bytes, /, *, names: Names, known: Known) -> ConfirmationView:

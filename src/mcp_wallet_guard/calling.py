@@ -11,7 +11,8 @@ from typing import Final
 from mcp_wallet_guard import partners
 from mcp_wallet_guard.chains import simulation
 from mcp_wallet_guard.chains.base import ChainFacts, UnsignedCall
-from mcp_wallet_guard.clearsign.contract_calls import addresses_named, contracts_called
+from mcp_wallet_guard.clearsign.contract_calls import addresses_named, contracts_called, frozen_words
+from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
 from mcp_wallet_guard.clearsign.risks.known import AccountClaim
 from mcp_wallet_guard.clearsign.simulated import SimulationOutcome
 from mcp_wallet_guard.config.naming import names_of
@@ -19,9 +20,9 @@ from mcp_wallet_guard.custody import Custody
 from mcp_wallet_guard.errors import Unavailable
 from mcp_wallet_guard.evidence import Facts
 from mcp_wallet_guard.operations.frozen import FrozenOperation
-from mcp_wallet_guard.operations.intents import Effect, EffectKind, payee_of
+from mcp_wallet_guard.operations.intents import Effect, EffectKind, contract_of, payee_of
 from mcp_wallet_guard.operations.values import Address
-from mcp_wallet_guard.session import Session, facts_of, facts_of_call, facts_of_payment
+from mcp_wallet_guard.session import Session, facts_of, known_of
 
 MAX_ACCOUNTS: Final = 4
 """Contracts that the node is asked about. The rest stay unchecked."""
@@ -34,25 +35,30 @@ async def collect(
     settings = session.settings
     is_call = effect.kind == EffectKind.CONTRACT_CALL
     names = names_of(settings, claims=claims.names, lists=session.lists) if is_call else None
-    token = None if is_call else settings.token_at(effect.to)
-    payee = effect.to if names is not None else payee_of(effect)
-    about = {payee, effect.to} if names is None else addresses_named(operation, names)
+    token, payee = (None, effect.to) if is_call else (settings.token_at(effect.to), payee_of(effect))
+    about = frozenset({payee, effect.to}) if names is None else addresses_named(operation, names)
     before = await custody.transact(lambda tx: partners.history(tx, settings.account.id, about=about))
-    facts = facts_of(
+    simulated = await _simulated(session, operation) if operation.transaction.data else None
+    accounts = () if names is None else await _accounts(session, operation, contracts_called(operation, names))
+    known = known_of(
         session,
         claims,
         operation,
         payee=payee,
         token=token,
-        nonce=nonce,
         now=custody.clock.now(),
         before=before,
-        simulated=await _simulated(session, operation) if operation.transaction.data else None,
+        simulated=simulated,
+        accounts=accounts,
     )
     if names is None:
-        return facts_of_payment(session, facts, operation, token=token)
-    accounts = await _accounts(session, operation, contracts_called(operation, names))
-    return facts_of_call(session, facts, operation, names=names, accounts=accounts)
+        pins = frozenset(contract_of(each) for each in settings.tokens)
+        lists = session.lists or OwnerLists()
+        known = lists.about(about, known, tokens=about, chain=settings.chain, pins=pins)
+        return facts_of(settings, claims, payee=payee, token=token, nonce=nonce, known=known)
+    words = frozen_words(operation, names, known=known, index=session.descriptors, lists=session.lists)
+    facts = facts_of(settings, claims, payee=payee, token=token, nonce=nonce, known=words.known)
+    return facts.model_copy(update={"names": words.names, "descriptors": words.descriptors})
 
 
 async def _accounts(

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 from mcp_wallet_guard.chains.base import Chain, ChainFacts
-from mcp_wallet_guard.clearsign.contract_calls import frozen_words, parties_of
+from mcp_wallet_guard.clearsign.contract_calls import parties_of
 from mcp_wallet_guard.clearsign.descriptors.index import Index
 from mcp_wallet_guard.clearsign.frozen_statements import statement_facts
-from mcp_wallet_guard.clearsign.knowledge import Sources
 from mcp_wallet_guard.clearsign.owner_lists import OwnerLists
-from mcp_wallet_guard.clearsign.payments import read_payment
 from mcp_wallet_guard.clearsign.risks.known import (
     MAX_CLAIMS,
     AccountClaim,
@@ -122,7 +120,7 @@ async def claimed_names(session: Session, effect: Effect, /) -> tuple[NameClaim,
     return tuple(claim for claim in claims if claim is not None)
 
 
-def facts_of(
+def known_of(
     session: Session,
     claims: ChainFacts,
     operation: FrozenOperation,
@@ -130,24 +128,33 @@ def facts_of(
     *,
     payee: Address,
     token: Asset | None,
-    nonce: int,
     now: int,
     before: History,
     simulated: tuple[SimulationOutcome, ...] | None,
-) -> Facts:
-    """The node's claims, what the sealed settings say and what the wallet did before, as they are frozen with a
-    transaction. `payee` and `token` are those of a plain payment; of a contract call, the contract and None."""
-    settings = session.settings
-    known = _known(settings, now=now).model_copy(
+    accounts: tuple[AccountClaim, ...] = (),
+) -> Known:
+    """What the checks may know of a transaction: the node's claims, what the sealed settings say, and what the wallet
+    did before. `payee` and `token` are those of a plain payment; of a contract call, the contract and None. `accounts`
+    are the node's words about contracts."""
+    node = _node_claims(session.settings, claims, operation, payee=payee, token=token)
+    answers = (each for each in accounts if each.has_code is not None)
+    said = {each.address: each for each in (*node.accounts, *answers)}
+    return _known(session.settings, now=now).model_copy(
         update={
-            "node": _node_claims(settings, claims, operation, payee=payee, token=token),
+            "node": node if not accounts else node.model_copy(update={"accounts": tuple(said.values())}),
             "history": before,
             "simulation": simulated,
-            "claims": None if settings.ens_registry is None else claims.names,
+            "claims": None if session.settings.ens_registry is None else claims.names,
         }
     )
+
+
+def facts_of(
+    settings: Settings, claims: ChainFacts, /, *, payee: Address, token: Asset | None, nonce: int, known: Known
+) -> Facts:
+    """The node's claims and the sealed settings' own facts, as they are frozen with a transaction."""
     return Facts(
-        collected_at=now,
+        collected_at=known.now or 0,
         chain=str(settings.account.chain),
         nonce=nonce,
         balance=int(claims.balance),
@@ -161,35 +168,6 @@ def facts_of(
         data_fee=None if claims.data_fee is None else int(claims.data_fee),
         known=known.to_json(),
     )
-
-
-def facts_of_payment(session: Session, facts: Facts, operation: FrozenOperation, /, *, token: Asset | None) -> Facts:
-    """`facts` of a plain payment with what lists say of it."""
-    known, lists = Known.from_json(facts.known or ""), session.lists or OwnerLists()
-    pins = names_of(session.settings).pinned
-    reading = read_payment(operation, token=token)
-    known = lists.concerning(reading, known, chain=session.settings.chain, pins=pins)
-    return facts.model_copy(update={"known": known.to_json()})
-
-
-def facts_of_call(
-    session: Session,
-    facts: Facts,
-    operation: FrozenOperation,
-    /,
-    *,
-    names: Sources,
-    accounts: tuple[AccountClaim, ...] = (),
-) -> Facts:
-    """`facts` of a contract call with all that its view asks for: names and tokens, and what descriptors and lists
-    tell. `accounts` are the node's words about contracts."""
-    known = Known.from_json(facts.known or "")
-    if known.node is not None and accounts:
-        answers = (each for each in accounts if each.has_code is not None)
-        said = {each.address: each for each in (*known.node.accounts, *answers)}
-        known = known.model_copy(update={"node": known.node.model_copy(update={"accounts": tuple(said.values())})})
-    words = frozen_words(operation, names, known=known, index=session.descriptors, lists=session.lists)
-    return facts.model_copy(update={"names": words.names, "known": words.known, "descriptors": words.descriptors})
 
 
 def facts_of_statement(

@@ -223,7 +223,7 @@ def decoded_call(**changes: Any) -> Decoded:
     operation = token_freeze(CALLED, **changes)
     known = Known()
     words = frozen_words(operation, Sources(), known=known, index=None)
-    return check_decoded(operation, facts(names=words.names, known=words.known), effect=CALLED)
+    return check_decoded(operation, facts(names=words.names, known=words.known.to_json()), effect=CALLED)
 
 
 def test_a_call_is_judged_by_what_its_bytes_do_and_by_its_fee() -> None:
@@ -304,7 +304,7 @@ def test_the_known_ways_to_take_an_allowance_back_are_asked_about_and_their_neig
         check_proposal(policy(), replace(asked, data=b"\xff" + asked.data[1:]))
     operation, known = token_freeze(asked), Known()
     words = frozen_words(operation, Sources(pins=[USDC]), known=known, index=None)
-    decoded = check_decoded(operation, facts(names=words.names, known=words.known), effect=asked)
+    decoded = check_decoded(operation, facts(names=words.names, known=words.known.to_json()), effect=asked)
     decision = decide(policy(approvals=False), decoded, facts=CLAIMS, reserved=Reserved())
     assert decision.verdict is Verdict.ASK
     spending = spending_of(asked, Sources(pins=[USDC]))

@@ -50,10 +50,10 @@ class Spending:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenWords:
-    """Texts to freeze with an operation: names and tokens, what was known, what was taken of descriptors."""
+    """What to freeze with an operation: texts of names and tokens and of descriptors, and what was known."""
 
     names: str
-    known: str
+    known: Known
     descriptors: tuple[str, ...]
 
 
@@ -137,7 +137,7 @@ def frozen_words(
         operation_digest=operation.digest,
         expires_at=operation.expires_at,
     )
-    return FrozenWords(names=canonical(sources.frozen()), known=known.to_json(), descriptors=described.frozen)
+    return FrozenWords(names=canonical(sources.frozen()), known=known, descriptors=described.frozen)
 
 
 def contracts_called(operation: FrozenOperation, names: Lookup, /) -> tuple[Address, ...]:

@@ -20,7 +20,7 @@ from mcp_wallet_guard.clearsign.decoders import places
 from mcp_wallet_guard.clearsign.known_tokens import known_tokens
 from mcp_wallet_guard.clearsign.reading import Reading
 from mcp_wallet_guard.clearsign.recipients import ends
-from mcp_wallet_guard.clearsign.risks.known import Application, Known, KnownToken
+from mcp_wallet_guard.clearsign.risks.known import Application, Known, KnownName, KnownToken
 from mcp_wallet_guard.clearsign.risks.parties import addresses
 from mcp_wallet_guard.clearsign.risks.typed import skeleton
 from mcp_wallet_guard.clearsign.token_lists import Tokens
@@ -64,17 +64,33 @@ class OwnerLists:
     def concerning(self, reading: Reading, known: Known, /, *, chain: ChainId, pins: frozenset[Address]) -> Known:
         """`known` with all that the lists say of what `reading` names; `pins` are tokens that the owner settled."""
         named = frozenset(address for _, address in addresses(reading))
-        tokens = named | _assets(reading)
+        tokens, applications = named | _assets(reading), _applications(reading)
+        return self.about(named, known, tokens=tokens, chain=chain, pins=pins, applications=applications)
+
+    def about(
+        self,
+        named: frozenset[Address],
+        known: Known,
+        /,
+        *,
+        tokens: frozenset[Address],
+        chain: ChainId,
+        pins: frozenset[Address],
+        applications: tuple[Application, ...] = (),
+    ) -> Known:
+        """The same for something that names these addresses and `tokens`. Of the address book and the pinned tokens
+        that stays which is one of them, or looks like one."""
         disputed = (each for each in tokens - pins if (chain.number, each) in self.disputed)
         return known.model_copy(
             update={
+                "addresses": _book(known, named),
                 "blocked": None if self.blocked is None else _sorted(each for each in named if self.blocks(each)),
                 "verified": self._verified(named, chain, pins),
-                "tokens": (*(known.tokens or ()), *self._near(tokens, chain, known)),
+                "tokens": (*_near(known, named | tokens), *self._near(tokens, chain, known)),
                 "disputed": _sorted(disputed),
                 "multisends": _sorted(each for each in named if each.value in known_contracts.MULTISENDS),
                 "handlers": _sorted(each for each in named if each.value in known_contracts.HANDLERS),
-                "applications": _applications(reading),
+                "applications": applications,
             }
         )
 
@@ -168,6 +184,27 @@ def _assets(reading: Reading) -> frozenset[Address]:
         shown.extend(each.children)
     assets = [each.asset for each in shown] + [effect.consequence.asset for effect in reading.effects]
     return frozenset(asset.contract for asset in assets if asset is not None and asset.contract is not None)
+
+
+def _book(known: Known, named: frozenset[Address]) -> tuple[KnownName, ...] | None:
+    if known.addresses is None:
+        return None
+    compared = _ends_of(named)
+    return tuple(entry for entry in known.addresses if _ends_of((entry.address,)) & compared)
+
+
+def _near(known: Known, named: frozenset[Address]) -> tuple[KnownToken, ...]:
+    """All of them where the node told symbols, which are compared with each."""
+    tokens = known.tokens or ()
+    if known.node is not None and any(claim.symbol is not None for claim in known.node.tokens):
+        return tokens
+    compared = _ends_of(named)
+    return tuple(token for token in tokens if _ends_of((token.contract,)) & compared)
+
+
+def _ends_of(named: Iterable[Address]) -> set[tuple[int, str]]:
+    """The digits at both ends of each: who shares one of them is it, or looks like it."""
+    return {(place, digits) for each in named for place, digits in enumerate(ends(each))}
 
 
 def _sorted(found: Iterable[Address]) -> tuple[Address, ...]:

@@ -17,19 +17,14 @@ from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.values import Address, Asset
 
 
-def payment_findings(
-    operation: FrozenOperation, known: Known, /, *, token: Asset | None
-) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """What was raised, the worst first, and what could not be checked. `token` is the one that the bytes pay with.
-
-    Raises PolicyDenied("policy.undecodable") for bytes that do not parse.
-    """
-    raised, unchecked = told(read_payment(operation, token=token), known)
+def judged(reading: Reading, known: Known, /) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """What is raised, the worst first, and what could not be checked."""
+    raised, unchecked = told(reading, known)
     return tuple([each.finding() for each in raised]), tuple([each.finding() for each in unchecked])
 
 
 def read_payment(operation: FrozenOperation, /, *, token: Asset | None) -> Reading:
-    """What a payment with `token` does. Raises as `payment_findings`."""
+    """What a payment with `token` does. Raises PolicyDenied("policy.undecodable") for bytes that do not parse."""
     return read_frozen_transaction(operation, _Pinned(token))
 
 

@@ -20,7 +20,7 @@ from mcp_wallet_guard.clearsign.contract_calls import render_call
 from mcp_wallet_guard.clearsign.decode import Payment, decode
 from mcp_wallet_guard.clearsign.frozen_statements import check_stated, render_statement
 from mcp_wallet_guard.clearsign.knowledge import Names
-from mcp_wallet_guard.clearsign.payments import payment_findings
+from mcp_wallet_guard.clearsign.payments import judged, read_payment
 from mcp_wallet_guard.clearsign.risks.known import Known
 from mcp_wallet_guard.clearsign.rollups import DataFee
 from mcp_wallet_guard.clearsign.withdrawals import render_withdrawal
@@ -41,7 +41,7 @@ from mcp_wallet_guard.operations.erc20 import is_unlimited
 from mcp_wallet_guard.operations.frozen import FrozenOperation
 from mcp_wallet_guard.operations.intents import Effect, EffectKind
 from mcp_wallet_guard.operations.statements import StatementEffect
-from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId, keccak256
+from mcp_wallet_guard.operations.values import Address, Amount, Asset, BaseUnits, ChainId
 from mcp_wallet_guard.operations.withdrawals import ExchangeWithdrawal, withdrawal_hash
 from mcp_wallet_guard.proofs import Decoded, mint
 
@@ -65,6 +65,7 @@ _VIEW_KINDS: Final[dict[EffectKind, Literal["transfer", "token_transfer", "token
     EffectKind.TOKEN_TRANSFER: "token_transfer",
     EffectKind.TOKEN_APPROVAL: "token_approval",
 }
+PAYMENT_DIGESTS: Final = frozenset({"signing", "calldata"})
 SCHEMA_ID: Final = "urn:mcp-wallet-guard:confirmation-view:v1"
 _TAG: Final = b"mcp-wallet-guard/view/v1"
 
@@ -84,7 +85,8 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
     _check_chain(operation, facts)
     payment = replace(decoded, data_fee=for_data.counted)
     known = Known() if facts.known is None else Known.from_json(facts.known)
-    raised, unchecked = payment_findings(operation, known, token=payment.token)
+    reading = read_payment(operation, token=payment.token)
+    raised, unchecked = judged(reading, known)
     native = Asset(operation.account.chain, facts.symbol, facts.decimals)
     return ConfirmationView(
         kind=_VIEW_KINDS[payment.kind],
@@ -98,7 +100,7 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
         findings=raised,
         not_checked=unchecked,
         operation_digest=operation.digest.hex(),
-        digests=Digests(signing=operation.signing_hashes[0].hex(), calldata=_calldata(operation)),
+        digests=Digests(**{name: value for name, value in reading.digests if name in PAYMENT_DIGESTS}),
         expires_at=operation.expires_at,
     )
 
@@ -174,11 +176,6 @@ def _check_action(operation: FrozenOperation, action: Action) -> None:
     same = action_of(operation) == action
     if not same or operation.effect_hash != action_hash(action, operation.account):
         raise Tampered("tampered.operation", detail="the frozen bytes are not what was asked")
-
-
-def _calldata(operation: FrozenOperation) -> str | None:
-    data = operation.transaction.data
-    return keccak256(data).hex() if data else None
 
 
 def _check_withdrawal(operation: FrozenOperation, asked: ExchangeWithdrawal) -> None:

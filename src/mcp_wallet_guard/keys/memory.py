@@ -75,7 +75,9 @@ class OwnMemory:
 
     def __init__(self) -> None:
         size = sum(slot * count for slot, count in SIZES.items())
-        self._map, self.measures = _pages(size)
+        pages, measures = _pages(size)
+        self._map: Final[mmap.mmap] = pages
+        self.measures: Final[tuple[Measure, ...]] = measures
         self._process: Final = os.getpid()
         self._free: Final[dict[int, list[memoryview]]] = {}
         self._taken: Final[dict[int, tuple[int, memoryview]]] = {}
