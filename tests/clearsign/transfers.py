@@ -93,18 +93,23 @@ def forge(asked: Effect, **changes: Any) -> FrozenOperation:
     )
 
 
-def facts(*, imitates: str | None = None, before: bool = True, **changes: Any) -> Facts:
+def facts(
+    *, imitates: str | None = None, before: bool = True, blocked: tuple[Address, ...] | None = None, **changes: Any
+) -> Facts:
     """What is frozen with a payment to the payee. `imitates` is the name of an entry whose address is a look-alike of
-    the payee's, `before` whether the payee was paid before."""
+    the payee's, `before` whether the payee was paid before, `blocked` what the owner's lists say."""
     values: dict[str, Any] = {
         "collected_at": 1_790_000_000, "chain": str(CHAIN), "nonce": 7, "balance": 10 * ETHER, "base_fee": GWEI,
         "payee_has_code": False, "payee_name": "Alice", "symbol": "ETH", "decimals": 18,
     }  # fmt: skip
     found = Facts(**(values | changes))
-    return found if found.known is not None else found.model_copy(update={"known": _known(found, imitates, before)})
+    if found.known is not None:
+        return found
+    known = _known(found, imitates, before).model_copy(update={"blocked": blocked})
+    return found.model_copy(update={"known": known.to_json()})
 
 
-def _known(facts: Facts, imitates: str | None, before: bool) -> str:
+def _known(facts: Facts, imitates: str | None, before: bool) -> Known:
     """The same as the checks are told it."""
     names = [] if facts.payee_name is None or imitates else [KnownName(name=facts.payee_name, address=PAYEE)]
     if imitates:
@@ -133,4 +138,4 @@ def _known(facts: Facts, imitates: str | None, before: bool) -> str:
             base_fee=facts.base_fee,
             data_fee=facts.data_fee,
         ),
-    ).to_json()
+    )

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_wallet_guard.clearsign.risks.known import Known, NodeClaims
 from mcp_wallet_guard.clearsign.view import check_decoded
 from mcp_wallet_guard.errors import GuardError, Misconfigured, OverBudget, PolicyDenied
 from mcp_wallet_guard.evidence import Level
@@ -218,6 +219,24 @@ def test_the_same_for_native_currency_and_its_honest_twin() -> None:
     assert refused.value.code == "policy.imitation"
     honest = check_decoded(freeze(effect()), facts(), effect=effect())
     check_permitted(policy(), honest, revision=1, facts=Fresh(), reserved=Reserved())
+
+
+@pytest.mark.parametrize("asked", [token_effect(), approval()])
+def test_an_address_on_a_block_list_is_refused_and_its_honest_twin_is_not(asked: Effect) -> None:
+    """Threat: T-025."""
+    assert refusal(policy(), asked, blocked=(PAYEE,)).code == "policy.blocked"
+    about = check_decoded(token_freeze(asked), token_facts(blocked=(STRANGER,)), effect=asked)
+    check_permitted(policy(), about, revision=1, facts=Fresh(), reserved=Reserved())
+
+
+def test_a_payment_that_a_check_refuses_is_denied_whoever_may_be_paid() -> None:
+    """Threat: T-042. The node says that it is on another chain than the wallet's."""
+    known = Known(chain=str(CHAIN), node=NodeClaims(chain="eip155:1")).to_json()
+    decision = decide(
+        policy(), check_decoded(freeze(effect()), facts(known=known), effect=effect()), facts=Fresh(), reserved=NOTHING
+    )
+    assert decision.reasons[0].code == "policy.risk"
+    assert decision.obligations is None
 
 
 # --- the rules themselves -----------------------------------------------------------------------------------------
