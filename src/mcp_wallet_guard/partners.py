@@ -22,7 +22,7 @@ from mcp_wallet_guard.operations.frozen import KIND_EIP1559, FrozenOperation
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.stores.base import Transaction
 
-MOST: Final = 512
+MOST: Final = 256
 _PAID, _CALLED, _ALLOWED = "paid", "called", "allowed"
 _DIRECTIONS: Final = {"out": _PAID, "allow": _ALLOWED, "control": _ALLOWED}
 

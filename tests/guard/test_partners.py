@@ -73,7 +73,7 @@ async def test_what_was_only_asked_or_declined_makes_nobody_a_partner(rig: Rig) 
         assert await wallet.owned.custody.transact(lambda tx: tx.all(PartnersRow)) == ()
 
 
-async def test_the_last_512_are_kept_and_who_is_met_again_is_the_newest(rig: Rig) -> None:
+async def test_the_last_256_are_kept_and_who_is_met_again_is_the_newest(rig: Rig) -> None:
     async with rig.opened() as wallet:
         operation = await wallet.approved()
         row = await wallet.row(operation)
@@ -81,7 +81,7 @@ async def test_the_last_512_are_kept_and_who_is_met_again_is_the_newest(rig: Rig
         assert row.view is not None
         frozen, view = operation_of(row, settings), ConfirmationView.model_validate_json(row.view)
         old = Address.from_bytes(b"\x21" * 20)
-        others = [Address.from_bytes(number.to_bytes(2) * 10) for number in range(1_000, 1_511)]
+        others = [Address.from_bytes(number.to_bytes(2) * 10) for number in range(1_000, 1_255)]
 
         def work(tx: Transaction) -> None:
             for each in (old, *others, old, Address.from_bytes(b"\x22" * 20)):

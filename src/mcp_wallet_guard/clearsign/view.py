@@ -65,7 +65,7 @@ _VIEW_KINDS: Final[dict[EffectKind, Literal["transfer", "token_transfer", "token
     EffectKind.TOKEN_TRANSFER: "token_transfer",
     EffectKind.TOKEN_APPROVAL: "token_approval",
 }
-PAYMENT_DIGESTS: Final = frozenset({"signing", "calldata"})
+_PAYMENT_DIGESTS: Final = frozenset({"signing", "calldata"})
 SCHEMA_ID: Final = "urn:mcp-wallet-guard:confirmation-view:v1"
 _TAG: Final = b"mcp-wallet-guard/view/v1"
 
@@ -100,7 +100,7 @@ def render_view(operation: FrozenOperation, facts: Facts, /) -> ConfirmationView
         findings=raised,
         not_checked=unchecked,
         operation_digest=operation.digest.hex(),
-        digests=Digests(**{name: value for name, value in reading.digests if name in PAYMENT_DIGESTS}),
+        digests=Digests(**{name: value for name, value in reading.digests if name in _PAYMENT_DIGESTS}),
         expires_at=operation.expires_at,
     )
 
