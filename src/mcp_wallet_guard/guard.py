@@ -287,6 +287,7 @@ class Guard:
                 raise InvalidInput("invalid_input.transaction", detail="not the account's next nonce")
         else:
             tx_fields = await session.chain.prepare(effect, nonce=nonce, facts=claims)
+            claims = replace(claims, priority_fee=tx_fields.max_priority_fee_per_gas, estimated_gas=tx_fields.gas)
         session.chain.check_fees(tx_fields)
         data_fee, names = await session.chain.data_fee(tx_fields), await claimed_names(session, effect)
         claims = replace(claims, data_fee=data_fee, names=names)

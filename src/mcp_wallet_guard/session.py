@@ -221,6 +221,10 @@ def _node_claims(
         pending_nonce=claims.pending_nonce,
         balance=int(claims.balance),
         base_fee=claims.base_fee,
+        priority_fee=claims.priority_fee,
+        block_gas_limit=claims.block_gas_limit,
+        estimated_gas=claims.estimated_gas,
+        estimate_failed=None if claims.estimated_gas is None else False,
         data_fee=None if claims.data_fee is None else int(claims.data_fee),
     )
 

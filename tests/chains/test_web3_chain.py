@@ -224,3 +224,27 @@ async def test_a_node_that_is_gone_is_unavailable() -> None:
         assert caught.value.code == "unavailable.node"
     await chain.aclose()
     await chain.aclose()
+
+
+async def test_the_gas_limit_of_the_block_is_a_fact_where_the_node_says_it(
+    chain: Web3Chain, node: SimulatedChain
+) -> None:
+    honest = (await chain.facts(account=SENDER, payee=PAYEE)).block_gas_limit
+    assert honest is None or honest >= 21_000
+    node.lie("eth_getBlockByNumber", lambda _, block: block | {"gasLimit": "0x1c9c380"})
+    assert (await chain.facts(account=SENDER, payee=PAYEE)).block_gas_limit == 30_000_000
+    node.lie("eth_getBlockByNumber", lambda _, block: {"baseFeePerGas": block["baseFeePerGas"]})
+    assert (await chain.facts(account=SENDER, payee=PAYEE)).block_gas_limit is None
+
+
+@pytest.mark.parametrize("lie", [hex(2**53), hex(2**60), hex(2**64 - 2)])
+async def test_a_number_that_could_not_be_frozen_exactly_is_a_lie(
+    chain: Web3Chain, node: SimulatedChain, lie: str
+) -> None:
+    """Threat: T-042."""
+    node.lie("eth_getTransactionCount", lie)
+    with pytest.raises(Unavailable) as caught:
+        await chain.facts(account=SENDER, payee=PAYEE)
+    assert caught.value.code == "unavailable.node_lied"
+    node.lie("eth_getTransactionCount", hex(2**53 - 1))
+    assert (await chain.facts(account=SENDER, payee=PAYEE)).nonce == 2**53 - 1

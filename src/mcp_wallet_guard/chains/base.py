@@ -26,6 +26,8 @@ class ChainFacts:
 
     `token_balance` is in the smallest unit of the token that was asked about, None when none was. `data_fee` is what
     `Chain.data_fee` says of the transaction in question, `names` what `Chain.name_claim` says of its parties.
+    `priority_fee` (wei per gas) and `estimated_gas` are what `Chain.prepare` took from the node for it, None for a
+    transaction that it did not make.
     """
 
     nonce: int
@@ -36,6 +38,9 @@ class ChainFacts:
     token_balance: BaseUnits | None = None
     data_fee: BaseUnits | None = None
     names: tuple[NameClaim, ...] = ()
+    block_gas_limit: int | None = None
+    priority_fee: int | None = None
+    estimated_gas: int | None = None
 
 
 @final

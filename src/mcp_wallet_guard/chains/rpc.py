@@ -92,17 +92,18 @@ def _node_error(error: object) -> NodeError | Unavailable:
 
 
 _UINT64: Final = 2**64 - 1
+_EXACT: Final = 2**53 - 1  # the highest number that JSON, in which it is frozen, says exactly
 _PRICE: Final = 2**72 - 1  # wei per gas: 4,700 ether for one unit of gas is beyond every real chain
 
 _ANSWERS: Final[dict[str, Callable[[object], Any]]] = {
     "eth_chainId": quantity(_UINT64),
-    "eth_getTransactionCount": quantity(_UINT64 - 1),  # EIP-2681
+    "eth_getTransactionCount": quantity(_EXACT),  # EIP-2681 allows more than any account will ever send
     "eth_getBalance": quantity(2**128 - 1),
     "eth_getCode": data,
     "eth_getStorageAt": word,
     "eth_getLogs": logs,
     "eth_call": data,
-    "eth_getBlockByNumber": fields(baseFeePerGas=quantity(_PRICE)),
+    "eth_getBlockByNumber": fields(baseFeePerGas=quantity(_PRICE), gasLimit=optional(quantity(_EXACT))),
     "eth_maxPriorityFeePerGas": quantity(_PRICE),
     "eth_estimateGas": quantity(2**32 - 1),
     "eth_simulateV1": simulated,

@@ -86,6 +86,7 @@ class Web3Chain:
             base_fee=int(block["baseFeePerGas"]),
             payee_has_code=len(code) > 0,
             token_balance=None if token is None else await self.token_balance(account, token),
+            block_gas_limit=int(block["gasLimit"]) if "gasLimit" in block else None,
         )
 
     async def prepare(self, effect: Effect, /, *, nonce: int, facts: ChainFacts) -> Eip1559:

@@ -77,7 +77,9 @@ def read_frozen_transaction(
         raise PolicyDenied("policy.undecodable", detail="the bytes do not parse") from None
     if envelope.chain != operation.account.chain:
         raise PolicyDenied("policy.undecodable", detail="the bytes are for another chain")
-    found = read_transaction(envelope, signer=operation.account.address, knows=knows, others=others)
+    found = read_transaction(
+        envelope, signer=operation.account.address, knows=knows, others=others, unsigned=operation.unsigned_bytes
+    )
     # What is frozen here was asked with typed, checksummed addresses: nobody wrote one in another way.
     return replace(found, digests=(*found.digests, ("effect", operation.effect_hash.hex())), written=())
 

@@ -45,8 +45,10 @@ def read_transaction(
     signer: Address,
     knows: Knowledge = NOTHING,
     others: tuple[Decoder, ...] = (),
+    unsigned: bytes | None = None,
 ) -> Reading:
-    """What the transaction does when `signer` signs it. `others` read calls that no built-in decoder knows."""
+    """What the transaction does when `signer` signs it. `others` read calls that no built-in decoder knows. `unsigned`
+    is what the envelope was parsed from, where that is at hand: there is one encoding of it."""
     kind = PartKind.CALL if envelope.to is not None else PartKind.CREATE
     root = read_call(
         envelope.data,
@@ -59,7 +61,7 @@ def read_transaction(
         knows=knows,
         others=others,
     )
-    unsigned = envelopes.encode_unsigned_envelope(envelope)
+    unsigned = envelopes.encode_unsigned_envelope(envelope) if unsigned is None else unsigned
     delegations: tuple[Delegation, ...] = ()
     if envelope.access_list or envelope.blob_hashes or envelope.authorizations:
         signed = [(f"authorizations.{place}", each) for place, each in enumerate(envelope.authorizations)]
