@@ -28,9 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("eth-keys does not use coincurve: install requirements/test.txt (`make test`)")
 
 
+_LONG: Final = frozenset({"cli", "docs", "e2e"})
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What forks comes first: a copy of the process takes milliseconds then, and seconds after ten thousand tests."""
-    items.sort(key=lambda item: item.get_closest_marker("forks") is None)
+    """What forks comes first: a copy of the process takes milliseconds then, and seconds after ten thousand tests. Then
+    what takes seconds a test, so that the workers end together, on short ones."""
+    items.sort(key=lambda item: (item.get_closest_marker("forks") is None, item.path.parent.name not in _LONG))
 
 
 @pytest.fixture
