@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, final
 
 import anyio
+import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import CallToolResult, TextContent
@@ -44,6 +45,8 @@ PASSPHRASE: Final = "correct horse battery staple"
 READY_SECONDS: Final = 30
 Era = Literal["2026-07-28", "2025-11-25"]
 ERAS: Final[tuple[Era, ...]] = ("2026-07-28", "2025-11-25")
+EACH_ERA: Final = (ERAS[0], pytest.param(ERAS[1], marks=pytest.mark.slow))
+"""For tests that take seconds: the newer protocol in `make test`, and the older one in `make live`."""
 MODES: Final[dict[Era, str]] = {"2026-07-28": "2026-07-28", "2025-11-25": "legacy"}
 """Era -> the client's mode. It also has "auto", which asks the server first and gives up on a slow one."""
 

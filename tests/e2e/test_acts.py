@@ -19,7 +19,7 @@ from mcp import Client
 from mcp_wallet_guard.evidence import Channel
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.e2e.acting_server import orders_of, pid_of
-from tests.e2e.rig import ERAS, Daemon, Era, Home, answer_of, connected, make_home, running_daemon
+from tests.e2e.rig import EACH_ERA, ERAS, Daemon, Era, Home, answer_of, connected, make_home, running_daemon
 
 pytestmark = pytest.mark.anyio
 ACTIONS = '\n[[policy.actions]]\ntool = "place_order"\ncount = 5\nwindow = "1d"\n'
@@ -57,7 +57,7 @@ async def approve(home: Home) -> None:
         )
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_an_order_is_placed_after_its_owner_approved_it_and_once(daemon: Daemon, era: Era) -> None:
     home = daemon.home
     async with connected(home, era, kind="acting") as client:

@@ -16,7 +16,7 @@ from mcp_wallet_guard.errors import CATALOGUE
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.e2e.rig import (
     AMOUNT,
-    ERAS,
+    EACH_ERA,
     WEI,
     Daemon,
     Era,
@@ -57,7 +57,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_what_a_caller_gets_wrong_is_named_and_asks_nobody(era: Era, home: Home) -> None:
     """T-002, T-025, T-026, T-027, T-106: and the next honest call, on the same connection, is paid."""
     async with connected(home, era) as client:
@@ -77,7 +77,7 @@ async def test_what_a_caller_gets_wrong_is_named_and_asks_nobody(era: Era, home:
     assert home.paid(payee) == WEI
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_a_node_that_is_unreachable_or_lies_refuses_the_call_and_loses_nothing(era: Era, home: Home) -> None:
     """T-042: before the question, and between the approval and the signature."""
     payee = home.payee()
@@ -101,7 +101,7 @@ async def test_a_node_that_is_unreachable_or_lies_refuses_the_call_and_loses_not
     assert home.paid(payee) == WEI
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_a_locked_wallet_says_so_and_keeps_its_question(era: Era, home: Home) -> None:
     payee = home.payee()
     async with connected(home, era, transport="memory") as client:
@@ -127,7 +127,7 @@ async def _started(home: Home) -> AsyncIterator[Daemon]:
         daemon.kill()
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_without_a_daemon_the_answer_says_how_to_start_one(era: Era, base: Path, chain: SimulatedChain) -> None:
     """The server starts none by itself, and finds the one that a person starts later."""
     home = await anyio.to_thread.run_sync(lambda: make_home(base, chain))

@@ -17,7 +17,7 @@ from mcp_types import ElicitResult
 from mcp_wallet_guard import Address, Amount, Transfer, WalletGuard
 from mcp_wallet_guard.mcp.ceremonies import Ceremonies
 from mcp_wallet_guard.testing.chain import SimulatedChain
-from tests.e2e.rig import ERAS, MODES, Era, answer_of
+from tests.e2e.rig import EACH_ERA, MODES, Era, answer_of
 from tests.guard.rig import ETHER, Rig, Wallet, make_rig
 from tests.guard.test_cancellation import Steps
 
@@ -86,7 +86,7 @@ async def _until_mined(client: Client, arguments: dict[str, str]) -> None:
             await anyio.sleep(0.01)
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_an_approved_call_cancelled_at_any_await_pays_once(
     era: Era, rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

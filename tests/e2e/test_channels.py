@@ -15,7 +15,7 @@ from mcp_types import ElicitRequestURLParams, ElicitResult
 from mcp_wallet_guard.errors import CATALOGUE
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.testing.person import ReadPage
-from tests.e2e.rig import AMOUNT, ERAS, MODES, WEI, Daemon, Era, Home, connected, pay, server_command, told
+from tests.e2e.rig import AMOUNT, EACH_ERA, MODES, WEI, Daemon, Era, Home, connected, pay, server_command, told
 from tests.e2e.tap import Tap
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +48,7 @@ def _operation(url: str) -> str:
     return urlsplit(url).path.removeprefix("/a/")
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_what_the_owner_sees_and_types_never_passes_mcp(era: Era, home: Home) -> None:
     """T-001, T-060: match code, link secret, one-time code, view: in no byte of either direction."""
     payee = home.payee()
@@ -91,7 +91,7 @@ async def _see(url: str) -> tuple[int, dict[str, str], str]:
     return response.status_code, headers, response.text
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_the_url_that_mcp_carried_shows_a_stranger_nothing(era: Era, home: Home, daemon: Daemon) -> None:
     """T-015, T-109: the page of a real request equals that of an unknown id, byte by byte."""
     payee = home.payee()
@@ -146,7 +146,7 @@ async def test_wrong_codes_from_an_unpaired_browser_cannot_lock_the_owner_out(ho
     assert home.paid(payee) == WEI
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 @pytest.mark.parametrize("action", ["accept", "decline", "cancel"])
 async def test_whatever_a_host_answers_by_itself_changes_nothing(
     action: Literal["accept", "decline", "cancel"], era: Era, home: Home
@@ -165,7 +165,7 @@ async def test_whatever_a_host_answers_by_itself_changes_nothing(
     assert home.paid(payee) == WEI
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_a_person_who_approves_while_the_host_waits_gets_the_receipt_in_the_same_call(
     era: Era, home: Home
 ) -> None:
@@ -183,7 +183,7 @@ async def test_a_person_who_approves_while_the_host_waits_gets_the_receipt_in_th
     assert len(host.urls) == len(home.sent()) == 1
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_a_client_that_cannot_ask_is_told_where_the_owner_decides(era: Era, home: Home) -> None:
     """T-112: no elicitation, no approval; the channels are named, and asking again asks nobody twice."""
     payee = home.payee()
@@ -198,7 +198,7 @@ async def test_a_client_that_cannot_ask_is_told_where_the_owner_decides(era: Era
     assert home.sent() == set()
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_an_approval_that_comes_while_a_call_waits_signs_at_once(era: Era, home: Home) -> None:
     """T-016: and the page says so, because the answer differs from the next call's."""
     payee = home.payee()

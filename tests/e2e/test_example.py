@@ -14,7 +14,7 @@ from mcp.client.stdio import StdioServerParameters
 
 from mcp_wallet_guard.evidence import Channel
 from mcp_wallet_guard.operations.values import Address
-from tests.e2e.rig import ERAS, MODES, ROOT, WEI, Era, Home, answer_of, done_once, pay, told
+from tests.e2e.rig import EACH_ERA, ERAS, MODES, ROOT, WEI, Era, Home, answer_of, done_once, pay, told
 
 pytestmark = pytest.mark.anyio
 EXAMPLE: Final = ROOT / "examples" / "local_stdio"
@@ -41,7 +41,7 @@ async def pay_token(client: Client, **arguments: str) -> dict[str, Any]:
     return answer_of(await client.call_tool("pay_token", arguments))
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_the_example_pays_once_its_owner_approved_on_the_page(era: Era, home: Home) -> None:
     payee = home.payee()
     async with host(home, era) as client:

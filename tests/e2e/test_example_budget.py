@@ -25,6 +25,7 @@ from mcp_wallet_guard.config.settings import canonical
 from mcp_wallet_guard.operations.values import Address
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.e2e.rig import (
+    EACH_ERA,
     ERAS,
     MODES,
     READY_SECONDS,
@@ -128,7 +129,7 @@ def is_asked(answer: dict[str, Any]) -> bool:
     return bool(answer["status"] == "pending" and not answer["queued"] and not answer["approved"])
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_within_the_bounds_it_pays_without_a_question_and_status_tells(era: Era, home: Home) -> None:
     before = home.paid(SEARCH)
     await grant(home)

@@ -15,6 +15,7 @@ from mcp import Client
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.e2e.rig import (
     AMOUNT,
+    EACH_ERA,
     ERAS,
     Daemon,
     Era,
@@ -80,7 +81,7 @@ async def test_a_question_that_is_none_of_theirs_is_refused(
     assert not any(str(value) in str(answer.content) for value in arguments.values() if len(str(value)) > 3)
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_history_tells_what_was_paid_and_nothing_else(era: Era, home: Home) -> None:
     payee = home.payee()
     async with host(home, era) as client:

@@ -11,7 +11,7 @@ from mcp import Client
 from mcp_types import ElicitResult, InputRequiredResult
 
 from mcp_wallet_guard.testing.chain import SimulatedChain
-from tests.e2e.rig import AMOUNT, ERAS, WEI, Daemon, Era, Home, answer_of, connected, make_home, pay, told
+from tests.e2e.rig import AMOUNT, EACH_ERA, WEI, Daemon, Era, Home, answer_of, connected, make_home, pay, told
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -36,7 +36,7 @@ async def _round(home: Home, era: Era, payee: str) -> dict[str, object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_a_payment_survives_a_new_server_for_each_round_and_a_killed_daemon_between_them(
     era: Era, mortal: Daemon
 ) -> None:

@@ -23,7 +23,7 @@ from mcp_wallet_guard.assembly import StateFiles
 from mcp_wallet_guard.testing.chain import SimulatedChain
 from tests.database import execute
 from tests.e2e.leaky_server import PLANTED
-from tests.e2e.rig import ERAS, MODES, Era, Home, make_home, pay, server_command, told
+from tests.e2e.rig import EACH_ERA, ERAS, MODES, Era, Home, make_home, pay, server_command, told
 from tests.e2e.secrets_of import above, encoded, factors, found_in, phrases, raw_secrets
 from tests.e2e.tap import Tap
 from tests.mcp.leaky import DETOURS, ERRORS, GUARDED_PROMPTS, GUARDED_RESOURCES, PROMPTS, RESOURCES, RESULTS
@@ -174,7 +174,7 @@ async def test_every_other_secret_is_known_in_every_encoding(name: str, era: Era
     await _leak(home, era, encoded(name, raw_secrets(home.new)[name]), sample=12)
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_no_key_between_the_seed_and_the_account_leaves(era: Era, home: Home) -> None:
     """T-061, T-063: each yields the account's key."""
     await _leak(home, era, above(home.new), sample=4)
@@ -186,7 +186,7 @@ def embedded(chain: SimulatedChain) -> Iterator[Home]:
         yield make_home(Path(folder), chain, mode="embedded")
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_nothing_leaves_a_server_that_is_the_guard_itself(era: Era, embedded: Home) -> None:
     """T-057, T-058, T-060, T-061: the embedded mode, each value at another sixth of the sources."""
     secrets = raw_secrets(embedded.new)
@@ -194,7 +194,7 @@ async def test_nothing_leaves_a_server_that_is_the_guard_itself(era: Era, embedd
     await _leak(embedded, era, planted, sample=6)
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_honest_twins_pass_by_every_source_that_returns_something(era: Era, home: Home) -> None:
     """T-062: hashes, addresses, signatures, calldata and receipts look much like keys, and are not."""
     twins = {
@@ -216,7 +216,7 @@ async def test_honest_twins_pass_by_every_source_that_returns_something(era: Era
     assert found_in(tap.log.read_text("utf-8"), twins) == set(twins)
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_stdout_carries_json_rpc_and_nothing_else(era: Era, home: Home) -> None:
     """Crashes, logs at debug level, a payment, and a client that asks for nonsense."""
     async with leaking(home, era, {"harmless": "nothing"}) as (client, tap):

@@ -11,7 +11,7 @@ from mcp import Client, MCPError
 from mcp_types import ElicitResult
 
 from mcp_wallet_guard.operations.values import Address
-from tests.e2e.rig import AMOUNT, ERAS, MODES, WEI, Era, Home, connected, done_once, pay, server_command, told
+from tests.e2e.rig import AMOUNT, EACH_ERA, MODES, WEI, Era, Home, connected, done_once, pay, server_command, told
 from tests.e2e.tap import Tap
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +47,7 @@ async def _cancelled_after(client: Client, home: Home, payee: Address, *, questi
 
 
 @pytest.mark.parametrize("transport", ["memory", "stdio"])
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_a_call_cancelled_at_any_question_to_the_node_pays_once_and_the_same_call_tells_so(
     era: Era, transport: Literal["memory", "stdio"], home: Home
 ) -> None:
@@ -91,7 +91,7 @@ async def test_a_question_cancelled_on_its_way_is_asked_once(home: Home) -> None
     assert home.sent() == set()
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_a_call_that_timed_out_after_the_bytes_were_sent_is_repeated(era: Era, home: Home) -> None:
     """T-100: the client gives up while the guard still waits for the receipt."""
     async with connected(home, era) as client:
@@ -107,7 +107,7 @@ async def test_a_call_that_timed_out_after_the_bytes_were_sent_is_repeated(era: 
     assert home.paid(payee) == WEI
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_a_broadcast_whose_answer_was_lost_is_found_on_the_chain(era: Era, home: Home) -> None:
     """The node took the bytes and never said so: the outcome is looked up, not paid for again."""
     async with connected(home, era, transport="memory") as client:
@@ -138,7 +138,7 @@ async def _killed(home: Home, era: Era, payee: Address, *, when: Callable[[Tap],
         await when(tap)
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", EACH_ERA)
 async def test_a_server_killed_right_after_the_approval_costs_nothing(era: Era, home: Home) -> None:
     """T-009: the waiting call may have signed or not; the next server gives the one outcome."""
     payee = home.payee()
