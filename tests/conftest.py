@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -29,12 +30,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _LONG: Final = frozenset({"cli", "docs", "e2e"})
+"""Folders whose tests take seconds each."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What forks comes first: a copy of the process takes milliseconds then, and seconds after ten thousand tests. Then
-    what takes seconds a test, so that the workers end together, on short ones."""
-    items.sort(key=lambda item: (item.get_closest_marker("forks") is None, item.path.parent.name not in _LONG))
+    """What forks comes first: a copy of the process takes milliseconds then, and seconds after ten thousand tests.
+    Files of long tests stand evenly between the others, so that each worker has its share and they end together."""
+    forking = [item for item in items if item.get_closest_marker("forks") is not None]
+    others = [item for item in items if item.get_closest_marker("forks") is None]
+    files = [list(file) for _, file in groupby(others, key=lambda item: item.path)]
+    long = [file for file in files if file[0].path.parent.name in _LONG]
+    short = [file for file in files if file[0].path.parent.name not in _LONG]
+    mixed: list[pytest.Item] = []
+    for number, file in enumerate(short, start=1):
+        mixed += file
+        for other in long[(number - 1) * len(long) // len(short) : number * len(long) // len(short)]:
+            mixed += other
+    items[:] = [*forking, *(mixed or others)]
 
 
 @pytest.fixture
