@@ -142,6 +142,7 @@ async def test_without_a_daemon_the_answer_says_how_to_start_one(era: Era, base:
     assert len(home.sent()) == 1
 
 
+@pytest.mark.slow
 async def test_without_a_policy_nothing_is_paid(base: Path, chain: SimulatedChain) -> None:
     """Default deny; and writing one into guard.toml is not enough (T-099)."""
     home = await anyio.to_thread.run_sync(lambda: make_home(base, chain, policy=False))
@@ -155,6 +156,7 @@ async def test_without_a_policy_nothing_is_paid(base: Path, chain: SimulatedChai
     assert home.sent() == set()
 
 
+@pytest.mark.slow
 async def test_a_guard_toml_that_names_another_vault_blocks_spending_until_it_is_put_back(
     base: Path, chain: SimulatedChain
 ) -> None:

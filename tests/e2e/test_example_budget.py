@@ -193,6 +193,7 @@ async def test_what_the_mandate_does_not_name_is_asked(
         assert told(await invoice(client, "1", to=MAPS)) == ("done", "mined"), "the honest one beside it is paid"
 
 
+@pytest.mark.slow
 async def test_splitting_pays_no_more_and_a_restart_forgets_nothing(daemon: Daemon) -> None:
     """Threat: T-018, T-019."""
     home = daemon.home

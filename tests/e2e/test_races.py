@@ -31,6 +31,7 @@ async def _at_once(clients: list[Client], payee: Address) -> list[dict[str, Any]
     return answers
 
 
+@pytest.mark.slow
 async def test_four_server_processes_racing_an_approved_call_sign_once(home: Home) -> None:
     """T-009, T-103: four processes make the same call at the same moment, three times over."""
     async with AsyncExitStack() as stack:

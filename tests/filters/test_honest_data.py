@@ -74,6 +74,7 @@ def test_what_only_resembles_a_secret_passes(oddity: str) -> None:
     passes({"x": honest.ODDITIES[oddity]})
 
 
+@pytest.mark.slow
 def test_every_module_of_this_library_passes_but_none_that_plants_secrets() -> None:
     """English that speaks of keys, phrases, seeds and secrets all the time."""
     import mcp_wallet_guard

@@ -142,6 +142,7 @@ async def test_a_failure_at_any_statement_of_a_consume_leaves_store_and_memory_a
 
 
 @pytest.mark.forks
+@pytest.mark.slow
 def test_a_kill_at_any_statement_of_the_first_unlock_leaves_a_store_that_unlocks(path: Path) -> None:
     def work(stops: Stops) -> None:
         async def main() -> None:
