@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 from mcp_wallet_guard.chains.base import Chain, ChainFacts
 from mcp_wallet_guard.clearsign.contract_calls import parties_of
@@ -139,13 +139,13 @@ def known_of(
     node = _node_claims(session.settings, claims, operation, payee=payee, token=token)
     answers = (each for each in accounts if each.has_code is not None)
     said = {each.address: each for each in (*node.accounts, *answers)}
-    return _known(session.settings, now=now).model_copy(
-        update={
-            "node": node if not accounts else node.model_copy(update={"accounts": tuple(said.values())}),
-            "history": before,
-            "simulation": simulated,
-            "claims": None if session.settings.ens_registry is None else claims.names,
-        }
+    return _known(
+        session.settings,
+        now=now,
+        node=node if not accounts else node.model_copy(update={"accounts": tuple(said.values())}),
+        history=before,
+        simulation=simulated,
+        claims=None if session.settings.ens_registry is None else claims.names,
     )
 
 
@@ -176,7 +176,7 @@ def facts_of_statement(
     """What the settings, the installed descriptors and the wallet's own past know of a statement, frozen with it. No
     node is asked."""
     settings = session.settings
-    known = _known(settings, now=now).model_copy(update={"history": before})
+    known = _known(settings, now=now, history=before)
     return statement_facts(
         operation,
         names_of(settings, lists=session.lists),
@@ -187,8 +187,8 @@ def facts_of_statement(
     )
 
 
-def _known(settings: Settings, /, *, now: int) -> Known:
-    """What the owner's settings and the shipped lists say, without a node's word."""
+def _known(settings: Settings, /, *, now: int, **more: Any) -> Known:
+    """What the owner's settings and the shipped lists say, and `more` fields."""
     return Known(
         now=now,
         chain=str(settings.chain),
@@ -199,6 +199,7 @@ def _known(settings: Settings, /, *, now: int) -> Known:
             for contract, asset in tokens_of(settings).items()
         ),
         delegates=() if settings.policy is None else settings.policy.delegates,
+        **more,
     )
 
 
